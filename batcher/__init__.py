@@ -1,0 +1,1 @@
+"""Create Omni documents in batches: never twice, never lost, at the rate that is allowed."""

@@ -1,0 +1,74 @@
+"""Everything a run is told, frozen, with units in the names. Where the values come from is `sources.py`'s business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .pace import Rate
+from .transport import ApiKey
+
+OMNI_RATE = Rate(60, 60.0)  # requests a minute per key, documented by the vendor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where to send and as whom. `base_url` is normalised: scheme and host, no path, no trailing slash."""
+
+    base_url: str
+    keys: tuple[ApiKey, ...] = ()
+    sandbox: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """The three files of a run; they lie beside each other (contract 3)."""
+
+    results: Path
+    failures: Path
+    journal: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How inputs are read. `format`: None (by extension), or csv, jsonl, json, xlsx. `max_row_bytes` guards memory."""
+
+    format: str | None = None
+    max_row_bytes: int = 16 * 1024 * 1024
+    ignore_unknown: bool = False
+    sheet: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """How specs are sent. `rate` None means unlimited."""
+
+    rate: Rate | None = OMNI_RATE
+    concurrency: int = 8
+    max_attempts: int = 5
+    timeout_seconds: float = 60.0
+    connect_timeout_seconds: float = 10.0
+    limit: int | None = None
+    give_up_after_seconds: float = 900.0
+    stop_after: int = 10
+    fill_identifiers: bool = True
+    namespace: str = ""
+    adopt_existing: bool = False
+    resend_uncertain: bool = False
+    recreate_undone: bool = False
+    shared_pace: bool = True
+    fsync_ms: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """One `batcher run`. `deadline_seconds` counts from process start."""
+
+    inputs: tuple[str, ...]
+    endpoint: Endpoint
+    files: Files
+    reading: Reading = field(default_factory=Reading)
+    sending: Sending = field(default_factory=Sending)
+    skip_invalid: bool = False
+    preflight: bool = True
+    deadline_seconds: float | None = None

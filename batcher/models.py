@@ -1,0 +1,153 @@
+"""The nouns: what a row is on its way to an outcome. Values only; nothing here reads, sends or writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+
+class Reason(StrEnum):
+    """Why a row is failed or uncertain (contract 6)."""
+
+    INVALID = "invalid"
+    REJECTED = "rejected"
+    NOT_FOUND = "not_found"
+    FORBIDDEN = "forbidden"
+    IDENTIFIER_TAKEN = "identifier_taken"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    BAD_RESPONSE = "bad_response"
+    INTERRUPTED = "interrupted"
+
+
+class How(StrEnum):
+    """How a created document came to be known as this row's (contract 6 and 7)."""
+
+    CREATED = "created"
+    RECONCILED = "reconciled"
+    ADOPTED = "adopted"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One raw row of an input, as read.
+
+    `fields` is keyed by the API's field name (`modelId`; an unknown one by its own spelling) in input order.
+    With `cells` the values are the texts of a spreadsheet's cells and `columns` holds the header as it was written,
+    one name for each entry of `fields`. A row too broken to have fields has `fault` (what is wrong) and `text`.
+    `line` is 1-based: the line where the row begins (in a workbook: the sheet's row).
+    """
+
+    source: str
+    line: int
+    fields: dict[str, object]
+    cells: bool = False
+    columns: tuple[str, ...] = ()
+    text: str | None = None
+    fault: str | None = None
+
+    @property
+    def place(self) -> str:
+        """`dashboards.csv:17`, for messages."""
+        return f"{self.source}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with one row: where, which field, the value met, and what is allowed."""
+
+    source: str
+    line: int
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.source}:{self.line}: "
+        return f"{where}{self.field}: {self.message}" if self.field else f"{where}{self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A validated row. `body` is the JSON object to POST (UTF-8, compact); it holds an identifier only if the user gave one."""
+
+    key: str
+    source: str
+    line: int
+    name: str
+    model_id: str
+    identifier: str | None
+    body: bytes
+    row: Row = field(repr=False, compare=False)
+
+    @property
+    def place(self) -> str:
+        """`dashboards.csv:17`, for messages."""
+        return f"{self.source}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """The row's document exists. `response` is the create's answer as JSON text, `b"null"` when it was never read.
+
+    `elapsed_ms` is the last request's time; `at` is UTC, ISO 8601 with milliseconds; `attempts` counts POSTs of this run.
+    """
+
+    key: str
+    source: str
+    line: int
+    how: How
+    spec_hash: str
+    identifier: str
+    name: str
+    model_id: str
+    url: str
+    dashboard_id: str | None
+    workbook_id: str | None
+    attempts: int
+    status: int | None
+    elapsed_ms: int
+    at: str
+    run: str
+    response: bytes = field(default=b"null", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The row has no document: no attempt of it is unclear. `spec` is the row as read (an object, or its text if too broken)."""
+
+    key: str
+    source: str
+    line: int
+    reason: Reason
+    status: int | None
+    message: str
+    hint: str
+    attempts: int
+    identifier: str | None
+    at: str
+    run: str
+    spec: dict[str, object] | str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncertain:
+    """Nobody knows yet whether the row's document exists: an attempt of it is unclear. Fields as in `Failed`."""
+
+    key: str
+    source: str
+    line: int
+    reason: Reason
+    status: int | None
+    message: str
+    hint: str
+    attempts: int
+    identifier: str | None
+    at: str
+    run: str
+    spec: dict[str, object] | str = field(repr=False)
+
+
+Outcome = Created | Failed | Uncertain

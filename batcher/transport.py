@@ -1,0 +1,71 @@
+"""One request over the wire and what came of it, told apart by whether the server can have seen it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+MAX_ANSWER_BYTES = 8 * 1024 * 1024  # an answer is about 2 KB; more than this is not Omni's
+
+
+class Cause(StrEnum):
+    """Why no whole answer came."""
+
+    REFUSED = "refused"
+    DNS = "dns"
+    TLS = "tls"
+    CERTIFICATE = "certificate"
+    CONNECT_TIMEOUT = "connect_timeout"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    TRUNCATED = "truncated"
+    OVERSIZED = "oversized"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    elapsed_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """The request certainly did not reach the application: no connection, no name, no TLS."""
+
+    cause: Cause
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The request may have been carried out; no whole answer came. `status` if the answer had begun."""
+
+    cause: Cause
+    message: str
+    status: int | None = None
+
+
+Reply = Answer | NotSent | Lost
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """One API key. Its text shows up nowhere: not in repr, not in a message, not in a file."""
+
+    secret: str = field(repr=False)
+    number: int = 1
+
+
+class Transport(Protocol):
+    """Sends requests. Never raises for what the network or the server does; never follows a redirect."""
+
+    async def request(
+        self, method: str, path: str, key: ApiKey, body: bytes | None = None, query: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Send `{base}{path}` and wait for the whole answer, at most the configured timeout (seconds)."""
