@@ -1,0 +1,59 @@
+"""Spans of time as people write them (`90s`, `15m`, `1h30m`) and as they like to read them (`1 h 30 min`)."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|min|s|m|h|d)")
+LONGEST_SECONDS = 366 * 86400.0
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of `90s`, `15m`, `4h`, `1h30m`, `2d`. Raises ValueError with what is allowed."""
+    compact = re.sub(r"\s+", "", text).lower()
+    parts = _PART.findall(compact)
+    if not parts or "".join(number + unit for number, unit in parts) != compact:
+        raise ValueError(f"{text!r} is not a duration; write a number with its unit, as in 90s, 15m, 4h or 1h30m")
+    seconds: float = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if not 0 < seconds <= LONGEST_SECONDS:
+        raise ValueError(f"{text!r} is out of range; a duration lies between 1ms and 366d")
+    return seconds
+
+
+def parse_seconds(text: str) -> float:
+    """Seconds of `60`, `2.5` or anything that `parse_duration` takes. Raises ValueError."""
+    try:
+        return parse_duration(f"{float(text)}s")
+    except ValueError:
+        return parse_duration(text)
+
+
+def duration_text(seconds: float) -> str:
+    """The two largest units: `45 s`, `12 min 5 s`, `3 h 20 min`, `2 d 4 h`."""
+    whole = max(0, round(seconds))
+    if 0 < seconds < 1:
+        return "less than 1 s"
+    steps = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    shown: list[str] = []
+    for unit, size in steps:
+        count, whole = divmod(whole, size)
+        if count:
+            shown.append(f"{count} {unit}")
+        if len(shown) == 2 or (shown and not count):  # noqa: PLR2004 - two units are enough to plan by
+            break
+    return " ".join(shown) or "0 s"
+
+
+def clock_text(seconds_ahead: float, now: datetime) -> str:
+    """When that will be by the local clock: `16:40`, `16:40 tomorrow`, or `16:40 on 3 March`."""
+    then = now + timedelta(seconds=seconds_ahead)
+    time = f"{then:%H:%M}"
+    match (then.date() - now.date()).days:
+        case 0:
+            return time
+        case 1:
+            return f"{time} tomorrow"
+        case _:
+            return f"{time} on {then.day} {then:%B}"
