@@ -1,0 +1,9 @@
+"""The embedded sandbox: an Omni-like server on loopback, for rehearsals, demonstrations and tests."""
+
+from .answers import ErrorShape
+from .faults import FAULT_HELP, Fault
+from .requests import Requests, Seen
+from .server import Sandbox, serve
+from .settings import SandboxSettings
+
+__all__ = ["FAULT_HELP", "ErrorShape", "Fault", "Requests", "Sandbox", "SandboxSettings", "Seen", "serve"]

@@ -1,0 +1,210 @@
+"""How one call is carried out and its answer delivered, with the faults that it meets."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from email.utils import formatdate
+from http import HTTPStatus
+
+from . import answers
+from .calls import Call, Response
+from .faults import BESIDE, Fault, Kind
+from .routes import Api, Bend
+from .settings import SandboxSettings
+from .wire import Connection, raw_answer, resolve
+
+Note = Callable[[Response | None], None]
+
+_PAGE = b"<!doctype html><html><head><title>Sign in</title></head><body><h1>Sign in to continue</h1></body></html>"
+_BEFORE = frozenset({Kind.STATUS, Kind.RESET_BEFORE, Kind.HANG_BEFORE, Kind.HTML, Kind.REDIRECT, Kind.ANALYSIS})
+_UNANSWERED = frozenset({Kind.RESET_BEFORE, Kind.HANG_BEFORE, Kind.RESET_AFTER, Kind.HANG_AFTER, Kind.LATE_COMMIT})
+_DEPRECATED = (
+    ("Deprecation", "@1782864000"),
+    ("Sunset", "Thu, 31 Dec 2026 23:59:59 GMT"),
+    ("Link", '</openapi.json>; rel="deprecation"'),
+)
+
+
+class Waits:
+    """All waiting that the sandbox does on purpose; `cut` ends it at once when the sandbox closes."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._inside = 0
+        self._empty: asyncio.Future[None] | None = None
+        self.closing = False
+
+    def __enter__(self) -> None:
+        self._inside += 1
+
+    def __exit__(self, *_exc: object) -> None:
+        self._inside -= 1
+        if self._inside == 0 and self._empty is not None:
+            resolve(self._empty)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait this long, or until the sandbox closes."""
+        if seconds <= 0 or self.closing:
+            return
+        over = self._loop.create_future()
+        alarm = self._loop.call_later(seconds, resolve, over)
+        try:
+            await self._until(over)
+        finally:
+            alarm.cancel()
+
+    async def hang(self, connection: Connection) -> None:
+        """Wait until the client goes away, or the sandbox closes."""
+        if not self.closing:
+            over = self._loop.create_future()
+            connection.wake_when_gone(over)
+            await self._until(over)
+
+    async def _until(self, over: asyncio.Future[None]) -> None:
+        self._waiting.add(over)
+        try:
+            await over
+        finally:
+            self._waiting.discard(over)
+
+    def cut(self) -> None:
+        """End all waiting, now and later."""
+        self.closing = True
+        for over in self._waiting:
+            resolve(over)
+
+    async def empty(self, seconds: float) -> None:
+        """Wait until no call is being carried out, at most so long."""
+        if self._inside:
+            self._empty = self._loop.create_future()
+            await asyncio.wait([self._empty], timeout=seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Carries calls out. Whatever happens, `note` is told of it before the client can know."""
+
+    api: Api
+    settings: SandboxSettings
+    waits: Waits
+
+    async def carry_out(self, call: Call, met: Sequence[Fault], connection: Connection, note: Note) -> Response | None:
+        """The response to send; None if the connection has been dealt with already."""
+        main = next((fault for fault in met if fault.kind not in BESIDE), None)
+        delay_seconds = self.settings.latency_seconds + sum(fault.number for fault in met if fault.kind is Kind.SLOW)
+        if any(fault.kind is Kind.REVOKE_KEY for fault in met):
+            self.api.revoke(call.authorization)
+        await self.waits.pause(delay_seconds / 2)
+        if main is not None and main.kind is Kind.LATE_COMMIT:
+            await self._carry_out_late(call, main, connection, note)
+            return None
+        if main is not None and main.kind in _BEFORE:
+            response = self._instead(main, call)
+        else:
+            response = _alter(main, self.api.answer(call, _bend(met)), self.settings)
+        if any(fault.kind is Kind.DEPRECATED for fault in met):
+            response = replace(response, headers=response.headers + _DEPRECATED)
+        await self.waits.pause(delay_seconds / 2)
+        note(None if main is not None and main.kind in _UNANSWERED else response)
+        return response if main is None else await self._deliver(main, response, connection)
+
+    async def _carry_out_late(self, call: Call, fault: Fault, connection: Connection, note: Note) -> None:
+        note(None)
+        connection.reset()
+        await self.waits.pause(fault.number)
+        if not self.waits.closing:
+            self.api.answer(call)
+
+    def _instead(self, fault: Fault, call: Call) -> Response:
+        """What is answered although nothing was carried out."""
+        match fault.kind:
+            case Kind.HTML:
+                return Response(200, _PAGE, "text/html")
+            case Kind.REDIRECT:
+                return Response(302, b"", "text/html", (("Location", fault.value or "/login"),))
+            case Kind.ANALYSIS:
+                return self.api.fail(400, "Analysis documents are not supported", call.path)
+            case Kind.STATUS if fault.status == HTTPStatus.NOT_FOUND and call.method != "POST" and fault.body is None:
+                return self.api.not_found(call.path.rpartition("/")[2])
+            case Kind.STATUS:
+                return _status_answer(fault, self.settings)
+            case _:
+                return Response(0, b"")
+
+    async def _deliver(self, fault: Fault, response: Response, connection: Connection) -> Response | None:
+        """Let the answer meet its fault on the wire."""
+        match fault.kind:
+            case Kind.RESET_BEFORE | Kind.RESET_AFTER:
+                connection.reset()
+            case Kind.HANG_BEFORE | Kind.HANG_AFTER:
+                await self.waits.hang(connection)
+                connection.reset()
+            case Kind.TRUNCATE:
+                connection.write(_half(response))
+                connection.close_after_writing()
+            case Kind.STALL:
+                connection.write(_half(response))
+                await self.waits.hang(connection)
+                connection.reset()
+            case Kind.SHORT_LENGTH:
+                connection.write(raw_answer(response, length=len(response.body) * 2 // 3))
+                connection.close_after_writing()
+            case Kind.CLOSE:
+                connection.write(raw_answer(response))
+                connection.close_after_writing()
+            case _:
+                return response
+        return None
+
+
+def _bend(met: Sequence[Fault]) -> Bend:
+    kinds = {fault.kind for fault in met}
+    return Bend(
+        other_identifier=Kind.OTHER_IDENTIFIER in kinds,
+        bare=Kind.BARE in kinds,
+        lag_seconds=max((fault.number for fault in met if fault.kind is Kind.LAG), default=0.0),
+        other_name=Kind.OTHER_NAME in kinds,
+    )
+
+
+def _alter(fault: Fault | None, response: Response, settings: SandboxSettings) -> Response:
+    """The answer of a call that was carried out, as the fault shows it."""
+    match fault:
+        case Fault(kind=Kind.STATUS_AFTER, status=status):
+            good = status < HTTPStatus.MULTIPLE_CHOICES
+            shown = replace(response, status=status) if good else _status_answer(fault, settings)
+            return replace(shown, route=response.route, identifier=response.identifier)
+        case Fault(kind=Kind.GARBAGE):
+            return replace(response, body=response.body[: len(response.body) // 2] + b"\x00\xff not JSON")
+        case Fault(kind=Kind.EMPTY):
+            return replace(response, body=b"")
+        case Fault(kind=Kind.HTML_AFTER):
+            return replace(response, status=200, body=_PAGE, content_type="text/html")
+        case Fault(kind=Kind.OVERSIZED):
+            return replace(response, body=response.body + b" " * int(fault.number * 1_000_000))
+        case _:
+            return response
+
+
+def _status_answer(fault: Fault, settings: SandboxSettings) -> Response:
+    response = answers.fault_error(fault.status, settings.error_shape)
+    if fault.body is not None:
+        response = replace(response, body=fault.body)
+    if fault.value is not None:
+        response = replace(response, headers=(*response.headers, ("Retry-After", retry_after(fault.value))))
+    return response
+
+
+def retry_after(value: str) -> str:
+    """The header's text: `date+5` becomes the HTTP date in five seconds, anything else stays as it is."""
+    if value.startswith("date+"):
+        return formatdate(time.time() + float(value.removeprefix("date+")), usegmt=True)
+    return value
+
+
+def _half(response: Response) -> bytes:
+    return raw_answer(response)[: -(len(response.body) // 2) or None]

@@ -1,0 +1,290 @@
+"""Faults on request: what can go wrong, when, and the text that asks for it (`--fault`)."""
+
+from __future__ import annotations
+
+import difflib
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from .calls import Call
+
+FAULT_HELP = """\
+A fault is written [METHOD [PATH]] KIND[=VALUE][WHEN].
+
+METHOD  POST, GET, DELETE or ANY; without it POST, for 404-lag, analysis and other-name GET, for revoke-key ANY.
+PATH    the beginning of the path, for example /api/v1/models.
+WHEN    of the calls that match METHOD and PATH, counted from 1, behind the rate limit:
+        nothing  every one             :0.05  each with this probability (seeded)
+        @20      only the 20th         @3,7   the 3rd and the 7th
+        @3-8     the 3rd to the 8th    @3-    from the 3rd on
+        /20      every 20th
+
+Nothing is created:
+  429 503 500 ...   this status (400 to 599); =5 adds Retry-After: 5, =date+5 the same as an HTTP date
+  reset-before      the connection is reset
+  hang-before       no answer ever
+  html              200 with an HTML page, as from a proxy that wants a login
+  redirect          302 to /login
+  early             413 (or =STATUS) before the body is read
+The request is carried out, but:
+  reset-after       the connection is reset without an answer
+  hang-after        no answer ever
+  500-after ...     this status (200 to 599) is answered; =5 adds Retry-After as above
+  truncate          half the answer, then the connection ends
+  stall             half the answer, then silence
+  garbage           201 with an unreadable body
+  empty             201 with no body
+  html-after        200 with an HTML page
+  bare              only the four promised fields are answered
+  oversized         an answer of =MEGABYTES (default 9)
+  short-length      Content-Length says less than what is sent
+  close             a whole answer, then the connection is closed without notice
+  other-identifier  it is created under an identifier of the server's choice
+  late-commit       the connection is reset at once; it is carried out =SECONDS later (default 2)
+Beside whatever else happens:
+  slow              =SECONDS (default 1) of delay; the request is carried out in the middle of it
+  revoke-key        this request's key gets 403 from now on
+  deprecated        Deprecation, Sunset and Link headers
+  404-lag           reads say 404 for =SECONDS (default 2) after the document was created
+  analysis          reads say 400 "Analysis documents are not supported"
+  other-name        reads show another name
+
+Examples: reset-after/20   slow=2.5:0.1   503=30@40-45   "GET 500:0.2"   late-commit=5:0.02
+"""
+
+
+class Kind(StrEnum):
+    """What goes wrong; the grammar above describes each."""
+
+    STATUS = "STATUS"
+    STATUS_AFTER = "STATUS-after"
+    RESET_BEFORE = "reset-before"
+    HANG_BEFORE = "hang-before"
+    HTML = "html"
+    REDIRECT = "redirect"
+    EARLY = "early"
+    RESET_AFTER = "reset-after"
+    HANG_AFTER = "hang-after"
+    TRUNCATE = "truncate"
+    STALL = "stall"
+    GARBAGE = "garbage"
+    EMPTY = "empty"
+    HTML_AFTER = "html-after"
+    BARE = "bare"
+    OVERSIZED = "oversized"
+    SHORT_LENGTH = "short-length"
+    CLOSE = "close"
+    OTHER_IDENTIFIER = "other-identifier"
+    LATE_COMMIT = "late-commit"
+    SLOW = "slow"
+    REVOKE_KEY = "revoke-key"
+    DEPRECATED = "deprecated"
+    LAG = "404-lag"
+    ANALYSIS = "analysis"
+    OTHER_NAME = "other-name"
+
+
+BESIDE = frozenset({Kind.SLOW, Kind.REVOKE_KEY, Kind.DEPRECATED, Kind.LAG, Kind.OTHER_NAME})
+_NUMBERS = {Kind.SLOW: 1.0, Kind.LATE_COMMIT: 2.0, Kind.LAG: 2.0, Kind.OVERSIZED: 9.0, Kind.EARLY: 413.0}
+_TEXTS = frozenset({Kind.STATUS, Kind.STATUS_AFTER})
+_READS = frozenset({Kind.LAG, Kind.ANALYSIS, Kind.OTHER_NAME})
+_NAMED = {kind.value: kind for kind in Kind if kind not in {Kind.STATUS, Kind.STATUS_AFTER}}
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "ANY"})
+_LOWEST_REFUSAL = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """Each matching call, with this probability."""
+
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The matching calls with these numbers, counted from 1; an open range has no end."""
+
+    ranges: tuple[tuple[int, int | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """Every Nth matching call."""
+
+    step: int
+
+
+When = Chance | Calls | Every
+ALWAYS = Calls(((1, None),))
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault. `method` None is any.
+
+    Only from Python: `matching` narrows the calls further, `body` replaces that of a status.
+    """
+
+    kind: Kind
+    status: int = 0
+    value: str | None = None
+    method: str | None = "POST"
+    path: str = ""
+    when: When = ALWAYS
+    text: str = field(default="", compare=False)
+    matching: Callable[[Call], bool] | None = None
+    body: bytes | None = field(default=None, repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Fault:
+        """Read one fault as `FAULT_HELP` describes. Raises ValueError whose text says what is allowed."""
+        match text.split():
+            case [what]:
+                fault = _parse_what(text, what)
+                return replace(fault, method=_default_method(fault.kind))
+            case [method, what]:
+                return replace(_parse_what(text, what), method=_parse_method(text, method))
+            case [method, path, what] if path.startswith("/"):
+                return replace(_parse_what(text, what), method=_parse_method(text, method), path=path)
+            case _:
+                raise ValueError(
+                    f"fault {text!r}: write [METHOD [PATH]] KIND[=VALUE][WHEN], for example reset-after/20"
+                )
+
+    @property
+    def number(self) -> float:
+        """The value as seconds, megabytes or status, whichever this kind takes; its default where none was given."""
+        return float(self.value) if self.value is not None else _NUMBERS[self.kind]
+
+    def reaches(self, call: Call) -> bool:
+        """Whether this call is one that the fault counts."""
+        if self.method not in (None, call.method) or not call.path.startswith(self.path):
+            return False
+        return self.matching is None or self.matching(call)
+
+    def __str__(self) -> str:
+        return self.text or self.kind.value
+
+
+class Faults:
+    """Decides for each call which faults it meets. Same seed and same order of calls: same faults."""
+
+    def __init__(self, faults: Sequence[Fault], seed: int) -> None:
+        self._early = [_Counted(fault, seed, n) for n, fault in enumerate(faults) if fault.kind is Kind.EARLY]
+        self._others = [_Counted(fault, seed, n) for n, fault in enumerate(faults) if fault.kind is not Kind.EARLY]
+
+    def early(self, call: Call) -> Fault | None:
+        """The fault that answers before the body is read, if this call meets one."""
+        return next((counted.fault for counted in self._early if counted.strikes(call)), None)
+
+    def met_by(self, call: Call) -> Sequence[Fault]:
+        """All faults of this call, at most one of them (the first that was asked for) being more than a side effect."""
+        if not self._others:
+            return ()
+        struck = [counted.fault for counted in self._others if counted.strikes(call)]
+        main = [fault for fault in struck if fault.kind not in BESIDE][:1]
+        return [fault for fault in struck if fault.kind in BESIDE] + main
+
+
+class _Counted:
+    """One fault with the number of calls that it has seen, and its own dice."""
+
+    def __init__(self, fault: Fault, seed: int, position: int) -> None:
+        self.fault = fault
+        self._calls = 0
+        self._dice = random.Random(f"{seed}/{position}")
+
+    def strikes(self, call: Call) -> bool:
+        if not self.fault.reaches(call):
+            return False
+        self._calls += 1
+        match self.fault.when:
+            case Chance(probability):
+                return self._dice.random() < probability
+            case Every(step):
+                return self._calls % step == 0
+            case Calls(ranges):
+                return any(first <= self._calls and (last is None or self._calls <= last) for first, last in ranges)
+
+
+def _parse_what(text: str, what: str) -> Fault:
+    parts = re.fullmatch(r"([a-z0-9-]+)(?:=([^:@/]*))?([:@/][^:@/]+)?", what)
+    if parts is None:
+        raise ValueError(f"fault {text!r}: write KIND[=VALUE][WHEN], for example slow=2.5:0.1")
+    name, value, when = parts.groups()
+    kind, status = _parse_kind(text, name)
+    if value is not None:
+        _check_value(text, kind, value)
+    return Fault(kind, status=status, value=value, when=_parse_when(text, kind, when), text=text)
+
+
+def _parse_kind(text: str, name: str) -> tuple[Kind, int]:
+    if kind := _NAMED.get(name):
+        return kind, 0
+    if number := re.fullmatch(r"([2-5]\d\d)(-after)?", name):
+        status = int(number[1])
+        if number[2]:
+            return Kind.STATUS_AFTER, status
+        if status >= _LOWEST_REFUSAL:
+            return Kind.STATUS, status
+        raise ValueError(
+            f"fault {text!r}: a status is 400 to 599; {name}-after carries the request out and answers {name}"
+        )
+    nearest = difflib.get_close_matches(name, _NAMED, n=1)
+    meant = f"did you mean {nearest[0]}? " if nearest else ""
+    raise ValueError(f"fault {text!r}: no kind {name!r}; {meant}Kinds are STATUS, STATUS-after, {', '.join(_NAMED)}")
+
+
+def _check_value(text: str, kind: Kind, value: str) -> None:
+    if kind in _TEXTS:
+        return
+    if kind not in _NUMBERS:
+        raise ValueError(f"fault {text!r}: {kind} takes no value")
+    if not re.fullmatch(r"\d+(\.\d+)?", value):
+        raise ValueError(f"fault {text!r}: {kind} takes a number, for example {kind}={_NUMBERS[kind]:g}")
+
+
+def _parse_when(text: str, kind: Kind, when: str | None) -> When:
+    if when is None:
+        return ALWAYS
+    mark, rest = when[0], when[1:]
+    if mark == ":":
+        return Chance(_parse_probability(text, kind, rest))
+    if mark == "/" and re.fullmatch(r"[1-9]\d*", rest):
+        return Every(int(rest))
+    if mark == "@" and re.fullmatch(r"[1-9]\d*(-\d*)?(,[1-9]\d*(-\d*)?)*", rest):
+        return Calls(tuple(_parse_range(part) for part in rest.split(",")))
+    raise ValueError(f"fault {text!r}: {when!r} is no WHEN; write :0.05, @20, @3,7, @3-8, @3- or /20")
+
+
+def _parse_probability(text: str, kind: Kind, rest: str) -> float:
+    try:
+        probability = float(rest)
+    except ValueError:
+        probability = -1.0
+    if 0.0 <= probability <= 1.0:
+        return probability
+    meant = f"; a value is written {kind}={rest}" if kind in _NUMBERS or kind in _TEXTS else ""
+    raise ValueError(f"fault {text!r}: a probability lies between 0 and 1, not {rest}{meant}")
+
+
+def _parse_range(part: str) -> tuple[int, int | None]:
+    first, dash, last = part.partition("-")
+    if not dash:
+        return int(first), int(first)
+    return int(first), int(last) if last else None
+
+
+def _parse_method(text: str, method: str) -> str | None:
+    if method.upper() not in _METHODS:
+        raise ValueError(f"fault {text!r}: {method!r} is no method; use POST, GET, DELETE or ANY")
+    return None if method.upper() == "ANY" else method.upper()
+
+
+def _default_method(kind: Kind) -> str | None:
+    if kind is Kind.REVOKE_KEY:
+        return None
+    return "GET" if kind in _READS else "POST"

@@ -1,0 +1,231 @@
+"""The sandbox on a socket: aiohttp in front of the routes, with the firewall before and the faults between."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import Self, cast
+
+from aiohttp import web
+
+from batcher.errors import UsageError
+
+from .answers import fault_error
+from .calls import Call, Response
+from .delivery import Delivery, Waits
+from .faults import Fault, Faults
+from .limiter import SlidingWindows
+from .openapi import DOCUMENTS
+from .requests import Requests, Seen, open_log
+from .routes import Api
+from .settings import SandboxSettings
+from .store import Request, Store
+from .wire import Connection
+
+HOST = "127.0.0.1"
+GRACE_SECONDS = 2.0  # for requests in flight when the sandbox closes
+FLUSH_SECONDS = 0.25  # requests are in the state at most so much later
+
+
+class Sandbox:
+    """An Omni-like server on loopback: `async with Sandbox(settings) as sandbox: ... sandbox.base_url`.
+
+    Raises Locked if another sandbox uses the state, UsageError if the state, log or port cannot be used.
+    `requests` counts what arrived; `observe` is told of every request before its answer leaves.
+    """
+
+    def __init__(self, settings: SandboxSettings, observe: Callable[[Seen], None] | None = None) -> None:
+        self.settings = settings
+        self.base_url = ""
+        self.requests = Requests()
+        self.in_flight = 0
+        self.most_in_flight = 0
+        self.store = Store(settings.state)
+        self._observe = observe
+        self._faults = Faults(settings.faults, settings.seed)
+        self._windows = SlidingWindows(settings.rate, blocked_count=settings.blocked_count) if settings.rate else None
+        self._stack = ExitStack()
+        self._flush: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open state and log, and listen."""
+        self._loop = asyncio.get_running_loop()
+        with ExitStack() as stack:
+            self._log = stack.enter_context(open_log(self.settings.log))
+            stack.enter_context(self.store)
+            self._waits = Waits(self._loop)
+            self._http = _Server(self._handle, self._loop)
+            self._listener = await self._listen()
+            self.base_url = f"http://{HOST}:{self._listener.sockets[0].getsockname()[1]}"
+            self._api = Api(self.settings, self.store, base_url=self.base_url)
+            self._delivery = Delivery(self._api, self.settings, self._waits)
+            self._stack = stack.pop_all()
+        return self
+
+    async def _listen(self) -> asyncio.Server:
+        try:
+            return await self._loop.create_server(self._http, HOST, self.settings.port, backlog=4096)
+        except OSError as error:
+            raise UsageError(f"port {self.settings.port}: {error.strerror}. Use --port 0 for any free one.") from error
+
+    async def __aexit__(self, *_exc: object) -> None:
+        """Stop listening, let what is in flight finish, close everything."""
+        with self._stack:
+            self._listener.close()
+            self._waits.cut()
+            self._http.pre_shutdown()
+            await self._http.shutdown(GRACE_SECONDS)
+            await self._waits.empty(GRACE_SECONDS)
+            if self._flush is not None:
+                self._flush.cancel()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection = cast("Connection", request.protocol)
+        arrived_seconds = connection.take_arrival()
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        with self._waits:
+            try:
+                return await self._answer(request, connection, arrived_seconds)
+            finally:
+                self.in_flight -= 1
+                connection.forget_arrival()
+
+    async def _answer(self, request: web.BaseRequest, connection: Connection, arrived_seconds: float) -> web.Response:
+        """Firewall, body, faults, route. Every way out notes the request before its answer leaves."""
+        call = _call_of(request)
+        if (blocked := self._firewall(call, arrived_seconds)) is not None:
+            self._note(call, (), arrived_seconds, blocked)
+            return _http_response(blocked)
+        if (early := self._faults.early(call)) is not None:
+            refused = fault_error(int(early.number), self.settings.error_shape)
+            self._note(call, (early,), arrived_seconds, refused)
+            return _http_response(refused, close=True)
+        try:
+            body = await _read_body(request, self.settings.max_body_bytes)
+        except (OSError, web.RequestPayloadError):
+            self._note(call, (), arrived_seconds, None, lost="client gone")
+            return web.Response()
+        if body is None:
+            refused = self._api.fail(413, "Request body too large", DOCUMENTS)
+            self._note(call, (), arrived_seconds, refused)
+            return _http_response(refused, close=True)
+        call = _with_body(call, body)
+        met = self._faults.met_by(call)
+        note = partial(self._note, call, met, arrived_seconds)
+        response = await self._delivery.carry_out(call, met, connection, note)
+        return web.Response() if response is None else _http_response(response)
+
+    def _firewall(self, call: Call, now: float) -> Response | None:
+        """The 429 if this key's window is full."""
+        if self._windows is None:
+            return None
+        wait_seconds = self._windows.blocked_for(call.authorization or "", now)
+        if wait_seconds <= 0.0:
+            return None
+        blocked = fault_error(429, self.settings.error_shape)
+        if self.settings.rate_retry_after:
+            headers = (*blocked.headers, ("Retry-After", str(math.ceil(wait_seconds))))
+            return Response(blocked.status, blocked.body, headers=headers)
+        return blocked
+
+    def _note(
+        self,
+        call: Call,
+        met: Sequence[Fault],
+        arrived_seconds: float,
+        response: Response | None,
+        lost: str | None = None,
+    ) -> None:
+        """Count the request, log it, keep it in the state, tell the observer."""
+        status = response.status if response is not None else None
+        route = response.route if response is not None else ""
+        faults = "; ".join(map(str, met)) or lost
+        identifier = response.identifier if response is not None else None
+        now = time.time()
+        self.requests.add(call.method, route or _route_of(call.path), status)
+        self.store.remember(Request(now, call.method, call.path, status, faults, identifier))
+        if self._flush is None:
+            self._flush = self._loop.call_later(FLUSH_SECONDS, self._flush_requests)
+        if self._log is not None or self._observe is not None:
+            seen = Seen(arrived_seconds, now, call.method, call.path, status, faults, identifier, call.authorization)
+            if self._log is not None:
+                self._log.write(seen.line())
+            if self._observe is not None:
+                self._observe(seen)
+
+    def _flush_requests(self) -> None:
+        self._flush = None
+        self.store.flush()
+
+
+async def serve(settings: SandboxSettings, announce: Callable[[str], None]) -> None:
+    """Serve until cancelled. `announce` is given the base URL once the sandbox listens."""
+    async with Sandbox(settings) as sandbox:
+        announce(sandbox.base_url)
+        await asyncio.get_running_loop().create_future()
+
+
+class _Server(web.Server):
+    """aiohttp's low-level server over our connections."""
+
+    def __init__(
+        self,
+        answer: Callable[[web.BaseRequest], object],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__(answer, loop=loop)  # type: ignore[arg-type]
+        self._own_loop = loop
+
+    def __call__(self) -> Connection:
+        return Connection(self, self._own_loop)
+
+
+def _call_of(request: web.BaseRequest) -> Call:
+    headers = request.headers
+    return Call(
+        method=request.method,
+        path=request.path,
+        query=dict(request.query) if request.query_string else {},
+        authorization=headers.get("Authorization"),
+        content_type=headers.get("Content-Type", "").partition(";")[0].strip().lower(),
+    )
+
+
+def _with_body(call: Call, body: bytes) -> Call:
+    if not body:
+        return call
+    return Call(call.method, call.path, call.query, call.authorization, call.content_type, body)
+
+
+async def _read_body(request: web.BaseRequest, most_bytes: int) -> bytes | None:
+    """The whole body; None if it is larger than that. Raises if the client goes away."""
+    if request.content_length is not None and request.content_length > most_bytes:
+        return None
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.content.iter_any():
+        size += len(chunk)
+        if size > most_bytes:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _route_of(path: str) -> str:
+    """The template of a path whose request was not answered by its route."""
+    if path.startswith(DOCUMENTS + "/"):
+        return DOCUMENTS + "/{identifier}"
+    return path if path in (DOCUMENTS, "/api/v1/whoami", "/api/v1/models", "/openapi.json") else "(other)"
+
+
+def _http_response(response: Response, *, close: bool = False) -> web.Response:
+    headers = {"Content-Type": response.content_type, **dict(response.headers)}
+    answer = web.Response(status=response.status, body=response.body, headers=headers)
+    if close:
+        answer.force_close()
+    return answer

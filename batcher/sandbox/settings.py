@@ -1,0 +1,47 @@
+"""Everything that a sandbox is told, frozen, with units in the names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from batcher.pace import Rate
+
+from .answers import ErrorShape
+from .faults import Fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSettings:
+    """One sandbox. It listens on loopback only; port 0 takes any free one.
+
+    rate: enforced as a true sliding window per Authorization value; with `blocked_count` blocked requests fill the
+        window too, with `rate_retry_after` a 429 says when to come back (whether Omni's does is not known).
+    keys: the bearer tokens that are accepted; None accepts any.
+    state: an SQLite file that keeps documents and requests; None keeps them in memory only.
+    log: a file that gets one JSON line for each request.
+    unknown_models: ids (lower case) of models and branches that are answered 404; every other UUID exists.
+    unknown_fields: whether fields that the API does not know are passed over; otherwise they are refused.
+    taken_status: what the create of a taken identifier is answered with; 400 is the likely one, 409 the other.
+    separate_owners: each key belongs to its own user; otherwise all to one.
+    """
+
+    port: int = 0
+    rate: Rate | None = None
+    blocked_count: bool = False
+    rate_retry_after: bool = False
+    keys: frozenset[str] | None = None
+    state: Path | None = None
+    log: Path | None = None
+    faults: tuple[Fault, ...] = ()
+    seed: int = 0
+    latency_seconds: float = 0.0
+    unknown_models: frozenset[str] = frozenset()
+    unknown_fields: bool = False
+    trash_keeps_identifier: bool = True
+    whoami: bool = True
+    separate_owners: bool = False
+    created_status: int = 201
+    taken_status: int = 400
+    error_shape: ErrorShape = ErrorShape.DETAIL
+    max_body_bytes: int = 64 * 1024 * 1024
