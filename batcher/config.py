@@ -13,11 +13,16 @@ OMNI_RATE = Rate(60, 60.0)  # requests a minute per key, documented by the vendo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where to send and as whom. `base_url` is normalised: scheme and host, no path, no trailing slash."""
+    """Where to send and as whom. `base_url` is normalised: scheme and host, no path, no trailing slash.
+
+    With `sandbox` it is `sandbox` until the embedded server runs. It is empty where nobody gave one and none is needed.
+    Without keys, `no_key_hint` says why and what to do, for the moment when one is needed.
+    """
 
     base_url: str
     keys: tuple[ApiKey, ...] = ()
     sandbox: bool = False
+    no_key_hint: str = "no API key: set OMNI_API_KEY"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +67,7 @@ class Sending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """One `batcher run`. `deadline_seconds` counts from process start."""
+    """One `batcher run`. `deadline_seconds` counts from the call; the command line takes off what its start-up took."""
 
     inputs: tuple[str, ...]
     endpoint: Endpoint

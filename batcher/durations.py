@@ -46,6 +46,18 @@ def duration_text(seconds: float) -> str:
     return " ".join(shown) or "0 s"
 
 
+def duration_option(seconds: float) -> str:
+    """The shortest text that `parse_duration` reads back: `90s`, `15m`, `1h30m`."""
+    if seconds != int(seconds) or seconds < 1:
+        return f"{round(seconds * 1000)}ms"
+    parts: list[str] = []
+    whole = int(seconds)
+    for unit, size in (("h", 3600), ("m", 60), ("s", 1)):
+        count, whole = divmod(whole, size)
+        parts.extend([f"{count}{unit}"] if count else [])
+    return "".join(parts) if seconds >= 120 else f"{int(seconds)}s"  # noqa: PLR2004 - 90s reads better
+
+
 def clock_text(seconds_ahead: float, now: datetime) -> str:
     """When that will be by the local clock: `16:40`, `16:40 tomorrow`, or `16:40 on 3 March`."""
     then = now + timedelta(seconds=seconds_ahead)

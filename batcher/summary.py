@@ -29,7 +29,7 @@ The JSON object of `batcher run --json` and `--summary FILE`:
 | stopped | text or null | why the run stopped early |
 | interrupted, deadlineReached, limitReached | boolean | what ended the run before its last row |
 | files | object or null | `results`, `failures`, `journal`, `keptFailures` (a hand-edited failures file that was kept, or null) |
-| firstFailures | objects | up to ten: key, source, line, name, outcome, reason, status, message, hint |
+| firstFailures | objects | up to ten: key, source, line, outcome, reason, status, message, hint |
 | warnings | texts | as shown |
 | error | text | only if the command ended with an error; then fields that are not known are absent |
 """
@@ -98,8 +98,6 @@ class Summary:
         counted = self.created + self.failed + self.uncertain + self.not_attempted
         ended_early = self.stopped is not None or self.interrupted or self.deadline_reached or self.limit_reached
         return counted == self.rows and self.invalid <= self.failed and (self.to_do == 0 or ended_early)
-
-
 
 
 def exit_code(summary: Summary) -> int:

@@ -1,0 +1,103 @@
+"""Help in groups, one line an option, at most 80 columns; and a suggestion for a mistyped command."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from gettext import gettext
+from typing import Any
+
+import click
+
+COLUMN = 26  # where the explanations of options begin
+COMMAND_COLUMN = 10
+
+
+class Option(click.Option):
+    """A click option that belongs to a group of the help page. A `--no-…` flag or a plain flag is just given or not."""
+
+    def __init__(self, *args: Any, group: str = "Output", **kwargs: Any) -> None:
+        """As click's, with a group."""
+        super().__init__(*args, **kwargs)
+        self.group = group
+
+
+class Command(click.Command):
+    """A command whose help lists its options in groups, with an example at the end."""
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        """As click's, with command lines that can be pasted."""
+        kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": 80})
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Groups in the order in which they first occur."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None and not isinstance(param, click.Argument):  # the usage line names those
+                groups.setdefault(getattr(param, "group", "Output"), []).append(record)
+        for title, records in groups.items():
+            _section(formatter, title, records)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """The examples."""
+        if self.examples:
+            formatter.write_paragraph()
+            for example in self.examples:
+                formatter.write(f"Example: {example}\n")
+
+
+class Group(click.Group):
+    """The top level: commands in the order of a working day, and a suggestion for a typo."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
+        """As they were added."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command named, or a usage error that names the nearest."""
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            near = difflib.get_close_matches(name, self.commands, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(self.commands)}"
+            ctx.fail(f"no command {name!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line a command."""
+        records = [(name, (self.get_command(ctx, name) or self).get_short_help_str(80)) for name in self.commands]
+        _section(formatter, "Commands", records, COMMAND_COLUMN)
+
+
+def _section(formatter: click.HelpFormatter, title: str, records: list[tuple[str, str]], column: int = COLUMN) -> None:
+    formatter.write_paragraph()
+    formatter.write(f"{gettext(title)}:\n")
+    formatter.indent()
+    width = max(column, max(len(first) for first, _ in records) + 2)
+    formatter.write_dl([(first.ljust(width - 2), second) for first, second in records], col_max=width, col_spacing=2)
+    formatter.dedent()
+
+
+def add(options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    """A decorator that adds options to a command in the order given."""
+
+    def decorate(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def option(*names: str, group: str, **kwargs: Any) -> Callable[[Any], Any]:
+    """One option of a group."""
+    return click.option(*names, cls=Option, group=group, **kwargs)
+
+
+def flag(*names: str, group: str, **kwargs: Any) -> Callable[[Any], Any]:
+    """An option without a value: given or not."""
+    return click.option(*names, cls=Option, group=group, is_flag=True, default=False, **kwargs)

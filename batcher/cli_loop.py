@@ -1,0 +1,74 @@
+"""The event loop, and the signals that end a run in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from .drain import Drain, End
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def loop_options() -> dict[str, object]:
+    """Anyio's backend options: uvloop where it is installed."""
+    return {"use_uvloop": True} if importlib.util.find_spec("uvloop") is not None else {}
+
+
+@dataclass(slots=True)
+class Interrupts:
+    """What SIGINT, SIGTERM and SIGHUP do to a run.
+
+    Before anything can be sent a signal ends the program at once (KeyboardInterrupt). Afterwards the first drains, the
+    second stops at once, and a third no longer waits for that. They act between two steps of the event loop.
+    """
+
+    drain: Drain
+    say: Callable[[str], None]
+    count: int = 0
+    has_sent: bool = False
+    loop: asyncio.AbstractEventLoop | None = None
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """Handle the signals while in the block. One that is ignored (nohup) stays ignored."""
+        before = {number: signal.getsignal(number) for number in _SIGNALS}
+        caught = [number for number in _SIGNALS if before[number] != signal.SIG_IGN]
+        for number in caught:
+            signal.signal(number, self._handle)
+        try:
+            yield
+        finally:
+            for number in caught:
+                signal.signal(number, before[number])
+
+    @contextmanager
+    def draining(self) -> Iterator[None]:
+        """While in the block, which runs in the event loop, signals drain instead of ending at once."""
+        self.loop = asyncio.get_running_loop()
+        self.has_sent = True
+        try:
+            yield
+        finally:
+            self.loop = None
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self.loop is None:
+            raise KeyboardInterrupt
+        self.count += 1
+        if self.count > 2:  # noqa: PLR2004 - the third
+            raise KeyboardInterrupt
+        self.loop.call_soon_threadsafe(self._pass_on, self.count, signal.Signals(number).name)
+
+    def _pass_on(self, count: int, name: str) -> None:
+        if count == 1:
+            self.say(f"{name}: nothing more is sent; waiting for what is in flight. Again to stop at once.")
+            self.drain.start(End.INTERRUPTED, "interrupted")
+        else:
+            self.say(f"{name}: stopping at once; what is in flight is settled by the next run.")
+            self.drain.now()

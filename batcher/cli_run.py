@@ -1,0 +1,77 @@
+"""`batcher run` and `batcher status`: settings from all sources, the loop with its signals, the summary."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import anyio
+
+from . import pipeline
+from .cli_end import Invocation
+from .cli_given import Given, prepare, speak
+from .cli_loop import Interrupts, loop_options
+from .cli_next import next_steps
+from .config import RunSettings
+from .drain import Drain
+from .files import check_writable, files_of
+from .progress import ConsoleReporter
+from .sources import Sources
+from .summary import Summary, exit_code
+from .summary_text import summary_object, summary_text
+
+
+def run(invocation: Invocation, options: Mapping[str, Any]) -> int:
+    """Create what is not created yet. Raises BatcherError; else the summary has been shown and its exit code is returned."""
+    given, sources = prepare(invocation, "run", options)
+    settings = run_settings(given, sources, invocation)
+    check_writable(settings.files)
+    speak(invocation, sources)
+    invocation.beside = settings.files.results.parent
+    drain = Drain()
+    interrupts = Interrupts(drain, invocation.console.warning)
+    invocation.has_sent = lambda: interrupts.has_sent
+    reporter = ConsoleReporter(invocation.console, _wants_bar(invocation), invocation.verbose, interrupts.draining)
+    with interrupts.caught():
+        body = partial(pipeline.run, settings, reporter=reporter, drain=drain)
+        summary: Summary = anyio.run(body, backend_options=loop_options())
+    return close(invocation, given, summary)
+
+
+def run_settings(
+    given: Given, sources: Sources, invocation: Invocation, *, endpoint_needed: bool = True
+) -> RunSettings:
+    """Everything that a run is told. Raises UsageError."""
+    endpoint = sources.endpoint(needed=endpoint_needed)
+    files = files_of(
+        given.inputs, sandbox=endpoint.sandbox, results=given.path("results"), failures=given.path("failures")
+    )
+    deadline = sources.get("deadline").value
+    return RunSettings(
+        inputs=given.inputs,
+        endpoint=endpoint,
+        files=files,
+        reading=sources.reading(),
+        sending=sources.sending(),
+        skip_invalid=sources.get("skip-invalid").value,
+        preflight=sources.get("preflight").value,
+        deadline_seconds=None if deadline is None else max(0.0, deadline - invocation.seconds_since_start()),
+    )
+
+
+def close(invocation: Invocation, given: Given, summary: Summary) -> int:
+    """Show the summary in every form asked for."""
+    invocation.code = exit_code(summary)
+    fields = summary_object(summary)
+    text = summary_text(summary, next_steps(invocation.argv, given.inputs, summary))
+    invocation.console.summary(text, fields)
+    invocation.final(fields)
+    return invocation.code
+
+
+def _wants_bar(invocation: Invocation) -> bool:
+    """A bar needs a terminal that can move its cursor and a log format for people."""
+    console = invocation.console
+    return console.stream.isatty() and not console.json and os.environ.get("TERM", "") not in ("", "dumb")

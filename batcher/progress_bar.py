@@ -1,0 +1,75 @@
+"""The live bar: three or four lines at the foot of the terminal, repainted four times a second by rich's own thread."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TextIO, cast
+
+from rich.console import Console as RichConsole
+from rich.live import Live
+from rich.text import Text
+
+from .console import Console
+from .progress import Snapshot, Watch, left_text, rate_text
+
+REPAINTS_PER_SECOND = 4
+_WIDEST = 60
+
+
+@contextmanager
+def painting(watch: Watch, console: Console) -> Iterator[None]:
+    """Keep the bar painted while in the block; messages go above it. Colours are off with NO_COLOR."""
+    rich = RichConsole(
+        file=cast("TextIO", console.stream), stderr=True, force_terminal=True, highlight=False, markup=False
+    )
+
+    def above(line: str) -> None:
+        rich.print(line, soft_wrap=True)
+
+    live = Live(
+        console=rich,
+        get_renderable=lambda: picture(watch.snapshot(time.monotonic()), rich.width, datetime.now().astimezone()),
+        refresh_per_second=REPAINTS_PER_SECOND,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    with live:
+        console.above = above
+        try:
+            yield
+        finally:
+            console.above = None
+
+
+def picture(snapshot: Snapshot, width: int, now: datetime) -> Text:
+    """The bar as text, each line cut to the window."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    done = snapshot.total - snapshot.left
+    share = done / snapshot.total if snapshot.total else 1.0
+    numbers = f" {done:,} of {snapshot.total:,}, {share:.0%}"
+    full, empty = _blocks()
+    cells = max(0, min(_WIDEST, width - len(numbers) - 1))
+    filled = int(cells * share)
+    text.append(full * filled, "green")
+    text.append(empty * (cells - filled), "bright_black")
+    text.append(numbers + "\n")
+    text.append(f"{snapshot.created:,} created", "green")
+    text.append(f"  {snapshot.failed:,} failed", "red" if snapshot.failed else "")
+    text.append(f"  {snapshot.uncertain:,} uncertain", "yellow" if snapshot.uncertain else "")
+    text.append(f"  {snapshot.left:,} left\n")
+    allowed = rate_text(snapshot.rate_allowed)
+    of = "" if allowed == "no limit" else f" of {allowed} allowed"
+    text.append("  ".join(filter(None, [f"{rate_text(snapshot.rate_now)}{of}", left_text(snapshot, now)])))
+    if snapshot.note:
+        text.append(f"\n{snapshot.note}", "yellow")
+    return text
+
+
+def _blocks() -> tuple[str, str]:
+    encoding = (getattr(sys.stderr, "encoding", None) or "ascii").lower()
+    return ("█", "░") if encoding.startswith("utf") else ("#", "-")
