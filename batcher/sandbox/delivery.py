@@ -94,6 +94,10 @@ class Delivery:
 
     async def carry_out(self, call: Call, met: Sequence[Fault], connection: Connection, note: Note) -> Response | None:
         """The response to send; None if the connection has been dealt with already."""
+        if not met and self.settings.latency_seconds == 0.0:  # nearly all calls of a load test
+            response = self.api.answer(call)
+            note(response)
+            return response
         main = next((fault for fault in met if fault.kind not in BESIDE), None)
         delay_seconds = self.settings.latency_seconds + sum(fault.number for fault in met if fault.kind is Kind.SLOW)
         if any(fault.kind is Kind.REVOKE_KEY for fault in met):

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Self, cast
 
+import anyio
 from aiohttp import web
 
 from batcher.errors import UsageError
@@ -73,15 +74,20 @@ class Sandbox:
             raise UsageError(f"port {self.settings.port}: {error.strerror}. Use --port 0 for any free one.") from error
 
     async def __aexit__(self, *_exc: object) -> None:
-        """Stop listening, let what is in flight finish, close everything."""
+        """Stop, and close state and log."""
         with self._stack:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """Stop listening and let what is in flight finish, within bounds, even when cancelled. The store stays open."""
+        with anyio.CancelScope(shield=True):
             self._listener.close()
             self._waits.cut()
             self._http.pre_shutdown()
             await self._http.shutdown(GRACE_SECONDS)
             await self._waits.empty(GRACE_SECONDS)
-            if self._flush is not None:
-                self._flush.cancel()
+        if self._flush is not None:
+            self._flush.cancel()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = cast("Connection", request.protocol)
