@@ -1,0 +1,15 @@
+"""The deterministic simulation: the real sender and journal over a virtual clock, a simulated disk, a simulated Omni.
+
+clock.py     a loop whose time jumps, and whose order of events never depends on addresses in memory
+disk.py      a disk that knows what was fsynced, and forgets the rest in a power cut
+server.py    an Omni in memory: documents, lagging reads, late commits, strangers
+wire.py      the transport between the two: faults before and after the server has seen a request
+schedule.py  what one seed stands for: rows, settings, faults, edits of the input, crashes
+world.py     one process after the other, over one disk and one server; records.py: what is written down of it
+laws.py      what must hold of every life
+life.py      lives through one schedule to its end
+product.py   the real program, plugged in
+teeth.py     broken copies of the program, each of which the laws must catch
+
+One seed: `python -m tests.simulation --seed 7 -v`. The long run: `python -m tests.simulation --seeds 100000 --jobs 2`.
+"""

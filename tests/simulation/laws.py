@@ -1,0 +1,224 @@
+"""The laws that every life is held to, and in which worlds each of them holds.
+
+Asked before each POST leaves (`before_post`), after each run (`after_run`) and in the end (`in_the_end`). What the
+contract leaves open is left open here too, and said where it is:
+
+- Identity goes by key. Rows that are told apart by their order only (`~2`, `~3`) keep that order in every edit.
+- A commit that lands more than ten minutes after its request is outside the promise; the wire makes none.
+- Where the user says `--resend-uncertain`, a second document of a row without identifier is what was asked for.
+- A document at an identifier that batcher filled in counts as ours once an attempt of ours at it was unclear: if a
+  stranger took just that identifier just then, nobody can tell (contract 7: existence is proof).
+- A document at the user's own identifier that somebody has renamed, or that cannot be read, cannot be told from a
+  stranger's: `identifier_taken`, or uncertain.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from batcher.errors import DiskTrouble, Stopped
+from batcher.summary import Summary, exit_code
+
+from .records import FILES, Start, keys_of
+from .server import Document, Guard, Post
+
+if TYPE_CHECKING:
+    from .world import World
+
+SETTLED_SECONDS = 600.0  # a GET 404 this long after an unclear attempt proves that it did nothing
+WINDOW = 1.005  # at most N starts in a window this much longer than the period
+JITTER_SECONDS = 1e-6
+
+
+def before_post(world: World, start: Start, post: Post) -> None:
+    """A created row is not sent again; an unclear attempt binds its row to its identifier, or to not being sent."""
+    if post.key in start.created_before or any(line["key"] == post.key for line in world.lines(FILES.results)):
+        raise world.broken(f"{post.key} is created already and is sent again")
+    for earlier in world.wire.posts:
+        if earlier.key == post.key and earlier.clear is not True:
+            _check_bound(world, earlier, post)
+    if post.key not in start.keys:
+        raise world.broken(f"{post.key} is sent, but it is not in the input")
+
+
+def _check_bound(world: World, earlier: Post, post: Post) -> None:
+    if earlier.identifier is None:
+        if not post.resend_allowed:
+            raise world.broken(
+                f"{post.key} is unclear without an identifier (POST {earlier.number}) and is resent unasked"
+            )
+        return
+    if earlier.identifier != post.identifier and not _is_settled(world, earlier):
+        raise world.broken(
+            f"{post.key} is unclear at {earlier.identifier} (POST {earlier.number}) and is sent as {post.identifier}"
+        )
+
+
+def _is_settled(world: World, post: Post) -> bool:
+    return any(
+        read.identifier == post.identifier and read.status == 404 and read.at >= post.at + SETTLED_SECONDS
+        for read in world.server.reads
+    )
+
+
+def after_run(world: World, start: Start) -> None:
+    """No internal error; nothing durable is gone; pace and concurrency held; the counts are those of the files."""
+    if start.crash is not None:
+        raise world.broken(f"the run raised {start.crash!r}") from start.crash
+    _check_safe(world)
+    _check_pace(world, start)
+    if start.error is not None and not _may_stop(start):
+        raise world.broken(f"the run ended with {start.error!r}")
+    if start.died or start.summary is None:
+        return
+    _check_counts(world, start, start.summary)
+    if start.run.failing_sync is None:
+        _check_durable(world)
+
+
+def _may_stop(start: Start) -> bool:
+    has_trouble = start.run.room_bytes is not None or start.run.failing_sync is not None
+    return (isinstance(start.error, DiskTrouble) and has_trouble) or (
+        isinstance(start.error, Stopped) and not start.is_calm
+    )
+
+
+def _check_safe(world: World) -> None:
+    for path, safe in world.safe.items():
+        if not world.disk.content(path).startswith(safe):
+            raise world.broken(f"{path} has lost lines that were durable")
+
+
+def _check_durable(world: World) -> None:
+    for path in (FILES.results, FILES.journal, FILES.failures):
+        if world.durable_at_end[path] != world.disk.content(path):
+            raise world.broken(f"the run is over and a part of {path} is not fsynced")
+
+
+def _check_pace(world: World, start: Start) -> None:
+    sending = start.run.sending
+    if world.wire.most_in_flight > sending.concurrency:
+        raise world.broken(f"{world.wire.most_in_flight} requests in flight, {sending.concurrency} allowed")
+    if sending.rate is None:
+        return
+    by_key: dict[str, list[float]] = {}
+    for secret, at in world.wire.watch.starts:
+        by_key.setdefault(secret, []).append(at)
+    limit, window = sending.rate.limit, sending.rate.period_seconds * WINDOW
+    for times in by_key.values():
+        for first, last in zip(times, times[limit:], strict=False):
+            if last - first < window - JITTER_SECONDS:
+                raise world.broken(f"{limit + 1} requests within {last - first:.3f} s at {sending.rate}")
+
+
+def _check_counts(world: World, start: Start, summary: Summary) -> None:
+    if not summary.adds_up or exit_code(summary) == 70:
+        raise world.broken(f"the counts do not add up: {summary}")
+    created = keys_of(world.lines(FILES.results))
+    held = {line["key"]: line["outcome"] for line in world.lines(FILES.failures)}
+    told = (summary.rows, summary.created, summary.failed, summary.uncertain)
+    found = (
+        len(start.inputs),
+        sum(key in created for key in start.keys),
+        sum(held.get(key) == "failed" for key in start.keys),
+        sum(held.get(key) == "uncertain" for key in start.keys),
+    )
+    if told != found:
+        raise world.broken(f"rows, created, failed, uncertain: the summary says {told}, the files say {found}")
+    _check_once(world)
+
+
+def _check_once(world: World) -> None:
+    created, held = keys_of(world.lines(FILES.results)), keys_of(world.lines(FILES.failures))
+    for name, counted in (("results", created), ("failures", held)):
+        twice = [key for key, count in counted.items() if count > 1]
+        if twice:
+            raise world.broken(f"more than once in {name}: {twice}")
+    both = created.keys() & held.keys()
+    if both:
+        raise world.broken(f"created and in the failures file: {sorted(both)}")
+
+
+def in_the_end(world: World, expected: frozenset[str]) -> None:
+    """After the calm: each row (`expected`: their keys) has one outcome, each document of ours is accounted for."""
+    _check_once(world)
+    created = {line["key"]: line for line in world.lines(FILES.results)}
+    held = {line["key"]: line for line in world.lines(FILES.failures)}
+    lost = [key for key in expected if key not in created and key not in held]
+    if lost:
+        raise world.broken(f"rows without any outcome: {sorted(lost)}")
+    for key, line in created.items():
+        _check_created(world, key, line)
+    for document in world.server.ours:
+        _check_document(world, document, created, held)
+    for key in {post.key for post in world.wire.posts}:
+        _check_not_twice(world, key)
+    for key, line in held.items():
+        if line["outcome"] == "uncertain":
+            _check_uncertain(world, key, line)
+    world.tally.reconciled += sum(line["how"] == "reconciled" for line in created.values())
+    world.tally.uncertain += sum(line["outcome"] == "uncertain" for line in held.values())
+
+
+def _check_created(world: World, key: str, line: dict[str, Any]) -> None:
+    document = world.server.documents.get(line["identifier"])
+    if document is None:
+        raise world.broken(f"{key} is booked as {line['identifier']}, which does not exist")
+    if document.post is not None:
+        if document.post.key != key:
+            raise world.broken(f"{key} is booked as {line['identifier']}, which is {document.post.key}'s")
+        return
+    if not _may_be_booked(world, key, line, document):
+        raise world.broken(f"{key} is booked as {line['identifier']} ({line['how']}), which is a stranger's")
+
+
+def _may_be_booked(world: World, key: str, line: dict[str, Any], stranger: Document) -> bool:
+    """Where nobody could tell it from ours, or the user said so (contract 7)."""
+    is_own = stranger.identifier in world.users_own
+    looks_same = stranger.twin and stranger.guard is Guard.OPEN
+    if line["how"] == "adopted":
+        return looks_same and (not is_own or any(start.run.sending.adopt_existing for start in world.starts))
+    had_unclear = any(intent.identifier == stranger.identifier for intent in world.unclear_intents(key))
+    return line["how"] == "reconciled" and had_unclear and (looks_same or not is_own)
+
+
+def _check_document(world: World, document: Document, created: dict[str, Any], held: dict[str, Any]) -> None:
+    post = document.post
+    assert post is not None
+    line = created.get(post.key)
+    if line is not None and line["identifier"] == document.identifier:
+        return
+    if held.get(post.key, {}).get("outcome") == "uncertain" or _was_asked_twice(world, post.key):
+        return
+    if document.identifier in world.users_own and (document.name != document.body["name"]):
+        return
+    state = "nowhere" if post.key not in held else f"failed ({held[post.key]['reason']})"
+    if line is not None:
+        state = f"booked as {line['identifier']}"
+    raise world.broken(f"the server made {document.identifier} for {post.key}, which is {state}")
+
+
+def _was_asked_twice(world: World, key: str) -> bool:
+    return any(post.key == key and post.resend_allowed for post in world.wire.posts)
+
+
+def _check_not_twice(world: World, key: str) -> None:
+    made = world.documents_of(key)
+    if len(made) > 1 and not _was_asked_twice(world, key):
+        raise world.broken(f"the server made {[document.identifier for document in made]} for {key}")
+
+
+def _check_uncertain(world: World, key: str, line: dict[str, Any]) -> None:
+    """Where all rows have identifiers and GETs answer 200 or 404 in the end, no row stays uncertain."""
+    intents = list(world.intents(key))
+    if any(intent.identifier is None for intent in intents):
+        return
+    unreadable = [
+        intent.identifier
+        for intent in intents
+        if intent.identifier in world.users_own
+        and (document := world.server.documents.get(intent.identifier or "")) is not None
+        and document.guard is not Guard.OPEN
+    ]
+    if not unreadable:
+        raise world.broken(f"{key} stays uncertain: {line['reason']}, {line['message']}")

@@ -1,0 +1,299 @@
+"""An Omni in memory, as `omni-api.md` knows it: it keeps every document that was ever made, and for which POST.
+
+It answers what has reached it; what goes wrong on the way is `wire.py`'s business. Its time is the world's (seconds).
+A row's description speaks to it: `row:7 v2` is the marker by which the laws know whose document this is, and
+`refuse:422` makes it refuse the row for good. Commits that come late, or from a dead process's request, lie in a queue.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from batcher.transport import Answer
+
+DOCUMENTS = "/api/v1/documents"
+JSON_HEADERS = {"content-type": "application/json"}
+HTML_HEADERS = {"content-type": "text/html"}
+_REFUSE = re.compile(r"refuse:(\d+)")
+_LISTING = {"pageSize", "sortField", "sortDirection", "cursor", "folderId", "creatorId", "labels"}
+
+
+class Guard(StrEnum):
+    """How a GET of an existing document answers."""
+
+    OPEN = "200"
+    FORBIDDEN = "403"
+    ANALYSIS = "400"
+    UNPROCESSABLE = "422"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """How this server behaves where the API leaves it open. Times in seconds, chances 0 to 1."""
+
+    taken_status: int = 400
+    error_shape: int = 0
+    lag_chance: float = 0.0  # that a new document is not read for a while
+    lag_seconds: float = 0.0
+    guard_chance: float = 0.0  # that a GET of a document of ours answers 403, 422 or 400
+    rename_chance: float = 0.0  # that somebody gives our new document another name
+    stranger_chance: float = 0.0  # that somebody takes a user's own identifier before our POST arrives
+    filled_stranger_chance: float = 0.0  # the same for one that batcher made
+    twin_chance: float = 0.0  # that the stranger's document looks like ours
+    ignores_identifiers: bool = False
+    has_whoami: bool = True
+    deprecated: bool = False
+
+
+@dataclass(slots=True)
+class Post:
+    """One create that left the process. `clear` is None while nobody has answered it, or the process died before."""
+
+    number: int
+    run: int
+    at: float
+    identifier: str | None
+    name: str
+    marker: str
+    key: str
+    clear: bool | None = None
+    status: int | None = None
+    resend_allowed: bool = False
+
+
+@dataclass(slots=True)
+class Document:
+    """One document. `post` is None for a stranger's."""
+
+    identifier: str
+    name: str
+    model_id: str
+    body: dict[str, Any]
+    post: Post | None
+    made_at: float
+    visible_at: float
+    guard: Guard = Guard.OPEN
+    twin: bool = False
+
+
+@dataclass(slots=True)
+class Read:
+    """One GET of a document and what it answered."""
+
+    at: float
+    identifier: str
+    status: int
+
+
+@dataclass(order=True, slots=True)
+class _Late:
+    at: float
+    order: int
+    post: Post = field(compare=False)
+    body: dict[str, Any] = field(compare=False)
+
+
+class SimulatedServer:
+    """The documents and the routes."""
+
+    def __init__(self, chance: random.Random, habits: Habits) -> None:
+        self.chance = chance
+        self.habits = habits
+        self.documents: dict[str, Document] = {}
+        self.reads: list[Read] = []
+        self.users_own: set[str] = set()
+        self._late: list[_Late] = []
+        self._order = itertools.count()
+
+    @property
+    def ours(self) -> list[Document]:
+        """Every document that was made for one of our POSTs, in order."""
+        return [document for document in self.documents.values() if document.post]
+
+    def later(self, at: float, post: Post, body: dict[str, Any]) -> None:
+        """Carry the POST out at that time, whoever still listens."""
+        heapq.heappush(self._late, _Late(at, next(self._order), post, body))
+
+    def advance(self, now: float) -> None:
+        """Carry out what was due by now."""
+        while self._late and self._late[0].at <= now:
+            late = heapq.heappop(self._late)
+            self.create(late.at, late.post, late.body)
+
+    @property
+    def pending_until(self) -> float:
+        """When the last late POST is due; 0 if none is."""
+        return max((late.at for late in self._late), default=0.0)
+
+    def place_stranger(self, now: float, identifier: str, like: Mapping[str, Any] | None = None) -> None:
+        """Somebody else's document takes the identifier; `like` makes it look like that POST's body."""
+        if identifier in self.documents:
+            return
+        body = dict(like) if like else {"name": "Somebody else's", "modelId": "00000000-0000-4000-8000-000000000000"}
+        guard = Guard.FORBIDDEN if like is None and self.chance.random() < 0.3 else Guard.OPEN
+        self.documents[identifier] = Document(
+            identifier, body["name"], body["modelId"], body, None, now, now, guard, twin=like is not None
+        )
+
+    def create(self, now: float, post: Post, body: dict[str, Any]) -> Answer:
+        """Carry out one POST that has arrived."""
+        refused = _REFUSE.search(str(body.get("description", "")))
+        if refused:
+            return self._refuse(int(refused[1]))
+        identifier = body.get("identifier")
+        if self.habits.ignores_identifiers:
+            identifier = None
+        if identifier is not None:
+            self._stranger_comes_first(now, identifier, body)
+            if identifier in self.documents:
+                return self.error(self.habits.taken_status, self._taken_message(identifier))
+        made = self._make(now, post, identifier or f"{self.chance.getrandbits(32):08x}", body)
+        return self._made_answer(made)
+
+    def get(self, now: float, identifier: str) -> Answer:
+        """Read one document back."""
+        document = self.documents.get(identifier)
+        if document is None or now < document.visible_at:
+            answer = self.error(404, f'Document with identifier "{identifier}" not found', shape=0)
+        else:
+            answer = self._read_answer(document)
+        self.reads.append(Read(now, identifier, answer.status))
+        return answer
+
+    def other(self, now: float, method: str, path: str, query: Mapping[str, str]) -> Answer:
+        """Answer everything but a create."""
+        match method, path:
+            case "GET", "/api/v1/documents":
+                return self._list(now, query)
+            case "GET", "/api/v1/whoami" if self.habits.has_whoami:
+                return self.json(200, {"user": {"id": "u"}, "keyScope": "organization", "orgRole": "ADMIN"})
+            case "GET", "/api/v1/models":
+                records = [{"id": query.get("modelId", "m"), "name": "Model"}]
+                return self.json(200, {"records": records, "pageInfo": {"hasNextPage": False}})
+            case "GET", "/openapi.json":
+                return self.json(200, {"openapi": "3.1.0", "paths": {DOCUMENTS: {"post": {}}}})
+            case "GET", _ if path.startswith(f"{DOCUMENTS}/"):
+                return self.get(now, unquote(path.removeprefix(f"{DOCUMENTS}/")))
+            case "DELETE", _ if path.startswith(f"{DOCUMENTS}/"):
+                raise AssertionError("a run never deletes")
+            case _:
+                return self.error(404, "Not Found")
+
+    def json(self, status: int, body: object) -> Answer:
+        """An answer that holds JSON."""
+        headers = JSON_HEADERS | {"deprecation": "true", "sunset": "x"} if self.habits.deprecated else JSON_HEADERS
+        return Answer(status, headers, orjson.dumps(body), 0.1)
+
+    def error(self, status: int, message: str, shape: int | None = None) -> Answer:
+        """One of the four error shapes."""
+        match self.habits.error_shape if shape is None else shape:
+            case 0:
+                return self.json(status, {"detail": message, "status": status})
+            case 1:
+                return self.json(status, {"error": {"code": status, "message": message}})
+            case 2:
+                return self.json(status, {"error": message, "success": False})
+            case _:
+                return self.json(status, {"error": "bad_request", "message": message})
+
+    def _make(self, now: float, post: Post, identifier: str, body: dict[str, Any]) -> Document:
+        chance, habits = self.chance, self.habits
+        lag = chance.uniform(0, habits.lag_seconds) if chance.random() < habits.lag_chance else 0.0
+        guard = Guard.OPEN
+        if chance.random() < habits.guard_chance:
+            guard = chance.choice((Guard.FORBIDDEN, Guard.ANALYSIS, Guard.UNPROCESSABLE))
+        name = "Renamed since" if chance.random() < habits.rename_chance else body["name"]
+        made = Document(identifier, name, body["modelId"], body, post, now, now + lag, guard)
+        self.documents[identifier] = made
+        return made
+
+    def _stranger_comes_first(self, now: float, identifier: str, body: dict[str, Any]) -> None:
+        own = identifier in self.users_own
+        if identifier in self.documents:
+            return
+        if self.chance.random() < (self.habits.stranger_chance if own else self.habits.filled_stranger_chance):
+            twin = self.chance.random() < self.habits.twin_chance
+            self.place_stranger(now, identifier, body if twin else None)
+
+    def _refuse(self, status: int) -> Answer:
+        match status:
+            case 404:
+                return self.error(404, "Model with id not found")
+            case 403:
+                return self.error(403, "You do not have permission to create content here")
+            case 413:
+                return Answer(413, HTML_HEADERS, b"<html><h1>413 Request Entity Too Large</h1></html>", 0.1)
+            case 429:
+                return Answer(429, {"x-omni-waf-action": "block"}, b"<html>blocked</html>", 0.1)
+            case _:
+                return self.error(status, "Bad Request: queryPresentations[0].query: Invalid")
+
+    def _taken_message(self, identifier: str) -> str:
+        return self.chance.choice(
+            (
+                f'Bad Request: identifier: "{identifier}" is already in use',
+                "A document with this identifier already exists",
+                "Conflict",
+                "Bad Request",
+            )
+        )
+
+    def _made_answer(self, made: Document) -> Answer:
+        return self.json(
+            201,
+            {
+                "dashboard": {"id": f"d-{made.identifier}", "dashboardId": f"d-{made.identifier}"},
+                "workbook": {
+                    "id": f"w-{made.identifier}",
+                    "documentId": f"c-{made.identifier}",
+                    "identifier": made.identifier,
+                    "name": made.body["name"],
+                },
+            },
+        )
+
+    def _read_answer(self, document: Document) -> Answer:
+        match document.guard:
+            case Guard.FORBIDDEN:
+                return self.error(403, "You do not have permission to view this document")
+            case Guard.ANALYSIS:
+                return self.error(400, "Analysis documents are not supported")
+            case Guard.UNPROCESSABLE:
+                return self.error(422, "Unprocessable document")
+            case Guard.OPEN:
+                shown = {name: value for name, value in document.body.items() if name != "identifier"}
+                return self.json(200, shown | {"name": document.name, "refreshInterval": None})
+
+    def _list(self, now: float, query: Mapping[str, str]) -> Answer:
+        unknown = set(query) - _LISTING
+        if unknown:
+            return self.error(400, f"Bad Request: {min(unknown)}: Unrecognized key")
+        size, start = min(int(query.get("pageSize", "20")), 100), int(query.get("cursor", "0"))
+        seen = [document for document in self.documents.values() if document.visible_at <= now]
+        seen.sort(key=lambda document: (document.made_at, document.identifier), reverse=True)
+        records = [
+            {"identifier": one.identifier, "name": one.name, "updatedAt": _stamp(one.made_at), "type": "document"}
+            for one in seen[start : start + size]
+        ]
+        more = start + size < len(seen)
+        page = {"hasNextPage": more, "pageSize": size, "totalRecords": len(seen)}
+        return self.json(
+            200, {"records": records, "pageInfo": page | ({"nextCursor": str(start + size)} if more else {})}
+        )
+
+
+def _stamp(at: float) -> str:
+    minutes, seconds = divmod(int(at), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return f"2026-03-{1 + days % 28:02d}T{hours:02d}:{minutes:02d}:{seconds:02d}.000Z"

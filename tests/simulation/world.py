@@ -1,0 +1,255 @@
+"""One world: process after process over one disk, one wire and one server.
+
+The world knows everything: what the server made and for which attempt, what was durable when a process died, what each
+run said of itself. Whether that was right is `laws.py`'s business, which is asked at each request and after each run.
+A life in which a law is broken ends with `Broken`; its story tells how it came to that.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+
+from batcher.errors import BatcherError
+from batcher.summary import Summary
+
+from . import laws
+from .clock import ProcessDied, SimulatedLoop, steady_order
+from .disk import DiskFaults, ProcessDisk, SimulatedDisk
+from .records import FILES, Broken, Input, Intent, Start, Tally, brief, describe, row_of
+from .schedule import Crash, Run, Schedule, edit
+from .server import Document, Post, SimulatedServer
+from .wire import SimulatedTransport, SimulatedWire, Weather
+
+
+class Product(Protocol):
+    """What is put to the test: the real program, or a copy of it with one part broken."""
+
+    def live(
+        self, world: World, start: Start, process: ProcessDisk, transport: SimulatedTransport
+    ) -> Coroutine[Any, Any, Summary]:
+        """One run of the program, from reading the past to its summary."""
+
+
+class World:
+    """One life."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        seed = schedule.seed
+        self.schedule = schedule
+        self.chance = random.Random(f"{seed}:world")
+        disk_chance = random.Random(f"{seed}:disk")
+        self.disk = SimulatedDisk(disk_chance, lambda: schedule.fsync_seconds * disk_chance.uniform(0.3, 1.7))
+        self.server = SimulatedServer(random.Random(f"{seed}:server"), schedule.habits)
+        weather = replace(schedule.weather)  # a copy: its budget is spent
+        self.wire = SimulatedWire(random.Random(f"{seed}:wire"), self.server, weather)
+        self.wire.watch.before_post = self._before_post
+        self.disk.before_step = self._before_step
+        self.now = 100.0
+        self.rows = schedule.rows
+        self.only_failures_left = False
+        self.fill_toggled = False
+        self.users_own = self.server.users_own
+        self.starts: list[Start] = []
+        self.story: list[str] = []
+        self.safe: dict[Path, bytes] = {}
+        self.durable_at_end: dict[Path, bytes] = {}
+        self.tally = Tally(lives=1)
+        self.loop: SimulatedLoop | None = None
+        self._steps_left: int | None = None
+        self._unmatched: list[Intent] = []
+        self._journal_read = 0
+
+    # one process -----------------------------------------------------------------------------------------------
+
+    def start(self, run: Run, product: Product, *, is_calm: bool = False) -> Start:
+        """Live through one run of the program."""
+        self.now += run.gap_seconds
+        self.server.advance(self.now)
+        start = Start(number=len(self.starts) + 1, run=run, inputs=self.inputs(run), began_at=self.now, is_calm=is_calm)
+        self.starts.append(start)
+        self.tell(f"--- run {start.number}: {len(start.inputs)} rows, {describe(run)}")
+        self.users_own.update(one.row.identifier for one in start.inputs if one.row.identifier)
+        start.created_before = frozenset(line["key"] for line in self.lines(FILES.results))
+        self._prepare(run)
+        loop = self.loop = SimulatedLoop(self.now)
+        process = self.disk.boot()
+        transport = self.wire.connect(process, start.number, run.sending.timeout_seconds)
+        if run.crash is not None and run.crash.seconds is not None:
+            loop.call_later(run.crash.seconds, self.die, run.crash)
+        self._live(start, product.live(self, start, process, transport))
+        self.now = loop.time()
+        self.loop = None
+        self._close(start)
+        return start
+
+    def _live(self, start: Start, main: Any) -> None:
+        loop = self.loop
+        assert loop is not None
+        try:
+            with steady_order():
+                start.summary = loop.live(main)
+        except ProcessDied:
+            start.died = True
+        except BatcherError as error:
+            start.error = error
+        except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever the product raises is a finding
+            start.crash = error
+        if loop.complaints and not start.died:
+            raise self.broken(f"the loop complained: {loop.complaints[:3]}")
+
+    def _prepare(self, run: Run) -> None:
+        self.disk.faults = DiskFaults(run.room_bytes, run.failing_sync)
+        self._steps_left = run.crash.step if run.crash else None
+        self._unmatched.clear()
+        self._journal_read = len(self.disk.content(FILES.journal))
+
+    def _close(self, start: Start) -> None:
+        self.tally.processes += 1
+        self.tally.interrupts += start.was_interrupted
+        self.tally.faults.update(self.disk.faults_met)
+        self.disk.faults_met.clear()
+        if not start.died:
+            self.remember_safe()
+            self.durable_at_end = {
+                path: self.disk.durable(path) for path in (FILES.results, FILES.journal, FILES.failures)
+            }
+            self.disk.crash(power=self.chance.random() < 0.5)
+        self.disk.faults = DiskFaults()
+        end = "died" if start.died else repr(start.error or start.crash or brief(start.summary))
+        self.tell(f"run {start.number} ended: {end}")
+
+    def die(self, crash: Crash) -> None:
+        """The process is killed now; with `power`, the machine loses power."""
+        assert self.loop is not None
+        self.remember_safe()
+        self.tally.crashes += 1
+        self.tally.power_cuts += crash.power
+        before = {path.name: len(inode.data) for path, inode in self.disk.names.items()}
+        self.disk.crash(power=crash.power)
+        after = {path.name: len(inode.data) for path, inode in self.disk.names.items()}
+        self.tell(f"{'power cut' if crash.power else 'killed'}: {before} -> {after}")
+        self.loop.kill()
+
+    def _before_step(self, name: str) -> None:
+        if self._steps_left is None:
+            return
+        self._steps_left -= 1
+        if self._steps_left == 0:
+            self._steps_left = None
+            crash = self.starts[-1].run.crash
+            assert crash is not None
+            self.tell(f"dies at step {crash.step}: {name}")
+            self.die(crash)
+
+    # what it sees ------------------------------------------------------------------------------------------------
+
+    def _before_post(self, post: Post, body: dict[str, Any]) -> None:
+        """A POST is about to leave: find the durable intent that it belongs to, and ask the laws."""
+        self._take_in_intents()
+        for index, intent in enumerate(self._unmatched):
+            if intent.body == body:
+                post.key = self._unmatched.pop(index).key
+                break
+        else:
+            raise self.broken(f"a request left before its intent was durable: {body}")
+        start = self.starts[-1]
+        post.resend_allowed = start.run.sending.resend_uncertain
+        self.tell(f"POST {post.number} {post.key} {post.identifier}")
+        laws.before_post(self, start, post)
+
+    def _take_in_intents(self) -> None:
+        """Read on in the durable part of the journal."""
+        data = self.disk.durable(FILES.journal)
+        end = data.rfind(b"\n") + 1
+        for line in data[self._journal_read : end].splitlines():
+            if b'"type":"intent"' in line:
+                said = orjson.loads(line)
+                self._unmatched.append(Intent(said["key"], said["identifier"], said["body"]))
+        self._journal_read = max(self._journal_read, end)
+
+    def remember_safe(self) -> None:
+        """What is durable now must be there for ever (results and journal only grow)."""
+        for path in (FILES.results, FILES.journal):
+            durable = self.disk.durable(path)
+            self.safe[path] = durable[: durable.rfind(b"\n") + 1]
+
+    def lines(self, path: Path) -> list[dict[str, Any]]:
+        """The whole lines of a file as it is now."""
+        data = self.disk.content(path)
+        return [orjson.loads(line) for line in data[: data.rfind(b"\n") + 1].splitlines()]
+
+    def intents(self, key: str) -> list[Intent]:
+        """All intents of this key, as the journal holds them."""
+        return [
+            Intent(line["key"], line["identifier"], line["body"])
+            for line in self.lines(FILES.journal)
+            if line.get("type") == "intent" and line["key"] == key
+        ]
+
+    def unclear_intents(self, key: str) -> list[Intent]:
+        """Its intents of which no later line says that they did nothing."""
+        unclear: list[Intent] = []
+        for line in self.lines(FILES.journal):
+            if line.get("key") != key:
+                continue
+            if line["type"] == "intent":
+                unclear.append(Intent(line["key"], line["identifier"], line["body"]))
+            elif line["type"] == "clear" and unclear:
+                unclear.pop()
+            elif line["type"] in ("settled", "failed"):
+                unclear.clear()
+        return unclear
+
+    def documents_of(self, key: str) -> list[Document]:
+        """What the server made for this key."""
+        return [document for document in self.server.ours if document.post and document.post.key == key]
+
+    def tell(self, line: str) -> None:
+        """Add to the story."""
+        at = self.loop.time() if self.loop else self.now
+        self.story.append(f"{at:10.3f}  {line}")
+
+    def broken(self, law: str) -> Broken:
+        """The error that tells of a broken law."""
+        self.tell(f"BROKEN: {law}")
+        return Broken(
+            f"seed {self.schedule.seed}: {law}\n(replay: python -m tests.simulation --seed {self.schedule.seed} -v)"
+        )
+
+    # what happens between runs -----------------------------------------------------------------------------------
+
+    def inputs(self, run: Run) -> tuple[Input, ...]:
+        """The rows of the next run: the input as edited, or the failures file."""
+        if run.from_failures or self.only_failures_left:
+            lines = {line["key"]: line["spec"] for line in self.lines(FILES.failures)}
+            return tuple(Input(row_of(spec), key) for key, spec in lines.items())
+        return tuple(Input(row, row.key) for row in self.rows)
+
+    def edit(self, run: Run) -> Run:
+        """Edit the input as the run's edits say; a switch of `--no-fill-identifiers` stays."""
+        for what in run.edits:
+            before = self.rows
+            self.rows = edit(self.rows, what, self.chance)
+            if what == "toggle fill":
+                self.fill_toggled = not self.fill_toggled
+            if before != self.rows:
+                self.tell(f"edit: {what}")
+        return self.with_toggles(run)
+
+    def with_toggles(self, run: Run) -> Run:
+        """The run with the switches as they stand now."""
+        if not self.fill_toggled:
+            return run
+        sending = replace(run.sending, fill_identifiers=not run.sending.fill_identifiers)
+        return replace(run, sending=sending)
+
+    def calm_down(self) -> None:
+        """No more faults; what is on its way arrives."""
+        self.wire.weather = Weather(latency_seconds=self.schedule.weather.latency_seconds)
+        self.now = max(self.now, self.server.pending_until)
