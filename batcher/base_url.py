@@ -15,7 +15,7 @@ _INSTANCE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def normalise(text: str, origin: str) -> str:
-    """`https://acme.omniapp.co` of `acme.omniapp.co/api/v1/`. `origin` names the source in messages. Raises UsageError."""
+    """`https://acme.omniapp.co` of `acme.omniapp.co/api/v1/`. `origin` is for messages. Raises UsageError."""
     pasted = text.strip()
     parts = _split(pasted, origin)
     if parts.username is not None or parts.password is not None or "@" in parts.netloc:

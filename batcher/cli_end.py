@@ -18,7 +18,7 @@ from .console import Console, Unbreakable, print_object, standard_error
 from .errors import BatcherError, InternalError
 
 INTERRUPTED = 130
-UNSENT = "interrupted; nothing was sent or written"
+UNSENT = "interrupted before anything was sent"
 KEY_VARIABLES = ("OMNI_API_KEYS", "OMNI_API_KEY", "OMNI_API_TOKEN")
 
 
@@ -71,7 +71,7 @@ class Invocation:
         return time.monotonic() - self.started
 
     def _write(self, path: Path, whole: Mapping[str, object]) -> None:
-        import orjson  # noqa: PLC0415 - only for --summary
+        import orjson
 
         part = path.with_name(f"{path.name}.part")
         try:
@@ -100,7 +100,7 @@ def end(invocation: Invocation) -> Iterator[None]:
         invocation.code = 0  # the reader of --help or the like has seen enough
     except BaseExceptionGroup as group:
         _group(invocation, group)
-    except Exception as error:  # noqa: BLE001 - the last stop before the user
+    except Exception as error:
         _unexpected(invocation, error)
     finally:
         Unbreakable(sys.stdout).flush()

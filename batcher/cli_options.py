@@ -1,4 +1,7 @@
-"""The options, each once, and the lists that the commands take. Values are parsed by `settings`, which files and environment share."""
+"""The options, each once, and the lists that the commands take.
+
+Values are parsed by `settings`, which environment and configuration files share.
+"""
 
 from __future__ import annotations
 

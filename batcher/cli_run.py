@@ -24,7 +24,7 @@ from .summary_text import summary_object, summary_text
 
 
 def run(invocation: Invocation, options: Mapping[str, Any]) -> int:
-    """Create what is not created yet. Raises BatcherError; else the summary has been shown and its exit code is returned."""
+    """Create what is not created yet, show the summary, return its exit code. Raises BatcherError."""
     given, sources = prepare(invocation, "run", options)
     settings = run_settings(given, sources, invocation)
     check_writable(settings.files)

@@ -41,7 +41,7 @@ def files_of_results(results: Path) -> Files:
 
 
 def check_inputs(inputs: Sequence[str]) -> None:
-    """Raise UsageError for inputs that cannot be meant: missing, named twice, or files that batcher wrote for itself."""
+    """Raise UsageError for inputs that cannot be meant: missing, named twice, or written by batcher for itself."""
     seen: dict[tuple[int, int], str] = {}
     if inputs.count(STANDARD_INPUT) > 1:
         raise UsageError("standard input (-) is named twice; it can be read only once")
@@ -63,7 +63,7 @@ def check_inputs(inputs: Sequence[str]) -> None:
 
 
 def check_writable(files: Files) -> None:
-    """Raise UsageError unless the files can be written; nothing is made or changed. A name by flag is always a way out."""
+    """Raise UsageError unless the files can be written; nothing is made or changed by asking."""
     for path in (files.results, files.failures, files.journal):
         directory = path.parent
         if not directory.is_dir():

@@ -1,4 +1,4 @@
-"""Profiles of the Omni CLI: an endpoint and its key, as that tool keeps them in its own file. Only read, never written."""
+"""Profiles of the Omni CLI: an endpoint and its key, as that tool keeps them. Only read, never written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _USE_KEY = "put an API key into OMNI_API_KEY instead"
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One profile. `secret` is None if it holds no usable key; `trouble` then says why. `expires` is an OAuth token's end."""
+    """One profile. Without a usable key `secret` is None and `trouble` says why. `expires` is an OAuth token's end."""
 
     name: str
     path: Path
@@ -110,7 +110,7 @@ def _moment(value: object) -> datetime | None:
                 return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             case str() | int() | float():
                 number = float(value)
-                return datetime.fromtimestamp(number / 1000 if number > 1e11 else number, UTC)  # noqa: PLR2004 - ms, past 5138
+                return datetime.fromtimestamp(number / 1000 if number > 1e11 else number, UTC)
             case _:
                 return None
     except (ValueError, OverflowError, OSError):

@@ -1,6 +1,6 @@
-"""What people see of a run on standard error: a live bar on a terminal, sparse lines elsewhere, or JSON lines for log collectors.
+"""What people see of a run on standard error: a live bar on a terminal, sparse lines elsewhere, or JSON lines.
 
-`ConsoleReporter` only counts; a thread owned by its `with` paints what it counted, so that painting never holds up a request.
+`ConsoleReporter` only counts. A thread owned by its `with` paints what it counted: painting never holds up a request.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What there is to show at one moment. `seconds_left` is None while nothing is known; `note` says what slows the run."""
+    """What there is to show at one moment. `seconds_left` is None while unknown; `note` says what slows the run."""
 
     created: int
     failed: int
@@ -103,7 +103,7 @@ def rate_text(per_second: float) -> str:
     """A rate in the unit that reads best: `58/min`, `12/s`."""
     if per_second == math.inf:
         return "no limit"
-    if per_second >= 10:  # noqa: PLR2004 - from here on whole numbers a second say enough
+    if per_second >= 10:
         return f"{per_second:,.0f}/s"
     per_minute = per_second * 60
     return f"{per_minute:.0f}/min" if per_minute >= 1 or per_minute == 0 else f"{per_second * 3600:.0f}/h"
@@ -132,14 +132,17 @@ def plan_text(plan: Plan, now: datetime) -> str:
 
 def line_text(snapshot: Snapshot, now: datetime) -> str:
     """One line for logs."""
-    counts = f"{snapshot.created:,} created, {snapshot.failed:,} failed, {snapshot.uncertain:,} uncertain, {snapshot.left:,} left"
-    parts = [counts, rate_text(snapshot.rate_now), left_text(snapshot, now), snapshot.note]
+    counts = f"{snapshot.created:,} created, {snapshot.failed:,} failed, {snapshot.uncertain:,} uncertain"
+    parts = [f"{counts}, {snapshot.left:,} left", rate_text(snapshot.rate_now), left_text(snapshot, now), snapshot.note]
     return "; ".join(part for part in parts if part)
 
 
 @dataclass(slots=True)
 class ConsoleReporter:
-    """The command line's Reporter. With `bar` it paints on the terminal; `verbose` names each outcome on a line of its own."""
+    """The command line's Reporter. `bar` paints on the terminal; `verbose` names each outcome on a line of its own.
+
+    `around` is entered while requests may leave.
+    """
 
     console: Console
     bar: bool = False
@@ -173,7 +176,7 @@ class ConsoleReporter:
             return nullcontext()
         if not self.bar:
             return _lines(watch, self.console)
-        from .progress_bar import painting  # noqa: PLC0415 - rich is worth its import only on a terminal
+        from .progress_bar import painting
 
         return painting(watch, self.console)
 

@@ -18,7 +18,7 @@ from .summary import Summary
 class Plan:
     """What a run finds before it sends. `rows` = created + failed + uncertain + undone + to_do.
 
-    `failed` are those of earlier runs, sent again after all others, and with them the `invalid` ones, which are not sent.
+    `failed` are those of earlier runs, sent again after all others, and the `invalid` ones, which are not sent.
     `uncertain` are settled first. `changed` (part of created) differ from what was sent. `keys` multiply the rate.
     """
 
@@ -105,7 +105,7 @@ class Silent:
     def note(self, message: str) -> None:
         """Say nothing."""
 
-    def sending(self, plan: Plan, gauge: Gauge) -> AbstractContextManager[None]:  # noqa: ARG002 - the protocol's
+    def sending(self, plan: Plan, gauge: Gauge) -> AbstractContextManager[None]:
         """Show nothing."""
         return nullcontext()
 

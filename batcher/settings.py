@@ -1,4 +1,4 @@
-"""Every setting that flags, environment and configuration files can give: its name, what it allows, where it ends up."""
+"""Every setting that flags, environment and files can give: its name, what it allows, where it ends up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .pace import Rate
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. `target` is its field in `config.Sending`, `Reading` or `RunSettings`; empty: `sources` uses it itself.
+    """One setting. `target` is its field in `config`; empty: `sources` uses it itself.
 
     `parse` takes the text of a flag or variable, or a TOML value, and raises ValueError saying what is allowed.
     With `lasting` it may stand in the environment and in files; else it is meant for one run and only a flag gives it.
@@ -41,7 +41,7 @@ _NEGATED = ("fill-identifiers", "preflight", "shared-pace")
 def text(value: object) -> str:
     """A text as it is."""
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a text; put it in quotes")  # noqa: TRY004 - the caller reports ValueError
+        raise ValueError(f"{value!r} is not a text; put it in quotes")
     return value
 
 
@@ -72,9 +72,9 @@ def whole(least: int, most: int) -> Callable[[object], int]:
 def seconds(value: object) -> float:
     """A number of seconds, or a duration with its unit; at most an hour, as it bounds one request."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"{value!r} is not a number of seconds")  # noqa: TRY004
+        raise ValueError(f"{value!r} is not a number of seconds")
     found = parse_seconds(str(value))
-    if not 0.1 <= found <= 3600:  # noqa: PLR2004 - said in the message
+    if not 0.1 <= found <= 3600:
         raise ValueError(f"{value!r} is not allowed; give 0.1 to 3,600 seconds")
     return found
 
@@ -82,14 +82,14 @@ def seconds(value: object) -> float:
 def duration(value: object) -> float:
     """A duration with its unit."""
     if not isinstance(value, str):
-        raise ValueError(f'{value!r} has no unit; write it as a text, as in "90s", "15m" or "4h"')  # noqa: TRY004
+        raise ValueError(f'{value!r} has no unit; write it as a text, as in "90s", "15m" or "4h"')
     return parse_duration(value)
 
 
 def rate(value: object) -> Rate | None:
     """A rate such as `60/min`, or `none`."""
     if not isinstance(value, str):
-        raise ValueError(f'{value!r} is not a rate; write it as in "60/min"')  # noqa: TRY004
+        raise ValueError(f'{value!r} is not a rate; write it as in "60/min"')
     return Rate.parse(value)
 
 

@@ -1,6 +1,6 @@
 """Where settings come from: flags > environment > `--config FILE` > a file found > the Omni CLI's profile > defaults.
 
-Keys come from the environment or from a profile, never from flags or files; a profile's key goes to that profile's endpoint only.
+Keys come from the environment or from a profile, never from flags or files. A profile's key goes to its endpoint only.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class Sources:
         return Found(profile.base_url, profile.origin)
 
     def keys(self) -> Keys:
-        """The API keys: the named profile's, else the environment's, else the default profile's for its own endpoint."""
+        """The API keys: of the named profile, else the environment, else the default profile for its own endpoint."""
         if self.sandbox:
             return Keys((), "--sandbox")
         if self._profile and "profile" in self.flags:
@@ -182,7 +182,7 @@ class Sources:
 
 def masked(secret: str) -> str:
     """A key's last four characters at most; none of a short one."""
-    return f"…{secret[-4:]}" if len(secret) >= 20 else "…"  # noqa: PLR2004 - four of twenty give nothing away
+    return f"…{secret[-4:]}" if len(secret) >= 20 else "…"
 
 
 def _parsed(given: Mapping[Setting, object], *, by_flag: bool = False) -> _Layer:
@@ -209,7 +209,7 @@ def _named_url(layer: _Layer) -> Found | None:
     normal = base_url.normalise(url.value, url.origin)
     if not layer.trusted and not base_url.is_known(normal):
         raise UsageError(
-            f"{url.origin} names {normal}, which is no host of Omni's; a file that was merely found may not send your key there. "
+            f"{url.origin} names {normal}, no host of Omni's; a file that was merely found may not send keys there. "
             "If it is yours, name it with --base-url, OMNI_BASE_URL or --config"
         )
     return Found(normal, url.origin)

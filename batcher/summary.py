@@ -28,7 +28,7 @@ The JSON object of `batcher run --json` and `--summary FILE`:
 | rate | text | the rate that was allowed, for each key |
 | stopped | text or null | why the run stopped early |
 | interrupted, deadlineReached, limitReached | boolean | what ended the run before its last row |
-| files | object or null | `results`, `failures`, `journal`, `keptFailures` (a hand-edited failures file that was kept, or null) |
+| files | object or null | `results`, `failures`, `journal`, `keptFailures` (a hand-edited failures file, or null) |
 | firstFailures | objects | up to ten: key, source, line, outcome, reason, status, message, hint |
 | warnings | texts | as shown |
 | error | text | only if the command ended with an error; then fields that are not known are absent |
@@ -50,7 +50,7 @@ SHOWN_FAILURES = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The counts and circumstances of one run. The module's table says what each means; `started` and `finished` are UTC."""
+    """The counts and circumstances of one run; the module's table says what each means. Times are UTC."""
 
     run: str
     started: str

@@ -79,19 +79,18 @@ def summary_text(summary: Summary, next_steps: tuple[str, ...]) -> str:
 
 
 def _headline(summary: Summary) -> str:
-    if not summary.adds_up:
-        return "INTERNAL ERROR: the counts below do not add up to the rows read. Keep the files and report this."
-    if summary.interrupted:
-        return "Interrupted. What was in flight has been accounted for."
-    if summary.stopped is not None:
-        return f"Stopped early: {one_line(summary.stopped)}"
-    if summary.deadline_reached and summary.to_do:
-        return "The deadline was reached; work remains."
-    if summary.limit_reached and summary.to_do:
-        return "The limit was reached; work remains."
-    if summary.created == summary.created_before == summary.rows:
-        return "Nothing to do: every row is created already."
-    return "Finished: every row is created." if summary.created == summary.rows else "Finished."
+    lost = "INTERNAL ERROR: the counts below do not add up to the rows read. Keep the files and report this."
+    everything = summary.created == summary.rows
+    ladder = (
+        (not summary.adds_up, lost),
+        (summary.interrupted, "Interrupted. What was in flight has been accounted for."),
+        (summary.stopped is not None, f"Stopped early: {one_line(summary.stopped or '')}"),
+        (summary.deadline_reached and summary.to_do > 0, "The deadline was reached; work remains."),
+        (summary.limit_reached and summary.to_do > 0, "The limit was reached; work remains."),
+        (everything and summary.created_before == summary.rows, "Nothing to do: every row is created already."),
+        (everything, "Finished: every row is created."),
+    )
+    return next((text for applies, text in ladder if applies), "Finished.")
 
 
 def _counts(summary: Summary) -> Iterator[str]:
@@ -109,7 +108,7 @@ def _counts(summary: Summary) -> Iterator[str]:
     if summary.changed:
         yield f"  {summary.changed:>9,} of the created differ now from what was sent; they were not sent again"
     if summary.other_failures:
-        yield f"  {summary.other_failures:>9,} further lines in the failures file belong to rows that these inputs do not hold"
+        yield f"  {summary.other_failures:>9,} lines of the failures file are of rows that these inputs do not hold"
 
 
 def _count(number: int, word: str, parts: tuple[tuple[int, str], ...]) -> str:
