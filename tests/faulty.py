@@ -158,9 +158,10 @@ def server_process(state: Path, *flags: str, port: int = 0) -> Iterator[ServerPr
 
 def documents_in(state: Path) -> list[Document]:
     """Every document of a state file, deleted ones included, in order; works while a server is using it."""
-    columns = "id, identifier, name, model_id, body, dashboard_id, workbook_id, owner, created_at, deleted_at"
+    query = """SELECT id, identifier, name, model_id, body, dashboard_id, workbook_id, owner, created_at, deleted_at
+               FROM documents ORDER BY id"""
     with closing(sqlite3.connect(state)) as db:
-        return [Document(*row) for row in db.execute(f"SELECT {columns} FROM documents ORDER BY id")]  # noqa: S608 - constant
+        return [Document(*row) for row in db.execute(query)]
 
 
 def requests_in(state: Path, start: int | None = None) -> list[Request]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import Protocol
 
 from . import answers
 from .calls import Call, Response
@@ -16,7 +17,13 @@ from .routes import Api, Bend
 from .settings import SandboxSettings
 from .wire import Connection, raw_answer, resolve
 
-Note = Callable[[Response | None], None]
+
+class Note(Protocol):
+    """Is told what became of a call before the client can know."""
+
+    def __call__(self, response: Response | None, *, answered: bool = True) -> None:
+        """`response` is what the routes said (None if they were not asked), sent or not."""
+
 
 _PAGE = b"<!doctype html><html><head><title>Sign in</title></head><body><h1>Sign in to continue</h1></body></html>"
 _BEFORE = frozenset({Kind.STATUS, Kind.RESET_BEFORE, Kind.HANG_BEFORE, Kind.HTML, Kind.REDIRECT, Kind.ANALYSIS})
@@ -113,11 +120,11 @@ class Delivery:
         if any(fault.kind is Kind.DEPRECATED for fault in met):
             response = replace(response, headers=response.headers + _DEPRECATED)
         await self.waits.pause(delay_seconds / 2)
-        note(None if main is not None and main.kind in _UNANSWERED else response)
+        note(response, answered=main is None or main.kind not in _UNANSWERED)
         return response if main is None else await self._deliver(main, response, connection)
 
     async def _carry_out_late(self, call: Call, fault: Fault, connection: Connection, note: Note) -> None:
-        note(None)
+        note(None, answered=False)
         connection.reset()
         await self.waits.pause(fault.number)
         if not self.waits.closing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 
 from batcher.pace import Rate
 
@@ -20,13 +20,11 @@ class SlidingWindows:
     def __init__(self, rate: Rate, *, blocked_count: bool = False) -> None:
         self._rate = rate
         self._blocked_count = blocked_count
-        self._windows: dict[str, deque[float]] = {}
+        self._windows: OrderedDict[str, deque[float]] = OrderedDict()
 
     def blocked_for(self, authorization: str, now: float) -> float:
         """Count one request at `now` (seconds, never going back): 0.0 if admitted, else seconds until one could be."""
-        window = self._windows.get(authorization)
-        if window is None:
-            window = self._new_window(authorization, now)
+        window = self._window(authorization)
         wait_seconds = 0.0
         if len(window) == self._rate.limit:
             wait_seconds = max(0.0, self._rate.period_seconds - (now - window[0]))
@@ -34,16 +32,13 @@ class SlidingWindows:
             window.append(now)
         return wait_seconds
 
-    def _new_window(self, authorization: str, now: float) -> deque[float]:
-        if len(self._windows) >= MAX_WINDOWS:
-            self._forget_idle(now)
-        window: deque[float] = deque(maxlen=self._rate.limit)
-        self._windows[authorization] = window
+    def _window(self, authorization: str) -> deque[float]:
+        """This value's window. When there are too many, the one that was not asked for longest is forgotten."""
+        window = self._windows.get(authorization)
+        if window is None:
+            window = deque(maxlen=self._rate.limit)
+            self._windows[authorization] = window
+            if len(self._windows) > MAX_WINDOWS:
+                self._windows.popitem(last=False)
+        self._windows.move_to_end(authorization)
         return window
-
-    def _forget_idle(self, now: float) -> None:
-        """Drop the windows in which nothing counts any more; should all be busy, the oldest goes."""
-        horizon = now - self._rate.period_seconds
-        idle = [name for name, window in self._windows.items() if not window or window[-1] <= horizon]
-        for name in idle or [next(iter(self._windows))]:
-            del self._windows[name]

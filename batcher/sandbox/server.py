@@ -114,7 +114,7 @@ class Sandbox:
         try:
             body = await _read_body(request, self.settings.max_body_bytes)
         except (OSError, web.RequestPayloadError):
-            self._note(call, (), arrived_seconds, None, lost="client gone")
+            self._note(call, (), arrived_seconds, None, answered=False)
             return web.Response()
         if body is None:
             refused = self._api.fail(413, "Request body too large", DOCUMENTS)
@@ -145,12 +145,13 @@ class Sandbox:
         met: Sequence[Fault],
         arrived_seconds: float,
         response: Response | None,
-        lost: str | None = None,
+        *,
+        answered: bool = True,
     ) -> None:
         """Count the request, log it, keep it in the state, tell the observer."""
-        status = response.status if response is not None else None
+        status = response.status if response is not None and answered else None
         route = response.route if response is not None else ""
-        faults = "; ".join(map(str, met)) or lost
+        faults = "; ".join(map(str, met)) or (None if answered else "client gone")
         identifier = response.identifier if response is not None else None
         now = time.time()
         self.requests.add(call.method, route or _route_of(call.path), status)

