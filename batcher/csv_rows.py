@@ -1,0 +1,162 @@
+"""Tables of cells → rows: the header, the delimiter, and every way in which a line of a table can be broken."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import BinaryIO
+
+from . import fed_back
+from .errors import UsageError
+from .fields import API_FIELDS, KEY, field_of
+from .models import Row
+from .table import OUTCOME_PREFIX, Layout, failures_line
+
+Record = tuple[int, list[str] | str]
+_DELIMITERS = ",;\t"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first row of a table. `fields` has one name for each of `columns`, all different."""
+
+    columns: tuple[str, ...]
+    fields: tuple[str, ...]
+    delimiter: str = ","
+
+    @property
+    def of_failures(self) -> bool:
+        """Is this a failures file in the CSV form?"""
+        return f"{OUTCOME_PREFIX}key" in self.columns or f"{OUTCOME_PREFIX}outcome" in self.columns
+
+    @property
+    def layout(self) -> Layout:
+        """The row's own columns, and the delimiter."""
+        return Layout(tuple(column for column, _ in self._own()), self.delimiter)
+
+    @property
+    def own_fields(self) -> tuple[str, ...]:
+        """What the row's own columns hold."""
+        return tuple(field for _, field in self._own())
+
+    def _own(self) -> list[tuple[str, str]]:
+        pairs = zip(self.columns, self.fields, strict=True)
+        return [(column, field) for column, field in pairs if column and not column.startswith(OUTCOME_PREFIX)]
+
+
+def header_of(cells: list[str], source: str, line: int, delimiter: str = ",") -> Header:
+    """The header in these cells. Raises UsageError if it is none, or has two columns for one field."""
+    while cells and not cells[-1].strip():
+        cells = cells[:-1]
+    columns = tuple(cell.strip() for cell in cells)
+    fields: list[str] = []
+    for number, column in enumerate(columns, 1):
+        field = field_of(column) or column or f"column {number}"
+        if field in fields and field_of(column):
+            first = columns[fields.index(field)]
+            raise UsageError(f"{source}:{line}: two columns for {field}, “{first}” and “{column}”; remove one")
+        fields.append(field if field not in fields else f"{field} (column {number})")
+    header = Header(columns, tuple(fields), delimiter)
+    if not header.of_failures:
+        _require(header, source, line)
+    return header
+
+
+def _require(header: Header, source: str, line: int) -> None:
+    known = [field for field in header.fields if field in API_FIELDS or field == KEY]
+    found = ", ".join(column[:30] for column in header.columns[:8]) or "nothing"
+    if not known:
+        raise UsageError(f"{source}:{line}: the first row must name the columns (modelId, name, …); found: {found}")
+    for name in ("modelId", "name"):
+        if name not in known:
+            raise UsageError(f"{source}:{line}: there is no column {name}, which every document needs; found: {found}")
+
+
+def open_table(stream: BinaryIO, source: str) -> tuple[Header, Iterator[Record]]:
+    """The header of a CSV text (UTF-8); then each row's first line and its cells, or what is wrong with it."""
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+    first, skipped = _first_line(text)
+    declared = first.strip().lower()
+    if declared.startswith("sep=") and len(declared) <= len("sep=;"):
+        delimiter = first.strip()[4:] or "\t"
+        first, more = _first_line(text)
+        skipped += 1 + more
+    else:
+        delimiter = _delimiter(first)
+    if not first:
+        raise UsageError(f"{source}: is empty; the first row must name the columns (modelId, name, …)")
+    reader = csv.reader(chain([first], text), delimiter=delimiter, strict=True)
+    try:
+        cells = next(reader)
+    except csv.Error as error:
+        raise UsageError(f"{source}:{skipped + 1}: the header's quoting is broken: {error}") from None
+    return header_of(cells, source, skipped + 1, delimiter), _records(reader, skipped)
+
+
+def _first_line(text: io.TextIOWrapper) -> tuple[str, int]:
+    for blanks, line in enumerate(text):
+        if line.strip():
+            return line, blanks
+    return "", 0
+
+
+def _delimiter(first: str) -> str:
+    """The delimiter that makes the most known columns of the header, then the most columns."""
+
+    def fit(delimiter: str) -> tuple[int, int]:
+        cells = next(csv.reader([first], delimiter=delimiter))
+        return sum(1 for cell in cells if field_of(cell)), len(cells)
+
+    return max(_DELIMITERS, key=fit)
+
+
+def _records(reader: Iterator[list[str]], skipped: int) -> Iterator[Record]:
+    before = skipped + reader.line_num  # type: ignore[attr-defined] # csv's reader has no name to annotate with
+    while True:
+        try:
+            for cells in reader:
+                yield before + 1, cells
+                before = skipped + reader.line_num  # type: ignore[attr-defined]
+        except csv.Error as error:
+            yield before + 1, str(error)
+            before = skipped + reader.line_num  # type: ignore[attr-defined]
+        else:
+            return
+
+
+def rows(source: str, header: Header, records: Iterable[Record]) -> Iterator[Row]:
+    """The rows of a table; blank ones are left out."""
+    fields, columns, width = header.fields, header.columns, len(header.columns)
+    of_failures = header.of_failures
+    for line, record in records:
+        if isinstance(record, str):
+            yield Row(source, line, {}, text=f"line {line}: {record}", fault=_quoting(record))
+            continue
+        if not any(record):
+            continue
+        cells = record
+        if len(cells) != width:
+            if any(cells[width:]):
+                text = header.delimiter.join(cells)
+                yield Row(source, line, {}, text=text, fault=_too_many(len(cells), width))
+                continue
+            cells = [*cells[:width], *[""] * (width - len(cells))]
+        if of_failures:
+            yield fed_back.row_of(source, line, failures_line(columns, fields, cells))
+        else:
+            yield Row(source, line, dict(zip(fields, cells, strict=True)), cells=True, columns=columns)
+
+
+def _quoting(error: str) -> str:
+    if "field limit" in error:
+        return "holds a cell that is longer than --max-row-bytes allows; is a quote never closed?"
+    if "unexpected end" in error:
+        return "a quote that is opened here is never closed, so the rest of the file ran into this row; close it"
+    return f"the quoting is broken ({error}); write a quote inside of a quoted cell twice"
+
+
+def _too_many(found: int, allowed: int) -> str:
+    return f"has {found} cells, but the header names {allowed} columns; put cells that hold the delimiter in quotes"

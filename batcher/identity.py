@@ -1,0 +1,58 @@
+"""A row's key, which makes it the same row across runs, and the identifier that makes its create safe to send again.
+
+Both are fixed for ever: `tests/test_identity.py` holds golden values. A changed key would create every document again.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import unicodedata
+from hashlib import blake2b
+
+import orjson
+
+SLUG_LENGTH = 30
+KEY_LENGTH = 200
+_HASH_BYTES = 10  # 80 bits are exactly 16 characters of base32
+_FILLED = re.compile(r"[a-z0-9-]{1,30}-[a-z2-7]{16}")
+_NOT_SLUG = re.compile(r"[^a-z0-9]+")
+
+
+def name_key(model_id: str, name: str) -> str:
+    """The key of a row that has neither a key nor an identifier of its own: `name:` and 32 hex digits."""
+    text = f"{model_id.strip().lower()}\n{name}".encode("utf-8", "surrogatepass")
+    return f"name:{blake2b(text, digest_size=16).hexdigest()}"
+
+
+def raw_key(text: str) -> str:
+    """The key of a row that is too broken to have a model and a name: `raw:` and 32 hex digits of its text."""
+    return f"raw:{blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
+
+
+def slug(name: str) -> str:
+    """The name in a-z, 0-9 and `-`, at most 30 characters, `doc` if nothing of it can be said so."""
+    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
+    return _NOT_SLUG.sub("-", plain).strip("-")[:SLUG_LENGTH].strip("-") or "doc"
+
+
+def fill_identifier(name: str, key: str, namespace: str, undone: int) -> str:
+    """The identifier of a spec that came without one: a slug of its name and 16 base32 characters.
+
+    These are a hash of namespace, key and how often this key was undone, so a row gets the same one in each run, and
+    another one after `batcher undo` (Trash may hold on to the first).
+    """
+    facts = orjson.dumps([namespace, key, undone])
+    digest = blake2b(facts, digest_size=_HASH_BYTES).digest()
+    return f"{slug(name)}-{base64.b32encode(digest).decode().lower()}"
+
+
+def looks_filled(identifier: str) -> bool:
+    """Has this identifier the form of those that `fill_identifier` gives?"""
+    return _FILLED.fullmatch(identifier) is not None
+
+
+def spec_hash(spec_body: bytes) -> str:
+    """32 hex digits that stand for a body whatever the order of its keys, at every level."""
+    ordered = orjson.dumps(orjson.loads(spec_body), option=orjson.OPT_SORT_KEYS)
+    return blake2b(ordered, digest_size=16).hexdigest()

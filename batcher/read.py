@@ -1,0 +1,147 @@
+"""Files → rows, one at a time.
+
+CSV, JSON lines, a JSON array, a workbook, or one of our own failures files; the kind is told by the name, or with
+`Reading.format`. A row that cannot be read has `fault` and `text`, and reading goes on; what is wrong with a whole file
+is a `UsageError`. Nothing is kept of a row that has been given out.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from . import csv_rows, json_rows, workbook
+from .config import Reading
+from .csv_rows import Header
+from .decode import Source, has_mark, naming, open_utf8
+from .errors import UsageError
+from .fed_back import as_read
+from .fields import API_FIELDS
+from .models import Row
+from .table import Layout
+
+__all__ = ["as_read", "format_of", "layout_of", "read_rows"]
+
+FORMATS = ("csv", "jsonl", "json", "xlsx")
+_BY_SUFFIX = {
+    **dict.fromkeys((".csv", ".tsv"), "csv"),
+    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
+    ".json": "json",
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "xlsx"),
+}
+
+
+def read_rows(inputs: Sequence[Source | Path], reading: Reading, *, trusted: bool = False) -> Iterator[Row]:
+    """Every row of every input, in order.
+
+    Args:
+        inputs: what `decode.open_inputs` gives (then each is read only up to its size at that time), or paths.
+        reading: how to read them.
+        trusted: these rows have been read before and nothing was found, so the doubts about JSON are left out.
+
+    Raises:
+        UsageError: something is wrong with a whole file.
+    """
+    for given in inputs:
+        source = given if isinstance(given, Source) else Source(str(given), given)
+        with naming(source.name):
+            yield from _rows(source, reading, trusted=trusted)
+
+
+def _rows(source: Source, reading: Reading, *, trusted: bool) -> Iterator[Row]:
+    kind = format_of(source, reading)
+    if kind == "xlsx":
+        header, records = _sheet(source, reading)
+        yield from csv_rows.rows(source.name, header, records)
+        return
+    with open_utf8(source) as stream:
+        if kind == "csv":
+            _allow_long_cells(reading)
+            header, records = csv_rows.open_table(stream, source.name)
+            yield from csv_rows.rows(source.name, header, records)
+            return
+        split = json_rows.lines if kind == "jsonl" else json_rows.elements
+        for line, raw in split(stream, reading.max_row_bytes):
+            if raw and not raw.isspace():
+                yield json_rows.row_of(source.name, line, raw, trusted=trusted)
+
+
+def _allow_long_cells(reading: Reading) -> None:
+    """Python's csv refuses cells of more than 131,072 characters unless told otherwise, for the whole process."""
+    if csv.field_size_limit() != reading.max_row_bytes:
+        csv.field_size_limit(reading.max_row_bytes)
+
+
+def _sheet(source: Source, reading: Reading) -> tuple[Header, Iterator[csv_rows.Record]]:
+    rows = workbook.sheet_rows(source, reading.sheet)
+    for line, cells in rows:
+        if isinstance(cells, list) and any(cells):
+            return csv_rows.header_of(cells, source.name, line), rows
+    raise UsageError(f"{source.name}: the sheet is empty; its first row must name the columns (modelId, name, …)")
+
+
+def format_of(source: Source, reading: Reading) -> str:
+    """csv, jsonl, json or xlsx: as told, or by the name, or (standard input, pipes) by how the content begins."""
+    if reading.format is not None:
+        if reading.format not in FORMATS:
+            raise UsageError(f"--format {reading.format}: is not known; choose one of {', '.join(FORMATS)}")
+        return reading.format
+    suffixes = [suffix.lower() for suffix in source.path.suffixes]
+    if suffixes and suffixes[-1] in (".gz", ".zst"):
+        suffixes.pop()
+    if suffixes and suffixes[-1] in _BY_SUFFIX:
+        return _BY_SUFFIX[suffixes[-1]]
+    if source.spool is None:
+        raise UsageError(f"{source.name}: its name does not tell what it is; give --format {'|'.join(FORMATS)}")
+    return _sniffed(source)
+
+
+def _sniffed(source: Source) -> str:
+    with open_utf8(source) as stream:
+        match stream.peek(1024)[:1024].lstrip()[:1]:
+            case b"[":
+                return "json"
+            case b"{":
+                return "jsonl"
+            case b"P":
+                return "xlsx" if stream.peek(4)[:4] == b"PK\x03\x04" else "csv"
+            case _:
+                return "csv"
+
+
+def layout_of(inputs: Sequence[Source | Path], reading: Reading) -> Layout:
+    """How a failures file in CSV for these inputs is laid out.
+
+    The columns of all tables among them, each field once, in the dialect of the first; without any table, the API's
+    fields. Raises UsageError as `read_rows` does.
+    """
+    found: Layout | None = None
+    fields: list[str] = []
+    columns: list[str] = []
+    for given in inputs:
+        source = given if isinstance(given, Source) else Source(str(given), given)
+        with naming(source.name):
+            header = _header(source, reading)
+            own = Layout(API_FIELDS) if header is None else header.layout
+            names = API_FIELDS if header is None else header.own_fields
+            if found is None:
+                mark = header is not None and format_of(source, reading) == "csv" and has_mark(source)
+                found = replace(own, mark=mark)
+            for column, name in zip(own.columns, names, strict=True):
+                if name not in fields:
+                    fields.append(name)
+                    columns.append(column)
+    return replace(found or Layout(()), columns=tuple(columns) or API_FIELDS)
+
+
+def _header(source: Source, reading: Reading) -> Header | None:
+    match format_of(source, reading):
+        case "csv":
+            with open_utf8(source) as stream:
+                return csv_rows.open_table(stream, source.name)[0]
+        case "xlsx":
+            return _sheet(source, reading)[0]
+        case _:
+            return None
