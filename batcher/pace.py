@@ -1,8 +1,38 @@
-"""The pace: at most N requests start in any window; being written."""
+"""The pace: at most N requests start in any window.
+
+`Rate` is what was asked for, `Window` the law itself: pure, and told the time by its caller. `gate.py` hands the slots
+out. Imports stay small here, because `config.py`, hence `--help`, needs `Rate`.
+"""
 
 from __future__ import annotations
 
+import math
+import re
+from collections import deque
 from dataclasses import dataclass
+
+# The guarded window is 0.5 % longer than the period (contract 8), so that at most N arrive in any period although the
+# way to the server varies a little; a microsecond more keeps sums of floats on the right side.
+MARGIN = 1.005
+_EPSILON_SECONDS = 1e-6
+
+# More starts than these are not remembered one by one: see `Rate.divided`.
+_REMEMBERED = 10_000
+
+_UNITS = {
+    "s": 1,
+    "sec": 1,
+    "second": 1,
+    "m": 60,
+    "min": 60,
+    "minute": 60,
+    "h": 3600,
+    "hour": 3600,
+    "d": 86400,
+    "day": 86400,
+}
+_RATE = re.compile(r"(?P<limit>[0-9][0-9_,]*)\s*(?:/|per)\s*(?P<count>[0-9]+)?\s*(?P<unit>[a-z]+)", re.IGNORECASE)
+_HELP = "write how many requests in what time, like 60/min, 500/m, 50/s, 30/10s or 1/h, or none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,3 +41,93 @@ class Rate:
 
     limit: int
     period_seconds: float
+
+    def __post_init__(self) -> None:
+        if self.limit < 1 or not 0 < self.period_seconds < math.inf:
+            raise ValueError(f"a rate needs at least one request in a time above zero: {_HELP}")
+
+    @classmethod
+    def parse(cls, text: str) -> Rate | None:
+        """`60/min`, `500/m`, `50/s`, `30/10s`, `1/h`; `none` gives None.
+
+        Raises:
+            ValueError: the text is no rate; the message says what to write.
+        """
+        wanted = text.strip()
+        if wanted.lower() == "none":
+            return None
+        match = _RATE.fullmatch(wanted)
+        unit = match["unit"].lower() if match else ""
+        seconds = _UNITS.get(unit) or _UNITS.get(unit.removesuffix("s"))
+        if match is None or seconds is None:
+            raise ValueError(f"{text!r} is not a rate: {_HELP}")
+        limit, count = int(re.sub("[_,]", "", match["limit"])), int(match["count"] or 1)
+        if limit == 0 or count == 0:
+            raise ValueError(f"{text!r} would never send anything: {_HELP}")
+        return cls(limit, float(count * seconds))
+
+    def __str__(self) -> str:
+        for unit, seconds in (("h", 3600), ("min", 60), ("s", 1)):
+            count = self.period_seconds / seconds
+            if count >= 1 and count == int(count):
+                return f"{self.limit}/{unit}" if count == 1 else f"{self.limit}/{int(count)}{unit}"
+        return f"{self.limit}/{self.period_seconds:g}s"
+
+    @property
+    def per_second(self) -> float:
+        """Requests a second."""
+        return self.limit / self.period_seconds
+
+    @property
+    def guarded_seconds(self) -> float:
+        """The window in which at most `limit` requests may start: a little longer than the period."""
+        return self.period_seconds * MARGIN + _EPSILON_SECONDS
+
+    def divided(self) -> Rate:
+        """The same rate over a shorter period, if its limit is too large to remember every start of one.
+
+        n starts in any 1/k of the period are at most k * n in the period, so the law of the result implies this one's.
+        """
+        parts = -(-self.limit // _REMEMBERED)
+        return self if parts == 1 else Rate(self.limit // parts, self.period_seconds / parts)
+
+
+class Window:
+    """The law: slots granted and not yet started, and starts of the last window, are never more than the limit.
+
+    A start turns a granted slot into a start and age takes a start away, so the sum grows by grants alone; a grant is
+    allowed only while the sum is below the limit. Hence no window ever holds more starts than the limit, however long
+    a slot takes to start, and whatever order they start in. Times are seconds of one clock that never runs backwards.
+    """
+
+    __slots__ = ("_starts", "limit", "pending", "seconds")
+
+    def __init__(self, rate: Rate) -> None:
+        small = rate.divided()
+        self.limit = small.limit
+        self.seconds = small.guarded_seconds
+        self.pending = 0
+        self._starts: deque[float] = deque()
+
+    def opens_at(self, now: float) -> float:
+        """When the next slot may be granted: not after `now` if at once, `inf` if a granted one must start first."""
+        starts = self._starts
+        while starts and now - starts[0] >= self.seconds:
+            starts.popleft()
+        excess = self.pending + len(starts) - self.limit + 1
+        if excess <= 0:
+            return now
+        return starts[excess - 1] + self.seconds if excess <= len(starts) else math.inf
+
+    def grant(self) -> None:
+        """A slot was handed out."""
+        self.pending += 1
+
+    def start(self, now: float) -> None:
+        """A granted slot's request starts now."""
+        self.pending -= 1
+        self._starts.append(now)
+
+    def give_back(self) -> None:
+        """A granted slot will never start."""
+        self.pending -= 1
