@@ -59,7 +59,7 @@ class Storage(Protocol):
         """Copy a file's bytes to a new file, fsynced."""
 
     def lock(self, path: Path, holder: bytes) -> AbstractContextManager[None]:
-        """Hold the lock of `path` inside the block. Raises BlockingIOError at once, with the holder's text, if somebody has it."""
+        """Hold the lock of `path` inside the block; `holder` says who. Raises BlockingIOError with that text if taken."""
 
 
 class DiskFile:
@@ -153,7 +153,7 @@ class Disk:
     @contextlib.contextmanager
     def lock(self, path: Path, holder: bytes) -> Iterator[None]:
         """An advisory lock on a file of its own beside `path`; the system drops it when the process dies."""
-        import fcntl  # noqa: PLC0415 - POSIX only; elsewhere the import says so when a run begins
+        import fcntl
 
         beside = path.with_name(f".{path.name}.lock")
         with contextlib.ExitStack() as stack:

@@ -1,0 +1,168 @@
+"""The failures file: one line for each row that is failed or uncertain; valid input for the next run (contract 6).
+
+Its lines are written from the journal. While a run goes on they are appended; when it ends, the file is replaced, in
+one step, by exactly the lines that still hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from . import table
+from .history import Journaled, Rewriting
+from .lines import parse_line, read_lines
+from .models import Failed, Uncertain
+from .results import is_csv
+from .storage import Storage
+from .table import Layout
+
+FIELDS = (
+    "key",
+    "source",
+    "line",
+    "outcome",
+    "reason",
+    "status",
+    "message",
+    "hint",
+    "attempts",
+    "identifier",
+    "at",
+    "run",
+    "spec",
+)
+
+
+def journal_line(outcome: Failed | Uncertain) -> dict[str, Any]:
+    """What the journal says of this outcome: all fields of its failures line, after the key and the type."""
+    kind = "failed" if isinstance(outcome, Failed) else "uncertain"
+    return {
+        "key": outcome.key,
+        "type": kind,
+        "source": outcome.source,
+        "line": outcome.line,
+        "outcome": kind,
+        "reason": outcome.reason,
+        "status": outcome.status,
+        "message": outcome.message,
+        "hint": outcome.hint,
+        "attempts": outcome.attempts,
+        "identifier": outcome.identifier,
+        "at": outcome.at,
+        "run": outcome.run,
+        "spec": outcome.spec,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How this failures file is written: JSONL, or CSV in this layout (the inputs' own columns)."""
+
+    layout: Layout | None = None
+
+    def head(self) -> bytes:
+        """What a new file begins with."""
+        return b"" if self.layout is None else table.failures_header(self.layout)
+
+    def line(self, said: dict[str, Any]) -> bytes:
+        """One line from what the journal says."""
+        fields = {name: said.get(name) for name in FIELDS}
+        if self.layout is None:
+            return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+        return table.failures_to_csv(fields, self.layout)
+
+
+def journaled_lines(storage: Storage, journal: Path, offsets: Iterable[int]) -> Iterator[dict[str, Any]]:
+    """The journal's lines at these offsets (ascending)."""
+    with storage.read(journal) as stream:
+        for offset in offsets:
+            stream.seek(offset)
+            yield parse_line(stream.readline(), journal, f"offset {offset}")
+
+
+def digest_of(chunks: Iterable[bytes]) -> tuple[int, str]:
+    """Size in bytes and digest of what these chunks make together."""
+    digest, size = hashlib.blake2b(digest_size=16), 0
+    for chunk in chunks:
+        digest.update(chunk)
+        size += len(chunk)
+    return size, digest.hexdigest()
+
+
+def is_edited(storage: Storage, path: Path, journal: Path, said: Journaled, form: Form) -> bool:
+    """Whether the failures file holds anything but what batcher wrote: the last rewriting, and lines appended since.
+
+    A crash may have come between the announcement of a rewriting and the rewriting itself, so the one before counts too.
+    """
+    if not storage.size(path):
+        return False
+    before: list[Rewriting | None] = [None, *said.rewritings][-2:]
+    return not any(_is_ours(storage, path, journal, rewriting, form) for rewriting in before)
+
+
+def _is_ours(storage: Storage, path: Path, journal: Path, base: Rewriting | None, form: Form) -> bool:
+    size = storage.size(path) or 0
+    with storage.read(path) as stream:
+        if base is not None:
+            if size < base.size or digest_of([stream.read(base.size)])[1] != base.digest:
+                return False
+            start = base.offset
+        else:
+            start = 0
+        if (base is None or base.size == 0) and size and stream.read(len(form.head())) != form.head():
+            return False
+        rest = stream.read()
+    for _, line in read_lines(storage, journal, start) if storage.size(journal) else ():
+        if not rest:
+            return True
+        if b'"type":"failed"' not in line and b'"type":"uncertain"' not in line:
+            continue
+        said = parse_line(line, journal, "a failure")
+        if said.get("type") not in ("failed", "uncertain"):
+            continue
+        written = form.line(said)
+        if rest.startswith(written):
+            rest = rest[len(written) :]
+        elif written.startswith(rest):  # a torn tail of ours
+            return True
+    return not rest
+
+
+def keys_of(storage: Storage, path: Path) -> Iterator[tuple[str, bytes]]:
+    """Each JSONL line of a failures file with its key; lines that are not ours have an empty one."""
+    for _, line in read_lines(storage, path):
+        key = ""
+        with suppress(orjson.JSONDecodeError):
+            said = orjson.loads(line)
+            key = str(said.get("key") or "") if isinstance(said, dict) else ""
+        yield key, line
+
+
+def collapse(storage: Storage, path: Path) -> bool:
+    """Where a key has several lines, keep its last one; whether there was anything to do.
+
+    A run that reads this file appends to it, and may die before it can replace it.
+    """
+    if not storage.size(path) or is_csv(path):
+        return False
+    last: dict[str, int] = {}
+    count = 0
+    for number, (key, _) in enumerate(keys_of(storage, path)):
+        count += 1
+        if key:
+            last[key] = number
+        else:
+            last[f"\0{number}"] = number
+    if len(last) == count:
+        return False
+    keep = set(last.values())
+    lines = [line for number, (_, line) in enumerate(keys_of(storage, path)) if number in keep]
+    storage.replace(path, lines)
+    return True

@@ -1,0 +1,136 @@
+"""The journal: what was about to be sent, on disk before it left, and whatever else must survive a crash.
+
+Lines are JSON objects, `key` first. Types:
+
+| type | says |
+|---|---|
+| journal | the first line: version, base URL (`sandbox` for any sandbox) and namespace of all that follows |
+| run | a run began: id, time, process, host |
+| intent | one attempt is about to leave: identifier, whether it was filled in, hash and body of what is sent |
+| clear | the key's last attempt certainly did nothing |
+| settled | none of the key's attempts so far did anything |
+| failed, uncertain | an outcome, with all fields of its failures line |
+| undone | undo deleted this document |
+| created | this run has written its first results line |
+| rewriting | the failures file is about to be replaced by one of this size and digest |
+
+Intents are kept for good. Unknown types and fields are passed over when the journal is read (`history.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import orjson
+
+from .errors import DiskTrouble
+from .lines import Lines
+
+VERSION = 1
+# Waiting this long before each fsync lets the other workers' intents join it: at thousands a second one fsync then
+# serves a dozen requests, and at any rate that Omni allows nobody notices two milliseconds.
+GATHER_SECONDS = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One attempt that is about to leave. `body` is exactly what will be sent; `at` is UTC, ISO 8601."""
+
+    key: str
+    identifier: str | None
+    is_filled: bool
+    attempt: int
+    at: str
+    run: str
+    source: str
+    line: int
+    spec_hash: str
+    body: bytes = field(repr=False)
+    is_resend: bool = False
+
+    def encode(self) -> bytes:
+        """The journal's line."""
+        said: dict[str, Any] = {
+            "key": self.key,
+            "type": "intent",
+            "identifier": self.identifier,
+            "filled": self.is_filled,
+            "attempt": self.attempt,
+            "at": self.at,
+            "run": self.run,
+            "source": self.source,
+            "line": self.line,
+            "specHash": self.spec_hash,
+            "body": orjson.Fragment(self.body),
+        }
+        if self.is_resend:
+            said["resend"] = True
+        return orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE)
+
+
+class Journal:
+    """The journal open for appending. `intend` waits for the disk; all else is written at once and synced later."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._wanted = anyio.Event()
+        self._synced = anyio.Event()
+        self._failure: DiskTrouble | None = None
+
+    async def intend(self, intent: Intent) -> int:
+        """Write the intent and return its offset once it would survive a power cut. Raises DiskTrouble."""
+        offset = self._lines.write(intent.encode())
+        synced = self._synced
+        self._wanted.set()
+        await synced.wait()
+        if self._failure is not None:
+            raise self._failure
+        return offset
+
+    def write(self, said: dict[str, Any]) -> int:
+        """Write one line and return its offset. Raises DiskTrouble."""
+        return self._lines.write(orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE))
+
+    async def sync(self) -> None:
+        """Return once everything is durable. Raises DiskTrouble."""
+        await self._lines.sync()
+
+    def size(self) -> int:
+        """Bytes in the journal now."""
+        return self._lines.size()
+
+    @asynccontextmanager
+    async def group_syncs(self) -> AsyncIterator[None]:
+        """Serve `intend` inside the block: one fsync for all that wait."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._serve)
+            try:
+                yield
+            finally:
+                group.cancel_scope.cancel()
+
+    async def _serve(self) -> None:
+        try:
+            while True:
+                await self._wanted.wait()
+                await anyio.sleep(GATHER_SECONDS)
+                self._wanted, synced, self._synced = anyio.Event(), self._synced, anyio.Event()
+                try:
+                    await self._lines.sync()
+                except DiskTrouble as trouble:
+                    self._failure = trouble
+                    return
+                except BaseException:
+                    self._failure = DiskTrouble("the run ended before this intent was on disk")
+                    raise
+                finally:
+                    synced.set()
+        finally:
+            # nobody may wait for an fsync that will not come
+            self._failure = self._failure or DiskTrouble("the run ended before this intent was on disk")
+            self._wanted.set()
+            self._synced.set()

@@ -1,0 +1,170 @@
+"""Files of whole lines: appended to as things happen, read back without a torn tail, repaired when opened.
+
+What a power cut or a full disk leaves behind is at most a part of the last line. If that part happens to be a whole
+JSON object, only its newline is missing and it counts; otherwise it says nothing and is cut off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from .errors import DiskTrouble, UsageError
+from .storage import AppendFile, Storage
+
+
+class Lines:
+    """One file open for appending. After a failed write its tail is cut, so that later lines stay whole."""
+
+    def __init__(self, file: AppendFile, path: Path) -> None:
+        self._file = file
+        self._path = path
+        self._broken: DiskTrouble | None = None
+        self._written = 0  # bytes ever written here, and how many of them are known to be durable
+        self._synced = 0
+
+    def write(self, line: bytes) -> int:
+        """Append one line (with its newline) and return the offset where it begins. Raises DiskTrouble."""
+        if self._broken is not None:
+            raise self._broken
+        offset = self._file.size()
+        try:
+            self._file.write(line)
+        except OSError as error:
+            trouble = disk_trouble(self._path, "write", error)
+            try:
+                self._file.truncate(offset)
+            except OSError:
+                self._broken = trouble
+            raise trouble from error
+        self._written += len(line)
+        return offset
+
+    async def sync(self) -> None:
+        """Return once all that was written before the call is durable. Raises DiskTrouble."""
+        if self._broken is not None:
+            raise self._broken
+        written = self._written
+        if self._synced >= written:
+            return
+        try:
+            await self._file.sync()
+        except OSError as error:
+            # what a failed fsync leaves in the page cache is not to be trusted, even if a second one succeeds
+            self._broken = disk_trouble(self._path, "fsync", error)
+            raise self._broken from error
+        self._synced = max(self._synced, written)
+
+    def size(self) -> int:
+        """Bytes in the file now."""
+        return self._file.size()
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """What follows the last newline: where it begins, and whether it is a whole object that lacks only the newline."""
+
+    offset: int
+    is_whole: bool
+
+
+@contextlib.contextmanager
+def open_lines(storage: Storage, path: Path) -> Iterator[Lines]:
+    """Open for appending, with a torn tail repaired first. Raises DiskTrouble."""
+    try:
+        repair(storage, path)
+        opening = storage.append(path)
+        file = opening.__enter__()
+    except OSError as error:
+        raise disk_trouble(path, "open", error) from error
+    with contextlib.ExitStack() as stack:
+        stack.push(opening.__exit__)
+        yield Lines(file, path)
+
+
+def repair(storage: Storage, path: Path) -> None:
+    """Cut a torn tail off, or give a whole last line its newline."""
+    tail = find_tail(storage, path)
+    if tail is None:
+        return
+    if tail.is_whole:
+        with storage.append(path) as file:
+            file.write(b"\n")
+    else:
+        storage.truncate(path, tail.offset)
+
+
+def find_tail(storage: Storage, path: Path) -> Tail | None:
+    """The unfinished last line, or None if the file ends well or is missing."""
+    size = storage.size(path)
+    if not size:
+        return None
+    with storage.read(path) as stream:
+        text = b""
+        step = 1 << 16
+        while True:
+            start = max(0, size - step)
+            stream.seek(start)
+            text = stream.read(size - start)
+            newline = text.rfind(b"\n")
+            if newline == len(text) - 1:
+                return None
+            if newline >= 0 or start == 0:
+                return Tail(start + newline + 1, is_object(text[newline + 1 :]))
+            step *= 8
+
+
+def read_lines(storage: Storage, path: Path, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Each whole line with its offset. Raises FileNotFoundError."""
+    with storage.read(path) as stream:
+        yield from whole_lines(stream, start)
+
+
+def whole_lines(stream: BinaryIO, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Each whole line of an open file with its offset; a torn tail is passed over."""
+    stream.seek(start)
+    offset = start
+    for line in stream:
+        if line[-1:] != b"\n" and not is_object(line):
+            return
+        yield offset, line
+        offset += len(line)
+
+
+def parse_line(line: bytes, path: Path, number_or_offset: str) -> dict[str, object]:
+    """A line's object. Raises UsageError naming file and place: a corrupt line in the middle is never guessed at."""
+    try:
+        parsed = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise _corrupt(path, number_or_offset, str(error)) from None
+    if not isinstance(parsed, dict):
+        raise _corrupt(path, number_or_offset, "not a JSON object")
+    return parsed
+
+
+def is_object(text: bytes) -> bool:
+    """Whether this is one whole JSON object."""
+    try:
+        return isinstance(orjson.loads(text), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def disk_trouble(path: Path, verb: str, error: OSError) -> DiskTrouble:
+    """One message for all failed writes."""
+    return DiskTrouble(
+        f"cannot {verb} {path}: {error.strerror or error}. Nothing new is sent. "
+        "Make room or mend the permissions, then run the same command again: what was in flight is found again."
+    )
+
+
+def _corrupt(path: Path, place: str, what: str) -> UsageError:
+    return UsageError(
+        f"{path}:{place}: this line cannot be read ({what}). batcher does not guess what it said. "
+        "Restore the file from a copy, or mend the line, then run again; nothing was sent."
+    )

@@ -1,0 +1,165 @@
+"""The run, from files to files:
+
+    lock ─ read the past ─ check every row ─ plan ─┬─ nothing to do, or invalid rows: the end
+                                                   └─ open ─ preflight ─ settle what is unclear ─ send new rows
+                                                      ─ send what failed before ─ rewrite failures ─ count ─ the end
+
+`survey` reads the inputs once before the first request; `Batch` pulls them a second time, row by row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import anyio
+
+from .batch import Batch
+from .config import RunSettings
+from .decode import open_inputs
+from .drain import Drain, End
+from .errors import DiskTrouble, Stopped
+from .gate import Gate
+from .http import open_transport
+from .ledger import Held, Ledger, Standing, open_ledger
+from .omni import Omni
+from .orphans import left_open, settle_orphan
+from .preflight import preflight
+from .reporter import Plan, Reporter
+from .summary import Summary
+from .survey import Survey, book_invalid, keep_edited, lock, survey, tidy_input
+from .wire import Wire
+from .world import World
+
+if TYPE_CHECKING:
+    from .sandbox import Sandbox
+
+
+async def run(settings: RunSettings, *, reporter: Reporter, drain: Drain, world: World | None = None) -> Summary:
+    """Create every document that is not created yet; see the module's picture.
+
+    Raises UsageError (nothing was sent), InvalidInput (nothing was sent or written), Locked; everything later is told
+    by the summary.
+    """
+    world = world or World()
+    with lock(settings, world), contextlib.ExitStack() as stack:
+        tidy_input(settings, world)
+        sources = stack.enter_context(open_inputs(settings.inputs, sys.stdin.buffer))
+        found = survey(settings, sources, world, reporter)
+        if not found.has_work:
+            return found.summary(settings, world, drain)
+        keep_edited(settings, world, found)
+        return await _send(settings, found, reporter, drain, world)
+
+
+def status(settings: RunSettings, *, reporter: Reporter, world: World | None = None) -> Plan:
+    """What a run would find; reads only. Raises UsageError."""
+    world = world or World()
+    with open_inputs(settings.inputs, sys.stdin.buffer) as sources:
+        return survey(replace(settings, skip_invalid=True), sources, world, reporter).plan
+
+
+async def _send(settings: RunSettings, found: Survey, reporter: Reporter, drain: Drain, world: World) -> Summary:
+    async with _open(settings, found, reporter, drain, world) as (wire, ledger):
+        batch = Batch(wire, ledger, settings.sending, drain, reporter.outcome, world.random)
+        with reporter.sending(found.plan, wire):
+            try:
+                book_invalid(settings, world, found, ledger)
+                if found.plan.sending or found.orphans:
+                    if settings.preflight:
+                        await preflight(wire, settings, found, reporter)
+                    await _settle_orphans(wire, ledger, batch, found, drain)
+                    for standing in (Standing.UNCERTAIN, Standing.NEW, Standing.FAILED):
+                        await _send_pass(standing, settings, found, batch)
+            except Stopped as stopped:
+                drain.start(End.STOPPED, str(stopped))
+        held = await _close_files(ledger, found, wire)
+    return found.summary(settings, world, drain, batch=batch, held=held, requests=wire.requests)
+
+
+async def _send_pass(standing: Standing, settings: RunSettings, found: Survey, batch: Batch) -> None:
+    """The rows of one standing, in the order of the inputs; no reading if there are none."""
+    if found.count(standing) == 0:
+        return
+    with contextlib.closing(found.specs(settings, standing)) as specs:
+        found.booked[standing] = await batch.send_all(specs, failed_before=standing is Standing.FAILED)
+
+
+async def _settle_orphans(wire: Wire, ledger: Ledger, batch: Batch, found: Survey, drain: Drain) -> None:
+    with drain.waits():
+        for key in found.orphans:
+            outcome = await settle_orphan(key, wire, ledger, batch.sender.reconciler)
+            if outcome is not None:
+                ledger.book(outcome)
+
+
+async def _close_files(ledger: Ledger, found: Survey, wire: Wire) -> Held | None:
+    """Bring the failures file up to date; None if the disk does not let us."""
+    held = None
+    with anyio.CancelScope(shield=True):
+        try:
+            for way in left_open(ledger):
+                ledger.book(way.uncertain(ledger.run, wire.now()))
+            await ledger.sync()
+            held = await ledger.rewrite_failures(found.is_input)
+        except DiskTrouble as trouble:
+            wire.stop(str(trouble))
+    return held
+
+
+@contextlib.asynccontextmanager
+async def _open(
+    settings: RunSettings, found: Survey, reporter: Reporter, drain: Drain, world: World
+) -> AsyncIterator[tuple[Wire, Ledger]]:
+    """Everything that a run holds open, in one place."""
+    sending, endpoint = settings.sending, settings.endpoint
+    async with contextlib.AsyncExitStack() as stack:
+        base_url, transport = endpoint.base_url, world.transport
+        if endpoint.sandbox and transport is None:
+            base_url = (await stack.enter_async_context(_sandbox(settings))).base_url
+        if transport is None:
+            transport = await stack.enter_async_context(
+                open_transport(
+                    base_url,
+                    timeout_seconds=sending.timeout_seconds,
+                    connect_timeout_seconds=sending.connect_timeout_seconds,
+                )
+            )
+        ledger = await stack.enter_async_context(
+            open_ledger(
+                world.storage,
+                settings.files,
+                found.past,
+                run=world.run_id,
+                now=world.now,
+                form=found.form,
+                base_url=found.base_url,
+                namespace=sending.namespace,
+                fsync_ms=sending.fsync_ms,
+                on_trouble=lambda trouble: drain.start(End.STOPPED, str(trouble)),
+            )
+        )
+        gate = await stack.enter_async_context(Gate(endpoint.keys, sending.rate, shared=world.shared_pace))
+        yield (
+            Wire(
+                Omni(transport, base_url),
+                gate,
+                drain,
+                give_up_after_seconds=sending.give_up_after_seconds,
+                warn=reporter.warning,
+                now=world.now,
+            ),
+            ledger,
+        )
+
+
+def _sandbox(settings: RunSettings) -> Sandbox:
+    """The embedded server; its state lies beside the results, so that a second run finds what the first created."""
+    from .sandbox import Sandbox, SandboxSettings  # noqa: PLC0415 - only a rehearsal pays for the server
+
+    stem = settings.files.results.name.removesuffix(settings.files.results.suffix).removesuffix(".results")
+    state = settings.files.results.with_name(f"{stem}.sqlite")
+    return Sandbox(SandboxSettings(rate=settings.sending.rate, state=state))

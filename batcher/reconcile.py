@@ -1,0 +1,200 @@
+"""Finding out what an unclear attempt did, and whose a taken identifier is (contract 7).
+
+settle   before anything is sent again: GET → there (reconciled), absent (may be sent again), or unknown (uncertain)
+refused  after a clear refusal: whether an earlier attempt, or somebody else, holds the identifier
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+from typing import TYPE_CHECKING, assert_never
+
+import anyio
+import orjson
+
+from .candidates import find_candidates
+from .compare import is_match
+from .config import Sending
+from .hints import HINTS, TRASH, UNREADABLE
+from .history import Sent
+from .ledger import Ledger
+from .models import Created, Failed, How, Outcome, Reason, Uncertain
+from .retry import LAG_SECONDS, SETTLED_SECONDS, Absent, Refused, There, Unknown, backoff_seconds
+from .way import Way
+from .wire import Wire
+
+if TYPE_CHECKING:
+    from .send import Crew
+
+_MAY_LAG = (400, 409, 422)
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """Asks the server, through the same pace as everything else."""
+
+    wire: Wire
+    ledger: Ledger
+    settings: Sending
+    crew: Crew
+    random: Random
+
+    async def settle(self, way: Way) -> Outcome | None:
+        """What became of this row's unclear attempts. None if it may be sent (again): nothing is there."""
+        look = await self._look_until_known(way)
+        match look:
+            case There():
+                return self._of_our_attempt(way, look)
+            case Absent():
+                self._settle_if_old(way)
+                return None
+            case Unknown():
+                way.last = look
+                return self._uncertain(way)
+            case None:
+                return self._uncertain(way)
+            case _:
+                assert_never(look)
+
+    async def refused(self, way: Way, refused: Refused) -> Outcome:
+        """The outcome of a row whose last attempt was clearly refused."""
+        if self.ledger.unclear(way.key):
+            way.last = refused
+            return await self._refused_after_unclear(way, refused)
+        if not refused.may_be_taken or way.identifier is None:
+            return self._failed(way, refused)
+        look = await self._look_until_known(way)
+        if isinstance(look, There):
+            return self._taken(way, look, refused)
+        hint = HINTS[refused.reason] + TRASH if isinstance(look, Absent) else None
+        return self._failed(way, refused, hint)
+
+    async def settle_unnamed(self, way: Way) -> Outcome | None:
+        """A row whose unclear attempt had no identifier: only a person can settle it (contract 7)."""
+        if way.spec.identifier is not None and self.settings.adopt_existing:
+            return await self._adopt_by_hand(way, way.spec.identifier)
+        history = self.ledger.histories[way.key]
+        if way.attempts == 0 and history.failure is not None:
+            return None if history.is_uncertain else self._uncertain(way)
+        candidates = await find_candidates(self.wire, way.key, way.spec.name, history.unclear[0].at)
+        message = way.last.message if way.last is not None else "the run ended before an answer came"
+        if candidates:
+            message += f"; documents with this name: {', '.join(candidates)}"
+        return way.uncertain(self.ledger.run, self.wire.now(), message=message)
+
+    async def _look_until_known(self, way: Way) -> There | Absent | Unknown | None:
+        """GET until the server tells, at most --max-attempts times (an outage is not counted)."""
+        asked = 0
+        while True:
+            look = await self.wire.look(way.key, way.identifier or "")
+            if not isinstance(look, Unknown):
+                return look
+            asked += not self.wire.outage.is_on
+            if asked >= self.settings.max_attempts:
+                return look
+            await self.crew.step_aside(backoff_seconds(max(1, asked), self.random))
+
+    def _of_our_attempt(self, way: Way, there: There) -> Outcome:
+        """It exists, and an attempt of ours at this identifier is unclear: is it ours?"""
+        sent = self.ledger.unclear(way.key)
+        last = sent[-1]
+        if last.is_filled:  # nobody else would have chosen this identifier: existence is proof
+            found = there.document.name if there.document is not None else None
+            if found is not None and found != (name := str(orjson.loads(self.ledger.body_of(last)).get("name"))):
+                self.wire.warn(
+                    f"{way.spec.place}: {last.identifier} is this row's document, but is named {found!r}, not {name!r}"
+                )
+            return self._reconciled(way, there, last)
+        if there.document is None:
+            return self._uncertain(
+                way, f"a document {last.identifier!r} exists but cannot be read ({there.status})", UNREADABLE
+            )
+        for one in reversed(sent):
+            if is_match(orjson.loads(self.ledger.body_of(one)), there.document.fields):
+                return self._reconciled(way, there, one)
+        return self._identifier_taken(way, there.status, "another document with other content has it")
+
+    async def _refused_after_unclear(self, way: Way, refused: Refused) -> Outcome:
+        """A refusal while an earlier attempt is unclear: perhaps because that one made it. Reads may lag: ask for 30 s."""
+        until = anyio.current_time() + LAG_SECONDS
+        wait = 1.0
+        while True:
+            look = await self._look_until_known(way)
+            match look:
+                case There():
+                    return self._of_our_attempt(way, look)
+                case Absent():
+                    if self._settle_if_old(way):
+                        return self._failed(way, refused)
+                    left = until - anyio.current_time()
+                    if refused.status not in _MAY_LAG or left <= 0:
+                        return self._uncertain(way)
+                    await self.crew.step_aside(min(wait, left))
+                    wait *= 2
+                case Unknown() | None:
+                    return self._uncertain(way)
+                case _:
+                    assert_never(look)
+
+    def _taken(self, way: Way, there: There, refused: Refused) -> Outcome:
+        """Refused as taken, and no earlier attempt of ours is unclear: nobody knows that it is ours."""
+        is_same = there.document is not None and is_match(orjson.loads(way.body), there.document.fields)
+        if is_same and (way.is_filled or self.settings.adopt_existing):
+            return self._adopted(way, there, way.identifier or "")
+        return self._identifier_taken(way, refused.status, refused.message)
+
+    async def _adopt_by_hand(self, way: Way, identifier: str) -> Outcome:
+        """A person says that this document is the row's."""
+        way.identifier = identifier
+        look = await self._look_until_known(way)
+        sent = self.ledger.unclear(way.key)
+        if isinstance(look, There) and look.document is not None:
+            bodies = [orjson.loads(self.ledger.body_of(one)) for one in sent]
+            if any(is_match(body, look.document.fields) for body in bodies):
+                return self._adopted(way, look, identifier)
+            said = f"the document {identifier!r} is not what this row sent"
+        else:
+            said = f"no readable document {identifier!r} was found"
+        way.identifier = None
+        return self._uncertain(way, f"{said}; the attempt without an identifier is still unclear")
+
+    def _settle_if_old(self, way: Way) -> bool:
+        """A 404 long after the last unclear attempt proves that none of them did anything."""
+        sent = self.ledger.unclear(way.key)
+        if sent and self.wire.now() - sent[-1].at > timedelta(seconds=SETTLED_SECONDS):
+            self.ledger.settle(way.key)
+            return True
+        return False
+
+    def _reconciled(self, way: Way, there: There, sent: Sent) -> Created:
+        return self._exists(way, How.RECONCILED, there, sent.identifier or "", sent.spec_hash)
+
+    def _adopted(self, way: Way, there: There, identifier: str) -> Created:
+        self.wire.warn(
+            f"{way.spec.place}: adopted the document {identifier} that exists already and reads the same; "
+            "batcher did not create it in this run, and undo will not touch it"
+        )
+        return self._exists(way, How.ADOPTED, there, identifier, None)
+
+    def _exists(self, way: Way, how: How, there: There, identifier: str, sent_hash: str | None) -> Created:
+        return way.created(
+            how,
+            identifier,
+            self.wire.omni.url(identifier),
+            self.ledger.run,
+            self.wire.now(),
+            status=there.status,
+            sent_hash=sent_hash,
+            response=there.response,
+        )
+
+    def _identifier_taken(self, way: Way, status: int, message: str) -> Failed:
+        return self._failed(way, Refused(Reason.IDENTIFIER_TAKEN, status, message))
+
+    def _failed(self, way: Way, refused: Refused, hint: str | None = None) -> Failed:
+        return way.failed(refused, self.ledger.run, self.wire.now(), hint)
+
+    def _uncertain(self, way: Way, message: str | None = None, hint: str | None = None) -> Uncertain:
+        return way.uncertain(self.ledger.run, self.wire.now(), message=message, hint=hint)

@@ -1,0 +1,154 @@
+"""The results file: one line for each created document. It is the truth about what is created (contract 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from . import table
+from .errors import UsageError
+from .fingerprints import Fingerprints
+from .lines import parse_line, read_lines
+from .models import Created, How
+from .storage import Storage
+
+_KEY = b'{"key":"'
+_SOURCE = b'","source":"'
+_HASH = b'"specHash":"'
+HASH_DIGITS = 15  # of a spec hash that are kept in memory for each created row: 60 bits
+
+
+def is_csv(path: Path) -> bool:
+    """Whether this file is in the CSV form (contract 6: a `.csv` name gives CSV)."""
+    return path.suffix.lower() == ".csv"
+
+
+def line_of(created: Created) -> dict[str, Any]:
+    """The line's fields, in the contract's order."""
+    return {
+        "key": created.key,
+        "source": created.source,
+        "line": created.line,
+        "outcome": "created",
+        "how": created.how,
+        "specHash": created.spec_hash,
+        "identifier": created.identifier,
+        "name": created.name,
+        "modelId": created.model_id,
+        "url": created.url,
+        "dashboardId": created.dashboard_id,
+        "workbookId": created.workbook_id,
+        "attempts": created.attempts,
+        "status": created.status,
+        "elapsedMs": created.elapsed_ms,
+        "at": created.at,
+        "run": created.run,
+        "response": orjson.Fragment(created.response),
+    }
+
+
+def encode_line(created: Created) -> bytes:
+    """The JSONL line. The response goes in as it came, so it must be one line: a body with line breaks is repacked."""
+    return orjson.dumps(line_of(created), option=orjson.OPT_APPEND_NEWLINE)
+
+
+def created_of(line: Mapping[str, Any], place: str) -> Created:
+    """Read a line back. Raises UsageError naming the place."""
+    try:
+        return Created(
+            key=line["key"],
+            source=line.get("source", ""),
+            line=int(line.get("line") or 0),
+            how=How(line.get("how", "created")),
+            spec_hash=line.get("specHash") or "",
+            identifier=line["identifier"],
+            name=line.get("name") or "",
+            model_id=line.get("modelId") or "",
+            url=line.get("url") or "",
+            dashboard_id=line.get("dashboardId") or None,
+            workbook_id=line.get("workbookId") or None,
+            attempts=int(line.get("attempts") or 0),
+            status=line.get("status"),
+            elapsed_ms=int(line.get("elapsedMs") or 0),
+            at=line.get("at") or "",
+            run=line.get("run") or "",
+            response=orjson.dumps(line.get("response")),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"{place}: this is not a line of a batcher results file ({error}). "
+            "Restore the file from a copy, or name other files with --results."
+        ) from None
+
+
+def read_results(storage: Storage, path: Path) -> Iterator[Created]:
+    """All lines of a results file, in either form. Raises UsageError for a line that cannot be read."""
+    if is_csv(path):
+        with storage.read(path) as stream:
+            for number, line in enumerate(table.results_from_csv(stream), 2):
+                yield created_of(line, f"{path}:{number}")
+        return
+    for number, (_, text) in enumerate(read_lines(storage, path), 1):
+        yield created_of(parse_line(text, path, str(number)), f"{path}:{number}")
+
+
+def index_results(storage: Storage, path: Path, undone: Mapping[str, Collection[str]]) -> Fingerprints:
+    """The created keys, each with the start of its spec hash; those whose last document was undone are left out.
+
+    A key's place in a line is fixed, so lines are sliced, not parsed: a million of them is seconds.
+    """
+    created = Fingerprints()
+    latest: dict[str, tuple[str, str]] = {}
+    if storage.size(path) is None:
+        return created
+    if is_csv(path):
+        known: Iterator[tuple[str, str, str]] = (
+            (c.key, c.spec_hash, c.identifier) for c in read_results(storage, path)
+        )
+    else:
+        known = _sliced(storage, path)
+    for key, spec_hash, identifier in known:
+        if key in undone:
+            latest[key] = (spec_hash, identifier)
+        else:
+            created.add(key, fingerprint(spec_hash))
+    for key, (spec_hash, identifier) in latest.items():
+        if identifier not in undone[key]:
+            created.add(key, fingerprint(spec_hash))
+    return created
+
+
+def fingerprint(spec_hash: str) -> int:
+    """What is kept in memory of a spec hash; 0 for none."""
+    try:
+        return int(spec_hash[:HASH_DIGITS] or "0", 16)
+    except ValueError:
+        return 0
+
+
+def _sliced(storage: Storage, path: Path) -> Iterator[tuple[str, str, str]]:
+    """Key, spec hash and identifier of each line."""
+    for number, (_, line) in enumerate(read_lines(storage, path), 1):
+        end = line.find(_SOURCE, len(_KEY))
+        at = line.find(_HASH, end)
+        start = line.find(b'"identifier":"', at)
+        if line.startswith(_KEY) and 0 < end < at < start and line.endswith((b"}\n", b"}")):
+            key = line[len(_KEY) : end]
+            if b"\\" not in key:
+                yield (
+                    key.decode(),
+                    line[at + len(_HASH) : line.find(b'"', at + len(_HASH))].decode(),
+                    line[start + 14 : line.find(b'"', start + 14)].decode(),
+                )
+                continue
+        # somebody's program wrote it anew, or its key has escapes: parse it
+        created = created_of(parse_line(line, path, str(number)), f"{path}:{number}")
+        yield created.key, created.spec_hash, created.identifier
+
+
+def one_line(body: bytes) -> bytes:
+    """A JSON body fit to stand in a line."""
+    return orjson.dumps(orjson.loads(body)) if b"\n" in body or b"\r" in body else body

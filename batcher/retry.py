@@ -1,0 +1,235 @@
+"""What a reply means and when to try again: pure functions, no clocks, no waiting (contract 7 and 9).
+
+A verdict on a create says above all whether the attempt is *clear*: whether we know what it did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import assert_never
+
+from . import omni
+from .brake import retry_after
+from .models import Reason
+from .transport import Answer, Cause, Lost, NotSent, Reply
+
+BACKOFF_BASE_SECONDS = 1.0
+BACKOFF_CAP_SECONDS = 60.0
+LAG_SECONDS = 30.0  # how long a refusal is held against a GET that says 404 (contract 7)
+SETTLED_SECONDS = 600.0  # a GET 404 this long after an unclear attempt proves that it did nothing (contract 7)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The document was made. `identifier` is what the server says it is."""
+
+    status: int
+    made: omni.Made
+    response: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Clear: nothing was made, and sending it again would not help. `may_be_taken`: perhaps the identifier exists."""
+
+    reason: Reason
+    status: int
+    message: str
+    may_be_taken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Braked:
+    """Clear: not processed; all workers wait. `retry_after_seconds` is None if the server did not say."""
+
+    status: int
+    message: str
+    retry_after_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRefused:
+    """Clear: the key is not accepted."""
+
+    status: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoWay:
+    """Clear, and the whole run is pointless: not an Omni base URL, no v1 create here, a bad certificate."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """Clear: the server was not reached."""
+
+    cause: Cause
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """The attempt may have made the document. `is_outage`: the kind of trouble that several rows share (contract 9).
+
+    `end` is why the run must stop, if it must.
+    """
+
+    reason: Reason
+    status: int | None
+    message: str
+    is_outage: bool = False
+    end: str | None = None
+
+
+Verdict = Made | Refused | Braked | KeyRefused | NoWay | Unsent | Unclear
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """A document with this identifier exists. `document` is None where it cannot be read (403, 422, 400-analysis)."""
+
+    status: int
+    document: omni.Document | None
+    response: bytes = field(default=b"null", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The application's own 404: no such document now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The GET did not tell."""
+
+    reason: Reason
+    status: int | None
+    message: str
+    is_outage: bool = False
+
+
+Look = There | Absent | Braked | KeyRefused | NoWay | Unsent | Unknown
+
+_NO_OMNI = "is this an Omni base URL? It answered {what}. Check --base-url; nothing was created by that request."
+_NO_CREATE = (
+    "this instance no longer offers v1 create (POST /api/v1/documents answered {status}: {message}). "
+    "Ask the vendor which version it offers, or check --base-url."
+)
+_OUTAGE = (502, 503, 504)
+
+
+def judge_create(reply: Reply, *, is_first: bool, now: datetime) -> Verdict:
+    """What the reply to a POST means. `is_first`: nothing has succeeded yet, so the address itself is in doubt."""
+    match reply:
+        case NotSent():
+            return _unsent(reply)
+        case Lost():
+            reason = Reason.TIMEOUT if reply.cause is Cause.TIMEOUT else Reason.CONNECTION
+            if reply.cause in (Cause.OVERSIZED, Cause.TRUNCATED):
+                reason = Reason.BAD_RESPONSE
+            return Unclear(reason, reply.status, reply.message, is_outage=reply.cause is Cause.TIMEOUT)
+        case Answer(status=status):
+            if 200 <= status < 300:
+                return _judge_success(reply, is_first=is_first)
+            common = _judge_common(reply, is_first=is_first, now=now)
+            return common if common is not None else _judge_refusal(reply)
+        case _:
+            assert_never(reply)
+
+
+def judge_look(reply: Reply, identifier: str, *, now: datetime) -> Look:
+    """What the reply to a GET says about the existence of a document (contract 7, omni-api: reading back)."""
+    match reply:
+        case NotSent():
+            return _unsent(reply)
+        case Lost():
+            return Unknown(
+                Reason.TIMEOUT if reply.cause is Cause.TIMEOUT else Reason.CONNECTION,
+                reply.status,
+                reply.message,
+                is_outage=reply.cause is Cause.TIMEOUT,
+            )
+        case Answer(status=status):
+            common = _judge_common(reply, is_first=False, now=now)
+            if isinstance(common, Braked | KeyRefused | NoWay):
+                return common
+            message = omni.message_of(reply)
+            has_json = isinstance(omni.json_of(reply), dict)
+            if status == 200 and (document := omni.document_of(reply)) is not None:
+                return There(status, document, reply.body)
+            if omni.proves_absence(reply, identifier):
+                return Absent()
+            if has_json and (status in (403, 422) or (status == 400 and "analysis" in message.lower())):
+                return There(status, None)
+            reason = Reason.SERVER_ERROR if status >= 500 else Reason.BAD_RESPONSE
+            return Unknown(reason, status, message, is_outage=status in _OUTAGE)
+        case _:
+            assert_never(reply)
+
+
+def backoff_seconds(attempt: int, random: Random) -> float:
+    """Full jitter: anything up to 1, 2, 4, 8 … 60 s after attempt 1, 2, 3, 4 …"""
+    return random.uniform(0.0, min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2.0 ** min(attempt - 1, 10)))
+
+
+def _judge_success(answer: Answer, *, is_first: bool) -> Verdict:
+    made = omni.made_of(answer)
+    if made is not None:
+        return Made(answer.status, made, answer.body)
+    end = None
+    if is_first and omni.json_of(answer) is None:
+        end = _NO_OMNI.format(what=f"{answer.status} with something that is not JSON")
+    return Unclear(
+        Reason.BAD_RESPONSE,
+        answer.status,
+        f"an unreadable answer ({omni.message_of(answer)[:120]})",
+        end=end,
+    )
+
+
+def _judge_common(answer: Answer, *, is_first: bool, now: datetime) -> Braked | KeyRefused | NoWay | Unclear | None:
+    """What means the same for every request."""
+    status = answer.status
+    wait = retry_after(answer.headers, now)
+    if status == 429 or (status == 503 and "retry-after" in answer.headers):
+        return Braked(status, omni.message_of(answer), wait)
+    if status == 401 or (status in (400, 403) and omni.speaks_of_token(answer)):
+        return KeyRefused(status, omni.message_of(answer))
+    if 300 <= status < 400 and is_first:
+        target = answer.headers.get("location", "nowhere")
+        return NoWay(_NO_OMNI.format(what=f"{status}, a redirect to {target.split('?')[0]}"))
+    if status >= 500 or status in (408, 425):
+        reason = Reason.SERVER_ERROR if status >= 500 else Reason.TIMEOUT
+        return Unclear(reason, status, omni.message_of(answer), is_outage=status in _OUTAGE)
+    return None
+
+
+def _judge_refusal(answer: Answer) -> Refused | NoWay:
+    """A 3xx or 4xx that is about this row, or about the address."""
+    status, message = answer.status, omni.message_of(answer)
+    match status:
+        case 404 | 405 | 410:
+            if omni.speaks_of_model(answer):
+                return Refused(Reason.NOT_FOUND, status, message)
+            return NoWay(_NO_CREATE.format(status=status, message=message))
+        case 403:
+            return Refused(Reason.FORBIDDEN, status, message)
+        case 400 | 409:
+            return Refused(Reason.REJECTED, status, message, may_be_taken=not omni.names_other_field(message))
+        case _ if status < 400:
+            return Refused(Reason.BAD_RESPONSE, status, f"a redirect, which is not followed ({message})")
+        case _:
+            return Refused(Reason.REJECTED, status, message)
+
+
+def _unsent(reply: NotSent) -> NoWay | Unsent:
+    if reply.cause is Cause.CERTIFICATE:
+        return NoWay(
+            f"{reply.message}. The key is not sent to such a server. Check --base-url and this machine's clock."
+        )
+    return Unsent(reply.cause, reply.message)

@@ -1,0 +1,263 @@
+"""One spec → one outcome: attempts, and between them finding out what an unclear one did (contract 7 and 9).
+
+slot of the rate → intent on disk → POST → verdict ┬ made                       → created
+                                                   ├ refused, nothing unclear   → failed (or adopted)
+                                                   ├ braked, unsent, key refused → again, not counted
+                                                   └ unclear → back off → GET   ┬ there  → created (reconciled)
+                                                                                └ absent → again, same identifier
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from random import Random
+from typing import Protocol, assert_never
+
+import orjson
+
+from .config import Sending
+from .errors import DiskTrouble
+from .gate import KeysRefused
+from .identity import fill_identifier, spec_hash
+from .journal import Intent
+from .ledger import Ledger
+from .models import Created, How, Outcome, Reason, Spec
+from .reconcile import Reconciler
+from .results import one_line
+from .retry import (
+    Braked,
+    KeyRefused,
+    Made,
+    NoWay,
+    Refused,
+    Unclear,
+    Unsent,
+    Verdict,
+    backoff_seconds,
+    judge_create,
+)
+from .transport import Answer, ApiKey, Reply
+from .way import Way, stamp
+from .wire import Wire
+
+RATE_LIMITED = 429
+TOO_OFTEN_LIMITED = 5  # this many 429s for one row, while others pass, are about the row (contract 8)
+
+
+class Crew(Protocol):
+    """The workers, of whom one may step aside while its row waits."""
+
+    async def step_aside(self, seconds: float) -> None:
+        """Wait without holding a place among the `concurrency` requests in flight."""
+
+
+@dataclass(slots=True)
+class Sender:
+    """Turns specs into outcomes. `book` writes an outcome down and tells the world, without waiting."""
+
+    wire: Wire
+    ledger: Ledger
+    settings: Sending
+    crew: Crew
+    book: Callable[[Outcome], None]
+    random: Random = field(default_factory=Random)
+    has_created: bool = False
+    reconciler: Reconciler = field(init=False)
+
+    def __post_init__(self) -> None:
+        """One reconciler for all rows."""
+        self.reconciler = Reconciler(self.wire, self.ledger, self.settings, self.crew, self.random)
+
+    async def send(self, spec: Spec) -> bool:
+        """Bring one row to its outcome and book it. False if it was not attempted, or its state has not changed."""
+        way = self._set_out(spec)
+        try:
+            outcome = await self._travel(way)
+        except DiskTrouble as trouble:
+            self.wire.stop(str(trouble))
+            return False
+        except KeysRefused:
+            return self._break_off(way)
+        except BaseException:
+            self._break_off(way)
+            raise
+        if outcome is None:
+            return self._break_off(way)
+        return self._book(way, outcome)
+
+    def _set_out(self, spec: Spec) -> Way:
+        """Under which identifier (contract 5): an unclear attempt's, the user's, the journal's, or a new one."""
+        history = self.ledger.histories.get(spec.key)
+        unclear = history.unclear if history is not None else []
+        identifier, is_filled = spec.identifier, False
+        if unclear:
+            identifier, is_filled = unclear[-1].identifier, unclear[-1].is_filled
+        elif identifier is None and self.settings.fill_identifiers:
+            known = history.identifier if history is not None else None
+            undone = history.undone if history is not None else 0
+            identifier = known or fill_identifier(spec.name, spec.key, self.settings.namespace, undone)
+            is_filled = True
+        return Way(spec, identifier, is_filled, with_identifier(spec, identifier))
+
+    async def _travel(self, way: Way) -> Outcome | None:
+        reconciler = self.reconciler
+        if self.ledger.unclear(way.key):
+            if way.identifier is None and not self.settings.resend_uncertain:
+                return await reconciler.settle_unnamed(way)
+            if way.identifier is None:
+                self._rename_for_resend(way)
+            elif (outcome := await reconciler.settle(way)) is not None:
+                return outcome
+        while True:
+            verdict = await self._attempt(way)
+            match verdict:
+                case Made():
+                    return self._created(way, verdict)
+                case Refused():
+                    return await reconciler.refused(way, verdict)
+                case NoWay(message):
+                    self.wire.stop(message)
+                    return None
+                case Braked(status, message):
+                    if status == RATE_LIMITED and self._is_row_limited(way):
+                        return await reconciler.refused(way, Refused(Reason.RATE_LIMITED, status, message))
+                case KeyRefused() | Unsent():
+                    pass
+                case Unclear():
+                    if (outcome := await self._after_unclear(way, verdict)) is not None:
+                        return outcome
+                case _:
+                    assert_never(verdict)
+
+    async def _after_unclear(self, way: Way, verdict: Unclear) -> Outcome | None:
+        """None if the row may be sent again: nothing is there, and attempts are left."""
+        way.last = verdict
+        if not self.wire.outage.is_on:
+            way.counted += 1
+        if verdict.end is not None:
+            self.wire.stop(verdict.end)
+            return way.uncertain(self.ledger.run, self.wire.now())
+        if way.identifier is None:
+            return await self.reconciler.settle_unnamed(way)
+        await self.crew.step_aside(backoff_seconds(max(1, way.counted), self.random))
+        outcome = await self.reconciler.settle(way)
+        if outcome is None and way.counted >= self.settings.max_attempts:
+            return way.uncertain(self.ledger.run, self.wire.now())
+        return outcome
+
+    async def _attempt(self, way: Way) -> Verdict:
+        """One POST: its intent is on disk before it leaves, and what it did is said as soon as it is known."""
+
+        async def prepare() -> None:
+            if not way.is_intended:
+                way.is_intended = True
+                await self.ledger.intend(self._intent(way))
+                way.is_resend = False
+
+        async def send(key: ApiKey) -> Reply:
+            way.is_intended = False
+            way.attempts += 1
+            reply = await self.wire.omni.create(key, way.body)
+            way.elapsed_seconds = reply.elapsed_seconds if isinstance(reply, Answer) else 0.0
+            return reply
+
+        def judge(reply: Reply) -> Verdict:
+            verdict = judge_create(reply, is_first=not self.has_created, now=self.wire.now())
+            if not isinstance(verdict, Made | Unclear):
+                self.ledger.clear(way.key)
+            return verdict
+
+        return await self.wire.exchange(way.key, send, judge, prepare)
+
+    def _intent(self, way: Way) -> Intent:
+        way.spec_hash = way.spec_hash or spec_hash(way.spec.body)
+        return Intent(
+            way.key,
+            way.identifier,
+            way.is_filled,
+            way.attempts + 1,
+            stamp(self.wire.now()),
+            self.ledger.run,
+            way.spec.source,
+            way.spec.line,
+            way.spec_hash,
+            way.body,
+            way.is_resend,
+        )
+
+    def _created(self, way: Way, verdict: Made) -> Created:
+        self.has_created = True
+        made = verdict.made
+        identifier = made.identifier or way.identifier or made.dashboard_id or ""
+        if way.identifier is not None and made.identifier is not None and made.identifier != way.identifier:
+            self.wire.stop(
+                f"{way.spec.place}: the server made {made.identifier!r} although {way.identifier!r} was asked for. "
+                "What keeps batcher from creating twice does not hold on this server, so nothing more is sent. "
+                "The document is in the results file. To go on without that protection, use --no-fill-identifiers."
+            )
+        return way.created(
+            How.CREATED,
+            identifier,
+            self.wire.omni.url(identifier),
+            self.ledger.run,
+            self.wire.now(),
+            status=verdict.status,
+            dashboard_id=made.dashboard_id,
+            workbook_id=made.workbook_id,
+            response=one_line(verdict.response),
+        )
+
+    def _is_row_limited(self, way: Way) -> bool:
+        """Whether 429s keep coming for this row while others pass."""
+        if self.wire.passed > way.passed_before or way.limited == 0:
+            way.limited += 1
+        way.passed_before = self.wire.passed
+        return way.limited >= TOO_OFTEN_LIMITED
+
+    def _rename_for_resend(self, way: Way) -> None:
+        """The user takes the risk: send it again, this time under an identifier if there is to be one."""
+        way.is_resend = True
+        way.identifier = way.spec.identifier
+        if way.identifier is None and self.settings.fill_identifiers:
+            history = self.ledger.histories[way.key]
+            way.identifier = fill_identifier(way.spec.name, way.key, self.settings.namespace, history.undone)
+            way.is_filled = True
+        way.body = with_identifier(way.spec, way.identifier)
+
+    def _break_off(self, way: Way) -> bool:
+        """The run ends under this row: what is unclear is uncertain, anything else was not attempted."""
+        with suppress(DiskTrouble):
+            if way.is_intended:  # its intent was written, but the request never left
+                way.is_intended = False
+                self.ledger.clear(way.key)
+            history = self.ledger.histories.get(way.key)
+            if history is None or not history.is_open:
+                return False
+            if way.attempts or history.failure is None:
+                return self._book(way, way.uncertain(self.ledger.run, self.wire.now()))
+        return False
+
+    def _book(self, way: Way, outcome: Outcome) -> bool:
+        try:
+            self.book(outcome)
+        except DiskTrouble as trouble:
+            self.wire.stop(str(trouble))
+            if isinstance(outcome, Created):
+                self.wire.warn(
+                    f"{way.spec.place}: created as {outcome.identifier} but not written down; the next run finds it again"
+                )
+            return False
+        return True
+
+
+def with_identifier(spec: Spec, identifier: str | None) -> bytes:
+    """The body to send."""
+    if identifier == spec.identifier:
+        return spec.body
+    if spec.identifier is None and identifier is not None:
+        return spec.body[:-1] + b',"identifier":"' + identifier.encode() + b'"}'
+    fields = orjson.loads(spec.body)
+    fields.pop("identifier", None)
+    return orjson.dumps(fields if identifier is None else fields | {"identifier": identifier})

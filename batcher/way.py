@@ -1,0 +1,114 @@
+"""How far one row has come in this run, and the outcomes that it can end in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from .hints import HINTS, UNCERTAIN, UNCERTAIN_UNNAMED
+from .models import Created, Failed, How, Reason, Spec, Uncertain
+from .read import as_read
+from .retry import Refused, Unclear, Unknown
+
+
+@dataclass(slots=True)
+class Way:
+    """One row under way. `attempts` counts POSTs that left, `counted` those that use up --max-attempts.
+
+    `is_intended`: an intent is on disk whose request has not left yet.
+    """
+
+    spec: Spec
+    identifier: str | None
+    is_filled: bool
+    body: bytes
+    spec_hash: str = ""
+    attempts: int = 0
+    counted: int = 0
+    elapsed_seconds: float = 0.0
+    is_intended: bool = False
+    is_resend: bool = False
+    limited: int = 0
+    passed_before: int = 0
+    last: Unclear | Unknown | Refused | None = None
+
+    @property
+    def key(self) -> str:
+        """The row's key."""
+        return self.spec.key
+
+    def created(
+        self,
+        how: How,
+        identifier: str,
+        url: str,
+        run: str,
+        now: datetime,
+        *,
+        status: int | None,
+        dashboard_id: str | None = None,
+        workbook_id: str | None = None,
+        response: bytes = b"null",
+        sent_hash: str | None = None,
+        name: str | None = None,
+    ) -> Created:
+        """The document exists."""
+        return Created(
+            key=self.key,
+            source=self.spec.source,
+            line=self.spec.line,
+            how=how,
+            spec_hash=sent_hash if sent_hash is not None else self.spec_hash,
+            identifier=identifier,
+            name=name if name is not None else self.spec.name,
+            model_id=self.spec.model_id,
+            url=url,
+            dashboard_id=dashboard_id,
+            workbook_id=workbook_id,
+            attempts=self.attempts,
+            status=status,
+            elapsed_ms=round(self.elapsed_seconds * 1000),
+            at=stamp(now),
+            run=run,
+            response=response,
+        )
+
+    def failed(self, refused: Refused, run: str, now: datetime, hint: str | None = None) -> Failed:
+        """There is no document, and none of the attempts is unclear."""
+        return Failed(
+            key=self.key,
+            source=self.spec.source,
+            line=self.spec.line,
+            reason=refused.reason,
+            status=refused.status,
+            message=refused.message,
+            hint=HINTS[refused.reason] if hint is None else hint,
+            attempts=self.attempts,
+            identifier=self.identifier,
+            at=stamp(now),
+            run=run,
+            spec=as_read(self.spec.row),
+        )
+
+    def uncertain(self, run: str, now: datetime, *, message: str | None = None, hint: str | None = None) -> Uncertain:
+        """Nobody knows yet; `last` says why."""
+        last = self.last
+        return Uncertain(
+            key=self.key,
+            source=self.spec.source,
+            line=self.spec.line,
+            reason=last.reason if last is not None else Reason.INTERRUPTED,
+            status=last.status if last is not None else None,
+            message=message or (last.message if last is not None else "the run ended before an answer came"),
+            hint=hint or (UNCERTAIN if self.identifier is not None else UNCERTAIN_UNNAMED),
+            attempts=self.attempts,
+            identifier=self.identifier,
+            at=stamp(now),
+            run=run,
+            spec=as_read(self.spec.row),
+        )
+
+
+def stamp(now: datetime) -> str:
+    """UTC, ISO 8601 with milliseconds: 2026-11-23T22:16:04.123+00:00."""
+    return now.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,198 @@
+"""Requests at the pace: each takes its slot of the rate, and brakes, refused keys and outages are dealt with here.
+
+Everything that batcher asks of the server goes through `Wire.exchange`: creates, look-ups, preflight, undo, verify.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import anyio.lowlevel
+
+from .drain import Drain, End
+from .gate import Gate, KeysRefused, Slot
+from .omni import Omni
+from .outage import Outage
+from .retry import (
+    Absent,
+    Braked,
+    KeyRefused,
+    Look,
+    Made,
+    NoWay,
+    Refused,
+    There,
+    Unclear,
+    Unknown,
+    Unsent,
+    Verdict,
+    judge_look,
+)
+from .transport import Answer, ApiKey, Cause, Reply
+
+V = TypeVar("V", bound=Verdict | Look)
+SERVER_ERRORS = 500
+
+
+class Wire:
+    """What all requests of a run share. `warn` takes messages for the user."""
+
+    def __init__(
+        self,
+        omni: Omni,
+        gate: Gate,
+        drain: Drain,
+        *,
+        give_up_after_seconds: float,
+        warn: Callable[[str], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.omni = omni
+        self.gate = gate
+        self.drain = drain
+        self.now = now
+        self.warn = warn
+        self.outage = Outage(give_up_after_seconds, self.stop)
+        self.requests = 0
+        self.in_flight = 0
+        self.passed = 0  # answers that no brake held up
+        self.has_answer = False
+        self._is_deprecation_told = False
+
+    async def exchange(
+        self,
+        row: str,
+        send: Callable[[ApiKey], Awaitable[Reply]],
+        judge: Callable[[Reply], V],
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> V:
+        """One request and what its reply means. Waits for outage, brake and slot, then for `prepare` (the intent).
+
+        `row` tells troubles of one row from troubles of several. Raises KeysRefused with the last key gone.
+        """
+        while True:
+            is_probe = await self.outage.enter()
+            try:
+                slot = await self.gate.slot()
+                if self.outage.is_on and not is_probe:
+                    slot.give_back()
+                    continue
+                with self.drain.in_flight():
+                    if await self._may_start(slot, prepare):
+                        reply = await self._send(send, slot.key)
+                        verdict = judge(reply)
+                        self._tell(row, slot, reply, verdict, is_probe=is_probe)
+                        return verdict
+                # braked, or draining: then this is where it ends
+                await anyio.lowlevel.checkpoint()
+            except KeysRefused as refused:
+                self.stop(str(refused))
+                await anyio.lowlevel.checkpoint()
+                raise
+            finally:
+                if is_probe:
+                    self.outage.leave()
+
+    async def look(self, row: str, identifier: str) -> There | Absent | Unknown | None:
+        """GET a document, through brakes and outages. None if the run must stop."""
+        while True:
+            look: Look = await self.exchange(
+                row,
+                lambda key: self.omni.get(key, identifier),
+                lambda reply: judge_look(reply, identifier, now=self.now()),
+            )
+            match look:
+                case There() | Absent() | Unknown():
+                    return look
+                case NoWay(message):
+                    self.stop(message)
+                    return None
+                case Braked() | KeyRefused() | Unsent():
+                    continue
+
+    def stop(self, message: str) -> None:
+        """End the run: nothing more is sent."""
+        self.drain.start(End.STOPPED, message)
+
+    @property
+    def note(self) -> str:
+        """Why it is slower than allowed, for the progress line."""
+        return self.outage.note or self.gate.note
+
+    def rate_now(self) -> float:
+        """Requests a second allowed now."""
+        return 0.0 if self.outage.is_on else self.gate.rate_now()
+
+    def braked_for(self) -> float:
+        """Seconds until the brake lets go."""
+        held = self.gate.braked_for()
+        return held if math.isfinite(held) else 0.0
+
+    async def _may_start(self, slot: Slot, prepare: Callable[[], Awaitable[None]] | None) -> bool:
+        """Get ready on disk; then the request may leave, unless brake or drain came meanwhile."""
+        try:
+            if prepare is not None:
+                await prepare()
+            return not self.drain.is_on and slot.start()
+        finally:
+            slot.give_back()  # does nothing once it was started
+
+    async def _send(self, send: Callable[[ApiKey], Awaitable[Reply]], key: ApiKey) -> Reply:
+        self.requests += 1
+        self.in_flight += 1
+        try:
+            return await send(key)
+        finally:
+            self.in_flight -= 1
+
+    def _tell(self, row: str, slot: Slot, reply: Reply, verdict: Verdict | Look, *, is_probe: bool) -> None:
+        """Let gate and outage know what came back."""
+        match verdict:
+            case Braked(status=status, retry_after_seconds=seconds):
+                self.gate.brake(slot.key, seconds, slot=slot, limited=status == 429)
+                self.has_answer = True
+                return
+            case KeyRefused(status, message):
+                self._drop(slot.key, status, message)
+            case Unsent(cause, message):
+                if cause is Cause.DNS and not self.has_answer:
+                    self.stop(f"{message}. Check --base-url or --instance, and this machine's network.")
+                self.outage.bad(row, message, is_certain=True, is_probe=is_probe)
+                return
+            case (
+                Unclear(status=status, message=message, is_outage=is_outage)
+                | Unknown(status=status, message=message, is_outage=is_outage)
+            ):
+                if is_outage or (self.outage.is_on and (status or SERVER_ERRORS) >= SERVER_ERRORS):
+                    what = message if status is None else f"HTTP {status}"
+                    self.outage.bad(row, what, is_certain=False, is_probe=is_probe)
+                    return
+            case Made() | Refused() | There() | Absent() | NoWay():
+                self.outage.good()
+        if isinstance(reply, Answer):
+            self.has_answer = True
+            self.passed += 1
+            self.gate.passed(slot.key)
+            if "deprecation" in reply.headers or "sunset" in reply.headers:
+                self._tell_deprecation(reply)
+
+    def _drop(self, key: ApiKey, status: int, message: str) -> None:
+        self.gate.drop(key)
+        left = self.gate.keys_left
+        self.warn(
+            f"API key {key.number} was refused ({status}: {message}); " + (f"{left} left" if left else "none is left")
+        )
+        if not left:
+            self.stop(str(KeysRefused()))
+
+    def _tell_deprecation(self, answer: Answer) -> None:
+        if self._is_deprecation_told:
+            return
+        self._is_deprecation_told = True
+        says = [
+            f"{name}: {answer.headers[name]}" for name in ("deprecation", "sunset", "link") if name in answer.headers
+        ]
+        self.warn(f"the server announces the end of v1 create ({'; '.join(says)}); look for a newer batcher in time")
