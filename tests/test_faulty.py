@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -93,3 +95,30 @@ async def test_a_killed_server_process_keeps_every_answered_create(tmp_path: Pat
             assert await create(session, "again", "doc-7") == 400
     assert server.process.returncode == 0
     assert [(request.method, request.status) for request in requests_in(state, start=2)] == [("POST", 400)]
+
+
+async def test_a_storm_of_faults_leaves_nothing_behind() -> None:
+    """Every kind of fault at once, eight clients: no identifier twice, every 201 kept, and the server comes to rest."""
+    storm = [f"{kind}:0.03" for kind in ("reset-before", "reset-after", "truncate", "stall", "garbage", "close", "502")]
+    storm += ["hang-after:0.02", "late-commit=0.05:0.03", "500-after:0.03", "slow=0.02:0.1", "oversized=1:0.01"]
+    answered: list[str] = []
+    async with FaultyServer(*storm, seed=7) as server, client(server.base_url, timeout_seconds=0.3) as session:
+
+        async def send(numbers: Iterator[int]) -> None:
+            for n in numbers:
+                try:
+                    status = await create(session, f"n{n}", f"doc-{n}")
+                except (aiohttp.ClientError, TimeoutError):
+                    continue
+                if status == 201:
+                    answered.append(f"doc-{n}")
+
+        numbers = iter(range(400))
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(8):
+                tasks.create_task(send(numbers))
+    assert server.sandbox.in_flight == 0
+    assert 360 < len(server.seen) <= 400, "a few are written into a connection that `close` has ended"
+    assert len(server.documents) == len(server.commits) > 300
+    assert set(answered) <= set(server.documents)
+    assert {fault for seen in server.seen for fault in (seen.fault or "").split("; ")} >= set(storm[:8])
