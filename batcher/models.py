@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-
 class Reason(StrEnum):
     """Why a row is failed or uncertain (contract 6)."""
 

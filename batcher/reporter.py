@@ -105,7 +105,7 @@ class Silent:
     def note(self, message: str) -> None:
         """Say nothing."""
 
-    def sending(self, plan: Plan, gauge: Gauge) -> AbstractContextManager[None]:
+    def sending(self, plan: Plan, gauge: Gauge) -> AbstractContextManager[None]:  # noqa: ARG002 - the protocol's
         """Show nothing."""
         return nullcontext()
 
