@@ -31,6 +31,7 @@ _UNITS = {
     "d": 86400,
     "day": 86400,
 }
+_UNITS |= {f"{unit}s": seconds for unit, seconds in _UNITS.items() if len(unit) > 1}
 _RATE = re.compile(r"(?P<limit>[0-9][0-9_,]*)\s*(?:/|per)\s*(?P<count>[0-9]+)?\s*(?P<unit>[a-z]+)", re.IGNORECASE)
 _HELP = "write how many requests in what time, like 60/min, 500/m, 50/s, 30/10s or 1/h, or none"
 
@@ -58,7 +59,7 @@ class Rate:
             return None
         match = _RATE.fullmatch(wanted)
         unit = match["unit"].lower() if match else ""
-        seconds = _UNITS.get(unit) or _UNITS.get(unit.removesuffix("s"))
+        seconds = _UNITS.get(unit)
         if match is None or seconds is None:
             raise ValueError(f"{text!r} is not a rate: {_HELP}")
         limit, count = int(re.sub("[_,]", "", match["limit"])), int(match["count"] or 1)

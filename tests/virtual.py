@@ -98,6 +98,10 @@ class VirtualLoop(base_events.BaseEventLoop):
     def _write_to_self(self) -> None:
         """Nobody sleeps in a selector, hence nobody needs waking."""
 
+    def run_in_executor(self, executor: object, func: Callable[..., object], *args: object) -> Never:
+        """Threads run in real time only."""
+        raise RuntimeError(f"{func} was sent to a thread under virtual time: simulate it instead ({executor}, {args})")
+
     def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: object) -> Never:
         """Signals arrive in real time only."""
         raise NotImplementedError
