@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from .check import check as check_rows
 from .cli_end import Invocation
 from .cli_given import Given, prepare, speak
 from .cli_lines import again, only
+from .decode import open_inputs
 from .durations import clock_text, duration_text
 from .files import check_inputs
 from .models import Problem
@@ -43,7 +45,8 @@ def check(invocation: Invocation, options: Mapping[str, Any]) -> int:
         console.problem(problem)
         problems.extend([problem] if len(problems) < _LISTED else [])
 
-    checked = check_rows(given.inputs, sources.reading(), on_problem=on_problem, on_warning=console.warning)
+    with open_inputs(given.inputs, sys.stdin.buffer) as inputs:
+        checked = check_rows(inputs, sources.reading(), on_problem=on_problem, on_warning=console.warning)
     invocation.code = 0 if checked.invalid == 0 else 2
     rate: Rate | None = sources.get("rate").value
     seconds = _seconds(checked.valid, rate, max(1, len(sources.keys().keys)))

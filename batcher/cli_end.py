@@ -71,7 +71,7 @@ class Invocation:
         return time.monotonic() - self.started
 
     def _write(self, path: Path, whole: Mapping[str, object]) -> None:
-        import orjson
+        import orjson  # noqa: PLC0415 - only for --summary
 
         part = path.with_name(f"{path.name}.part")
         try:
@@ -100,7 +100,7 @@ def end(invocation: Invocation) -> Iterator[None]:
         invocation.code = 0  # the reader of --help or the like has seen enough
     except BaseExceptionGroup as group:
         _group(invocation, group)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last stop before the user
         _unexpected(invocation, error)
     finally:
         Unbreakable(sys.stdout).flush()

@@ -61,7 +61,7 @@ class Interrupts:
         if self.loop is None:
             raise KeyboardInterrupt
         self.count += 1
-        if self.count > 2:  # noqa: PLR2004 - the third
+        if self.count > 2:
             raise KeyboardInterrupt
         self.loop.call_soon_threadsafe(self._pass_on, self.count, signal.Signals(number).name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -15,18 +16,20 @@ from .cli_given import Given, prepare, speak
 from .cli_loop import Interrupts, loop_options
 from .cli_next import next_steps
 from .config import RunSettings
-from .drain import Drain
+from .console import print_text
+from .drain import Drain, End
 from .files import check_writable, files_of
-from .progress import ConsoleReporter
+from .progress import ConsoleReporter, plan_text
+from .reporter import Reporter
 from .sources import Sources
 from .summary import Summary, exit_code
-from .summary_text import summary_object, summary_text
+from .summary_text import plan_object, summary_object, summary_text
 
 
 def run(invocation: Invocation, options: Mapping[str, Any]) -> int:
     """Create what is not created yet, show the summary, return its exit code. Raises BatcherError."""
     given, sources = prepare(invocation, "run", options)
-    settings = run_settings(given, sources, invocation)
+    settings = run_settings(given, sources)
     check_writable(settings.files)
     speak(invocation, sources)
     invocation.beside = settings.files.results.parent
@@ -35,20 +38,52 @@ def run(invocation: Invocation, options: Mapping[str, Any]) -> int:
     invocation.has_sent = lambda: interrupts.has_sent
     reporter = ConsoleReporter(invocation.console, _wants_bar(invocation), invocation.verbose, interrupts.draining)
     with interrupts.caught():
-        body = partial(pipeline.run, settings, reporter=reporter, drain=drain)
-        summary: Summary = anyio.run(body, backend_options=loop_options())
+        body = partial(_until_deadline, settings, reporter, drain, _deadline(invocation, sources))
+        summary = anyio.run(body, backend_options=loop_options())
     return close(invocation, given, summary)
 
 
-def run_settings(
-    given: Given, sources: Sources, invocation: Invocation, *, endpoint_needed: bool = True
-) -> RunSettings:
+async def _until_deadline(
+    settings: RunSettings, reporter: Reporter, drain: Drain, deadline_seconds: float | None
+) -> Summary:
+    """The run; when the deadline is reached, it ends in good order as at the first ctrl-C."""
+    async with anyio.create_task_group() as tasks:
+        if deadline_seconds is not None:
+            tasks.start_soon(_end_at, deadline_seconds, drain)
+        summary = await pipeline.run(settings, reporter=reporter, drain=drain)
+        tasks.cancel_scope.cancel()
+    return summary
+
+
+async def _end_at(seconds: float, drain: Drain) -> None:
+    await anyio.sleep(seconds)
+    drain.start(End.DEADLINE, "deadline")
+
+
+def _deadline(invocation: Invocation, sources: Sources) -> float | None:
+    """Seconds from now; the option counts from the start of the process."""
+    seconds: float | None = sources.get("deadline").value
+    return None if seconds is None else max(0.0, seconds - invocation.seconds_since_start())
+
+
+def status(invocation: Invocation, options: Mapping[str, Any]) -> int:
+    """Say what a run would find. Exit code 0, whatever that is. Raises BatcherError."""
+    given, sources = prepare(invocation, "status", options)
+    settings = run_settings(given, sources, endpoint_needed=False)
+    speak(invocation, sources)
+    plan = pipeline.status(settings, reporter=ConsoleReporter(invocation.console))
+    if not invocation.json:
+        print_text(plan_text(plan, datetime.now().astimezone()))
+    invocation.final(plan_object(plan, settings))
+    return 0
+
+
+def run_settings(given: Given, sources: Sources, *, endpoint_needed: bool = True) -> RunSettings:
     """Everything that a run is told. Raises UsageError."""
     endpoint = sources.endpoint(needed=endpoint_needed)
     files = files_of(
         given.inputs, sandbox=endpoint.sandbox, results=given.path("results"), failures=given.path("failures")
     )
-    deadline = sources.get("deadline").value
     return RunSettings(
         inputs=given.inputs,
         endpoint=endpoint,
@@ -57,7 +92,6 @@ def run_settings(
         sending=sources.sending(),
         skip_invalid=sources.get("skip-invalid").value,
         preflight=sources.get("preflight").value,
-        deadline_seconds=None if deadline is None else max(0.0, deadline - invocation.seconds_since_start()),
     )
 
 

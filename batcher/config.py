@@ -67,7 +67,7 @@ class Sending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """One `batcher run`. `deadline_seconds` counts from the call; the command line takes off what its start-up took."""
+    """One `batcher run`. A deadline is the caller's business: `drain.start(End.DEADLINE)` when it is reached."""
 
     inputs: tuple[str, ...]
     endpoint: Endpoint
@@ -76,4 +76,3 @@ class RunSettings:
     sending: Sending = field(default_factory=Sending)
     skip_invalid: bool = False
     preflight: bool = True
-    deadline_seconds: float | None = None

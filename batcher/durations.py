@@ -41,7 +41,7 @@ def duration_text(seconds: float) -> str:
         count, whole = divmod(whole, size)
         if count:
             shown.append(f"{count} {unit}")
-        if len(shown) == 2 or (shown and not count):  # noqa: PLR2004 - two units are enough to plan by
+        if len(shown) == 2 or (shown and not count):
             break
     return " ".join(shown) or "0 s"
 
@@ -55,7 +55,7 @@ def duration_option(seconds: float) -> str:
     for unit, size in (("h", 3600), ("m", 60), ("s", 1)):
         count, whole = divmod(whole, size)
         parts.extend([f"{count}{unit}"] if count else [])
-    return "".join(parts) if seconds >= 120 else f"{int(seconds)}s"  # noqa: PLR2004 - 90s reads better
+    return "".join(parts) if seconds >= 120 else f"{int(seconds)}s"
 
 
 def clock_text(seconds_ahead: float, now: datetime) -> str:

@@ -102,7 +102,7 @@ def _check_header(path: Path, journaled: Journaled, base_url: str, namespace: st
         )
     for name, mine in (("baseUrl", base_url), ("namespace", namespace)):
         theirs = journaled.header.get(name)
-        if theirs != mine:
+        if theirs != mine and not (name == "baseUrl" and mine == ""):  # `status` needs no base URL
             raise UsageError(
                 f"{path} was begun with {name} {theirs!r}, this run has {mine!r}. The same rows on another {name} "
                 "are other documents: name other files with --results, or use the earlier setting."

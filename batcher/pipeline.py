@@ -21,7 +21,7 @@ from .batch import Batch
 from .config import RunSettings
 from .decode import open_inputs
 from .drain import Drain, End
-from .errors import DiskTrouble, Stopped
+from .errors import DiskTrouble, Stopped, UsageError
 from .gate import Gate
 from .http import open_transport
 from .ledger import Held, Ledger, Standing, open_ledger
@@ -51,6 +51,8 @@ async def run(settings: RunSettings, *, reporter: Reporter, drain: Drain, world:
         found = survey(settings, sources, world, reporter)
         if not found.has_work:
             return found.summary(settings, world, drain)
+        if not settings.endpoint.keys and (found.plan.sending or found.orphans):
+            raise UsageError(settings.endpoint.no_key_hint)
         keep_edited(settings, world, found)
         return await _send(settings, found, reporter, drain, world)
 

@@ -176,7 +176,7 @@ class ConsoleReporter:
             return nullcontext()
         if not self.bar:
             return _lines(watch, self.console)
-        from .progress_bar import painting
+        from .progress_bar import painting  # noqa: PLC0415 - rich is worth its import only on a terminal
 
         return painting(watch, self.console)
 

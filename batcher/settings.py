@@ -41,7 +41,7 @@ _NEGATED = ("fill-identifiers", "preflight", "shared-pace")
 def text(value: object) -> str:
     """A text as it is."""
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a text; put it in quotes")
+        raise ValueError(f"{value!r} is not a text; put it in quotes")  # noqa: TRY004 - the caller reports ValueError
     return value
 
 
@@ -72,7 +72,7 @@ def whole(least: int, most: int) -> Callable[[object], int]:
 def seconds(value: object) -> float:
     """A number of seconds, or a duration with its unit; at most an hour, as it bounds one request."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"{value!r} is not a number of seconds")
+        raise ValueError(f"{value!r} is not a number of seconds")  # noqa: TRY004
     found = parse_seconds(str(value))
     if not 0.1 <= found <= 3600:
         raise ValueError(f"{value!r} is not allowed; give 0.1 to 3,600 seconds")
@@ -82,14 +82,14 @@ def seconds(value: object) -> float:
 def duration(value: object) -> float:
     """A duration with its unit."""
     if not isinstance(value, str):
-        raise ValueError(f'{value!r} has no unit; write it as a text, as in "90s", "15m" or "4h"')
+        raise ValueError(f'{value!r} has no unit; write it as a text, as in "90s", "15m" or "4h"')  # noqa: TRY004
     return parse_duration(value)
 
 
 def rate(value: object) -> Rate | None:
     """A rate such as `60/min`, or `none`."""
     if not isinstance(value, str):
-        raise ValueError(f'{value!r} is not a rate; write it as in "60/min"')
+        raise ValueError(f'{value!r} is not a rate; write it as in "60/min"')  # noqa: TRY004
     return Rate.parse(value)
 
 
@@ -114,7 +114,7 @@ SETTINGS = (
     Setting("timeout", seconds, "sending.timeout_seconds"),
     Setting("give-up-after", duration, "sending.give_up_after_seconds"),
     Setting("stop-after", whole(1, 1_000_000_000), "sending.stop_after"),
-    Setting("deadline", duration, "run.deadline_seconds"),
+    Setting("deadline", duration),
     Setting("limit", whole(1, 1_000_000_000), "sending.limit", lasting=False),
     Setting("namespace", text, "sending.namespace"),
     Setting("fill-identifiers", boolean, "sending.fill_identifiers"),

@@ -106,7 +106,9 @@ class Sources:
         """How specs are to be sent. The time to connect is a part of the timeout."""
         sending = self._section("sending")
         timeout = sending.get("timeout_seconds", Sending().timeout_seconds)
-        return Sending(**sending, connect_timeout_seconds=min(Sending().connect_timeout_seconds, timeout))
+        connect = min(Sending().connect_timeout_seconds, timeout)
+        alone = {"shared_pace": False} if self.sandbox else {}  # each sandbox counts for itself
+        return Sending(**{**sending, **alone}, connect_timeout_seconds=connect)
 
     def endpoint(self, *, needed: bool = True) -> Endpoint:
         """Where to send and as whom. Keys may be missing: a run with nothing to do needs none. Raises UsageError."""
@@ -139,7 +141,7 @@ class Sources:
     def keys(self) -> Keys:
         """The API keys: of the named profile, else the environment, else the default profile for its own endpoint."""
         if self.sandbox:
-            return Keys((), "--sandbox")
+            return Keys((ApiKey("sandbox"),), "--sandbox")
         if self._profile and "profile" in self.flags:
             return self._of_profile(self._profile)
         for variable in KEY_VARIABLES:

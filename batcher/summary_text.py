@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .config import Files
+from .config import Files, RunSettings
 from .console import one_line
 from .durations import duration_text
 from .models import Failed, Uncertain
 from .progress import rate_text
+from .reporter import Plan
 from .summary import SHOWN_FAILURES, Summary
 
 SHOWN_WARNINGS = 10
@@ -161,4 +162,24 @@ def _failure_object(failure: Failed | Uncertain) -> dict[str, object]:
         "status": failure.status,
         "message": failure.message,
         "hint": failure.hint,
+    }
+
+
+def plan_object(plan: Plan, settings: RunSettings) -> dict[str, object]:
+    """The final object of `batcher status --json`; rows = created + failed + invalid + uncertain + undone + toDo."""
+    return {
+        "baseUrl": settings.endpoint.base_url or None,
+        "rows": plan.rows,
+        "created": plan.created,
+        "failed": plan.failed - plan.invalid,
+        "invalid": plan.invalid,
+        "uncertain": plan.uncertain,
+        "undone": plan.undone,
+        "toDo": plan.to_do,
+        "changed": plan.changed,
+        "otherFailures": plan.other_failures,
+        "sending": plan.sending,
+        "rate": str(plan.rate) if plan.rate else "none",
+        "secondsAtRate": plan.seconds,
+        "files": files_object(settings.files),
     }

@@ -195,7 +195,7 @@ def test_config_must_exist_and_hold_settings(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--config .*ci\.toml: cannot be read: No such file"):
         sources(tmp_path, config=tmp_path / "ci.toml")
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
-    with pytest.raises(UsageError, match="no .tool.batcher. table"):
+    with pytest.raises(UsageError, match=r"no \[tool.batcher\] table"):
         sources(tmp_path, config=tmp_path / "pyproject.toml")
 
 
@@ -301,13 +301,14 @@ def test_oauth_profiles(tmp_path: Path, expires: object, message: str) -> None:
 
 
 def test_the_sandbox_sees_no_key(tmp_path: Path) -> None:
-    """Whatever the environment holds, a rehearsal is given no key and no instance."""
+    """Whatever the environment holds, a rehearsal gets a key of its own and no instance."""
     environ = with_profiles(tmp_path, p={"apiEndpoint": ACME, "apiKey": KEY}) | {
         "OMNI_API_KEY": KEY,
         "OMNI_BASE_URL": ACME,
     }
     endpoint = sources(tmp_path, environ=environ, sandbox=True).endpoint()
-    assert (endpoint.base_url, endpoint.keys, endpoint.sandbox) == ("sandbox", (), True)
+    assert (endpoint.base_url, endpoint.sandbox) == ("sandbox", True)
+    assert [key.secret for key in endpoint.keys] == ["sandbox"]
 
 
 def test_no_base_url_says_every_way_to_give_one(tmp_path: Path) -> None:
