@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import BinaryIO
@@ -26,11 +26,7 @@ class Header:
     columns: tuple[str, ...]
     fields: tuple[str, ...]
     delimiter: str = ","
-
-    @property
-    def of_failures(self) -> bool:
-        """Is this a failures file in the CSV form?"""
-        return f"{OUTCOME_PREFIX}key" in self.columns or f"{OUTCOME_PREFIX}outcome" in self.columns
+    of_failures: bool = False  # a failures file in the CSV form
 
     @property
     def layout(self) -> Layout:
@@ -59,7 +55,8 @@ def header_of(cells: list[str], source: str, line: int, delimiter: str = ",") ->
             first = columns[fields.index(field)]
             raise UsageError(f"{source}:{line}: two columns for {field}, “{first}” and “{column}”; remove one")
         fields.append(field if field not in fields else f"{field} (column {number})")
-    header = Header(columns, tuple(fields), delimiter)
+    of_failures = f"{OUTCOME_PREFIX}key" in columns or f"{OUTCOME_PREFIX}outcome" in columns
+    header = Header(columns, tuple(fields), delimiter, of_failures)
     if not header.of_failures:
         _require(header, source, line)
     return header
@@ -127,27 +124,30 @@ def _records(reader: Iterator[list[str]], skipped: int) -> Iterator[Record]:
             return
 
 
-def rows(source: str, header: Header, records: Iterable[Record]) -> Iterator[Row]:
-    """The rows of a table; blank ones are left out."""
-    fields, columns, width = header.fields, header.columns, len(header.columns)
-    of_failures = header.of_failures
-    for line, record in records:
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An open table: its records, and the rows that they are."""
+
+    source: str
+    header: Header
+    records: Iterator[Record]
+
+    def row(self, line: int, record: list[str] | str) -> Row | None:
+        """The row in a record; None if it is blank."""
         if isinstance(record, str):
-            yield Row(source, line, {}, text=f"line {line}: {record}", fault=_quoting(record))
-            continue
+            return Row(self.source, line, {}, text=f"line {line}: {record}", fault=_quoting(record))
         if not any(record):
-            continue
-        cells = record
+            return None
+        header, cells = self.header, record
+        width = len(header.fields)
         if len(cells) != width:
             if any(cells[width:]):
                 text = header.delimiter.join(cells)
-                yield Row(source, line, {}, text=text, fault=_too_many(len(cells), width))
-                continue
+                return Row(self.source, line, {}, text=text, fault=_too_many(len(cells), width))
             cells = [*cells[:width], *[""] * (width - len(cells))]
-        if of_failures:
-            yield fed_back.row_of(source, line, failures_line(columns, fields, cells))
-        else:
-            yield Row(source, line, dict(zip(fields, cells, strict=True)), cells=True, columns=columns)
+        if header.of_failures:
+            return fed_back.row_of(self.source, line, failures_line(header.columns, header.fields, cells))
+        return Row(self.source, line, dict(zip(header.fields, cells, strict=True)), cells=True, columns=header.columns)
 
 
 def _quoting(error: str) -> str:

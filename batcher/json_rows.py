@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import BinaryIO
 
@@ -129,15 +130,25 @@ def _end_of_element(buffer: bytes, at: int) -> int:
     return 0
 
 
-def row_of(source: str, line: int, raw: bytes, *, trusted: bool = False) -> Row:
-    """The row in one JSON text: an object of fields, or a line of a failures file."""
-    if isinstance(raw, TooLong):
-        text = raw.decode("utf-8", "replace")
-        return Row(source, line, {}, text=text, fault="is longer than --max-row-bytes allows")
-    try:
-        fields = parse_object(raw, trusted=trusted)
-    except BrokenJson as error:
-        return Row(source, line, {}, text=raw.decode("utf-8", "replace"), fault=str(error))
-    if fed_back.is_failure(fields):
-        return fed_back.row_of(source, line, fields)
-    return Row(source, line, fields)
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """An open file of JSON texts, and the rows that they are. With `trusted` they have been read before."""
+
+    source: str
+    records: Iterator[tuple[int, bytes]]
+    trusted: bool = False
+
+    def row(self, line: int, raw: bytes) -> Row | None:
+        """The row in a text, an object of fields or a line of a failures file; None if it is blank."""
+        if not raw or raw.isspace():
+            return None
+        if isinstance(raw, TooLong):
+            text = raw.decode("utf-8", "replace")
+            return Row(self.source, line, {}, text=text, fault="is longer than --max-row-bytes allows")
+        try:
+            fields = parse_object(raw, trusted=self.trusted)
+        except BrokenJson as error:
+            return Row(self.source, line, {}, text=raw.decode("utf-8", "replace").strip(), fault=str(error))
+        if fed_back.is_failure(fields):
+            return fed_back.row_of(self.source, line, fields)
+        return Row(self.source, line, fields)

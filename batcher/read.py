@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from . import csv_rows, json_rows, workbook
 from .config import Reading
-from .csv_rows import Header
-from .decode import Source, has_mark, naming, open_utf8
+from .csv_rows import Header, Table
+from .decode import SAVE_AS_UTF8, Source, has_mark, naming, open_bytes, open_utf8
 from .errors import UsageError
 from .fed_back import as_read
 from .fields import API_FIELDS
+from .json_rows import Texts
+from .json_text import shown
 from .models import Row
 from .table import Layout
 
-__all__ = ["as_read", "format_of", "layout_of", "read_rows"]
+__all__ = ["as_read", "format_of", "layout_of", "read_records", "read_rows"]
 
 FORMATS = ("csv", "jsonl", "json", "xlsx")
 _BY_SUFFIX = {
@@ -31,6 +35,9 @@ _BY_SUFFIX = {
     ".json": "json",
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "xlsx"),
 }
+
+
+Content = Table | Texts
 
 
 def read_rows(inputs: Sequence[Source | Path], reading: Reading, *, trusted: bool = False) -> Iterator[Row]:
@@ -44,28 +51,51 @@ def read_rows(inputs: Sequence[Source | Path], reading: Reading, *, trusted: boo
     Raises:
         UsageError: something is wrong with a whole file.
     """
+    for content, line, record in read_records(inputs, reading, trusted=trusted):
+        row = content.row(line, record)
+        if row is not None:
+            yield row
+
+
+def read_records(
+    inputs: Sequence[Source | Path], reading: Reading, *, trusted: bool = False
+) -> Iterator[tuple[Content, int, Any]]:
+    """As `read_rows`, but each record as it was found, with its line and the content that can make a row of it."""
     for given in inputs:
         source = given if isinstance(given, Source) else Source(str(given), given)
-        with naming(source.name):
-            yield from _rows(source, reading, trusted=trusted)
+        with naming(source.name), _open(source, reading, trusted=trusted) as content:
+            try:
+                for line, record in content.records:
+                    yield content, line, record
+            except UnicodeDecodeError:
+                raise UsageError(f"{_not_utf8(source)}; {SAVE_AS_UTF8}") from None
 
 
-def _rows(source: Source, reading: Reading, *, trusted: bool) -> Iterator[Row]:
+@contextmanager
+def _open(source: Source, reading: Reading, *, trusted: bool) -> Iterator[Content]:
     kind = format_of(source, reading)
     if kind == "xlsx":
-        header, records = _sheet(source, reading)
-        yield from csv_rows.rows(source.name, header, records)
+        yield Table(source.name, *_sheet(source, reading))
         return
     with open_utf8(source) as stream:
         if kind == "csv":
             _allow_long_cells(reading)
-            header, records = csv_rows.open_table(stream, source.name)
-            yield from csv_rows.rows(source.name, header, records)
-            return
-        split = json_rows.lines if kind == "jsonl" else json_rows.elements
-        for line, raw in split(stream, reading.max_row_bytes):
-            if raw and not raw.isspace():
-                yield json_rows.row_of(source.name, line, raw, trusted=trusted)
+            yield Table(source.name, *csv_rows.open_table(stream, source.name))
+        else:
+            split = json_rows.lines if kind == "jsonl" else json_rows.elements
+            yield Texts(source.name, split(stream, reading.max_row_bytes), trusted)
+
+
+def _not_utf8(source: Source) -> str:
+    """Where the text stops being UTF-8: read the file once more to find the line."""
+    with open_bytes(source) as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                found = line[max(error.start - 20, 0) : error.start + 1].decode("latin-1")
+                return f"{source.name}:{number}: is not UTF-8 text, at {shown(found)}"
+    return f"{source.name}: is not UTF-8 text"
 
 
 def _allow_long_cells(reading: Reading) -> None:
