@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
@@ -57,6 +57,7 @@ class Batch:
         drain: Drain,
         on_outcome: Callable[[Outcome], None],
         random: Random,
+        room: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.tally = Tally()
         self.is_limit_reached = False
@@ -67,6 +68,7 @@ class Batch:
         self._settings = settings
         self._drain = drain
         self._on_outcome = on_outcome
+        self._room = room
         self._left = settings.limit
         self._pulling = anyio.Lock()
         self._streak: tuple[str, int] = ("", 0)
@@ -79,6 +81,8 @@ class Batch:
 
         async def step() -> bool:
             nonlocal booked
+            if self._room is not None:
+                await self._room()
             if self._left is not None and self._left <= 0:
                 self.is_limit_reached = True
                 return False

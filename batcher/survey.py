@@ -61,7 +61,7 @@ class Survey:
 
     def is_input(self, key: str) -> bool:
         """Whether a row of this run has this key."""
-        return key in self.checked.keys
+        return key in self.checked.claims.keys
 
     def specs(self, settings: RunSettings, standing: Standing) -> Generator[Spec]:
         """The valid rows of one standing, read again; each is proven to be the row that was checked."""
@@ -171,7 +171,7 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, rep
             "Mend them, or leave them out with --skip-invalid."
         )
     histories = past.journaled.histories
-    orphans = [k for k, h in histories.items() if h.is_open and h.unclear[-1].identifier and k not in checked.keys]
+    orphans = [k for k, h in histories.items() if h.is_open and h.unclear[-1].identifier and k not in checked.claims.keys]
     plan = standings.plan(settings, checked)
     form = Form(layout_of(sources, settings.reading)) if is_csv(settings.files.failures) else Form()
     found = Survey(sources, past, checked, plan, form, base_url, started, begun, standings.counts, orphans)

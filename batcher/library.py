@@ -1,0 +1,246 @@
+"""`create`: the pipeline for programs that make their specs themselves (contract 12)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import anyio
+
+from .batch import Batch, Tally
+from .check import Checked, Listeners, check_row
+from .claims import Claims, Places
+from .client import Client
+from .config import OMNI_RATE, Files, Reading, Sending
+from .drain import Drain, End
+from .errors import DiskTrouble, Locked, Stopped
+from .failures import Form
+from .gate import Gate
+from .hints import HINTS
+from .identity import spec_hash
+from .ledger import Ledger, Past, Standing, open_ledger, read_past
+from .models import Failed, Outcome, Problem, Reason, Row, Spec
+from .nowhere import Nowhere
+from .omni import Omni
+from .pace import Rate
+from .read import as_read
+from .storage import Disk, Storage
+from .validate import Validator
+from .way import stamp
+from .wire import Wire
+from .world import World
+
+_DONE = (Standing.CREATED, Standing.CHANGED, Standing.UNDONE)
+MOST_UNREAD = 1000  # outcomes that may wait for the program; then no new spec is begun
+
+
+class Outcomes:
+    """Outcomes as they happen, each already on disk: `async for outcome in outcomes`.
+
+    `tally` counts them; `skipped` counts specs that were created before. Raises Stopped at the end of the iteration if
+    the batch ended early.
+    """
+
+    def __init__(self, drain: Drain) -> None:
+        self.tally = Tally()
+        self.skipped = 0
+        self._drain = drain
+        self._unread: deque[Outcome] = deque()
+        self._changed = anyio.Event()
+        self._is_over = False
+
+    def __aiter__(self) -> AsyncIterator[Outcome]:
+        """Itself."""
+        return self
+
+    async def __anext__(self) -> Outcome:
+        """The next outcome, waiting for it."""
+        while not self._unread:
+            if self._is_over:
+                if End.STOPPED in self._drain.reasons:
+                    raise Stopped(self._drain.reasons[End.STOPPED])
+                raise StopAsyncIteration
+            await self._changed.wait()
+        if len(self._unread) == MOST_UNREAD:
+            self._wake()
+        return self._unread.popleft()
+
+    def put(self, outcome: Outcome) -> None:
+        """Called by the batch; never waits."""
+        self._unread.append(outcome)
+        self._wake()
+
+    async def room(self) -> None:
+        """Wait until the program has read some."""
+        while len(self._unread) >= MOST_UNREAD:
+            await self._changed.wait()
+
+    def end(self) -> None:
+        """No more will come."""
+        self._is_over = True
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+
+@contextlib.asynccontextmanager
+async def create(
+    specs: Iterable[Spec | Mapping[str, Any]] | AsyncIterable[Spec | Mapping[str, Any]],
+    client: Client,
+    *,
+    rate: str | Rate | None = OMNI_RATE,
+    concurrency: int = 8,
+    journal: str | Path | None,
+    max_attempts: int = 5,
+    settings: Sending | None = None,
+    on_warning: Callable[[str], None] = lambda _: None,
+) -> AsyncIterator[Outcomes]:
+    """Create every spec that is not created yet; the outcomes come as they happen.
+
+    Args:
+        specs: `Spec`s (from `read_specs`) or mappings with the API's fields (and `key`, if wanted). An invalid one
+            becomes a `Failed` with reason `invalid` and is not sent.
+        client: an open `Client`.
+        rate: requests for each key, as in `"60/min"`; None for unlimited.
+        concurrency: requests in flight at most.
+        journal: `x.journal.jsonl`; `x.results.jsonl` and `x.failures.jsonl` lie beside it. None: nothing is kept, and
+            never twice holds within this process only.
+        max_attempts: POSTs for one spec at most.
+        settings: everything else; `rate`, `concurrency` and `max_attempts` above are then ignored.
+        on_warning: is told what a person should know.
+
+    Leaving the block drains as the first ctrl-C does. Raises UsageError if the files belong to something else, Locked if
+    another run holds them.
+    """
+    if settings is None:
+        pace = Rate.parse(rate) if isinstance(rate, str) else rate
+        settings = Sending(rate=pace, concurrency=concurrency, max_attempts=max_attempts)
+    world = World(storage=Disk() if journal is not None else Nowhere(), random=Random())
+    files = _files(Path(journal) if journal is not None else Path("nowhere.journal.jsonl"))
+    drain = Drain()
+    outcomes = Outcomes(drain)
+    async with contextlib.AsyncExitStack() as stack:
+        _lock(stack, world.storage, files.journal)
+        past = read_past(world.storage, files, client.base_url, settings.namespace)
+        ledger = await stack.enter_async_context(
+            open_ledger(
+                world.storage,
+                files,
+                past,
+                run=world.run_id,
+                now=world.now,
+                form=Form(),
+                base_url=client.base_url,
+                namespace=settings.namespace,
+                fsync_ms=settings.fsync_ms,
+                on_trouble=lambda trouble: drain.start(End.STOPPED, str(trouble)),
+            )
+        )
+        gate = await stack.enter_async_context(Gate(client.keys, settings.rate))
+        omni = Omni(client.transport, client.base_url)
+        give_up = settings.give_up_after_seconds
+        wire = Wire(omni, gate, drain, give_up_after_seconds=give_up, warn=on_warning, now=world.now)
+        batch = Batch(wire, ledger, settings, drain, outcomes.put, world.random, outcomes.room)
+        outcomes.tally = batch.tally
+        stream = _Intake(past, outcomes, batch, ledger, world)
+        async with anyio.create_task_group() as group:
+            group.start_soon(_work, batch, stream.sent(specs), outcomes)
+            try:
+                yield outcomes
+            finally:
+                drain.start(End.CLOSED)
+        if journal is not None:
+            with contextlib.suppress(DiskTrouble), anyio.CancelScope(shield=True):
+                await ledger.sync()
+                await ledger.rewrite_failures(lambda _: True)
+
+
+async def _work(batch: Batch, specs: Iterator[Spec] | AsyncIterator[Spec], outcomes: Outcomes) -> None:
+    try:
+        await batch.send_all(specs)
+    finally:
+        outcomes.end()
+
+
+class _Intake:
+    """Mappings → specs with keys, those that are created already passed over, invalid ones booked as failed."""
+
+    def __init__(self, past: Past, outcomes: Outcomes, batch: Batch, ledger: Ledger, world: World) -> None:
+        self._past, self._outcomes, self._batch, self._ledger, self._world = past, outcomes, batch, ledger, world
+        self._validator = Validator(Reading())
+        self._checked = Checked(Claims(Places([Path("specs")])))
+        self._told = Listeners(on_problem=lambda _: None, on_row=self._keep, on_invalid=self._refuse)
+        self._found: Spec | None = None
+        self._number = 0
+
+    def sent(self, specs: Iterable[Any] | AsyncIterable[Any]) -> Iterator[Spec] | AsyncIterator[Spec]:
+        """The specs to send, synchronous or not as they came."""
+        return self._each_later(specs) if isinstance(specs, AsyncIterable) else self._each(specs)
+
+    def _each(self, specs: Iterable[Any]) -> Iterator[Spec]:
+        for given in specs:
+            if (spec := self._spec(given)) is not None:
+                yield spec
+
+    async def _each_later(self, specs: AsyncIterable[Any]) -> AsyncIterator[Spec]:
+        async for given in specs:
+            if (spec := self._spec(given)) is not None:
+                yield spec
+
+    def _spec(self, given: Spec | Mapping[str, Any]) -> Spec | None:
+        """The spec to send; None if there is nothing to send."""
+        if not isinstance(given, Spec):
+            self._number += 1
+            check_row(Row("specs", self._number, dict(given)), self._checked, self._validator, self._told)
+            if self._found is None:
+                return None
+            given, self._found = self._found, None
+        if self._past.standing(given.key, partial(spec_hash, given.body)) in _DONE:
+            self._outcomes.skipped += 1
+            return None
+        return given
+
+    def _keep(self, spec: Spec) -> None:
+        self._found = spec
+
+    def _refuse(self, row: Row, key: str, problems: list[Problem]) -> None:
+        self._batch.book(self._invalid(row, key, problems))
+
+    def _invalid(self, row: Row, key: str, problems: list[Problem]) -> Failed:
+        return Failed(
+            key=key,
+            source=row.source,
+            line=row.line,
+            reason=Reason.INVALID,
+            status=None,
+            message="; ".join(f"{one.field}: {one.message}" for one in problems),
+            hint=HINTS[Reason.INVALID],
+            attempts=0,
+            identifier=None,
+            at=stamp(self._world.now()),
+            run=self._world.run_id,
+            spec=as_read(row),
+        )
+
+
+def _files(journal: Path) -> Files:
+    stem = journal.name.removesuffix(".jsonl").removesuffix(".journal")
+    return Files(
+        journal=journal,
+        results=journal.with_name(f"{stem}.results.jsonl"),
+        failures=journal.with_name(f"{stem}.failures.jsonl"),
+    )
+
+
+def _lock(stack: contextlib.AsyncExitStack, storage: Storage, journal: Path) -> None:
+    try:
+        stack.enter_context(storage.lock(journal, b"a program that uses batcher as a library"))
+    except BlockingIOError as error:
+        raise Locked(f"{journal} is in use by {error}") from None
