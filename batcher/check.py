@@ -30,18 +30,26 @@ _MOST_KEPT = 1000  # different model ids, and own identifiers, kept for the pref
 class Checked:
     """What one pass over all inputs found. `rows` = `valid` + `invalid`.
 
-    `repeats` counts rows that are wholly identical to an earlier one (they are valid); `models` counts the valid rows of
-    each model id (lower case), `identifiers` holds the users' own identifiers: at most 1,000 of each, in input order.
+    `repeats` counts rows that are wholly identical to an earlier one (they are valid); `models` are the different model
+    ids and `identifiers` the users' own identifiers of valid rows: at most 1,000 of each, in input order.
     """
 
     claims: Claims = field(repr=False)
-    rows: int = 0
-    valid: int = 0
     invalid: int = 0
     repeats: int = 0
-    models: dict[str, int] = field(default_factory=dict)
+    models: dict[str, None] = field(default_factory=dict)
     identifiers: dict[str, None] = field(default_factory=dict)
     fine: bytearray = field(default_factory=bytearray, repr=False)  # for each row: 1 if it can be sent, else 0
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are; blank ones are none."""
+        return len(self.fine)
+
+    @property
+    def valid(self) -> int:
+        """How many rows can be sent."""
+        return len(self.fine) - self.invalid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +85,12 @@ def check(
     """
     checked, validator = Checked(Claims(Places(inputs))), Validator(reading)
     told = Listeners(on_problem=on_problem, on_row=on_row, on_invalid=on_invalid)
-    claims, plain, place_of = checked.claims, validator.plain, checked.claims.places.of
+    plain, claim = validator.plain, checked.claims.claim_plain
     for content, line, record in read_records(inputs, reading):
         found = plain(content, record)
         if found is not None:
             own, body, written = found
-            identifier = identifier_of(body)
-            value = value_of(written, place_of(content.source, line))
-            key = claims.claim(base_of(None, own, identifier, body), identifier, value)
+            key = claim(own, body, written, content.source, line)
             if key is not None:
                 _valid(checked, body)
                 if on_row is not None and (row := content.row(line, record)) is not None:
@@ -92,13 +98,13 @@ def check(
                 continue
         row = content.row(line, record)
         if row is not None:
-            _check_row(row, checked, validator, told)
+            check_row(row, checked, validator, told)
     if checked.repeats and on_warning is not None:
         on_warning(_repeats_in_words(checked.repeats))
     return checked
 
 
-def _check_row(row: Row, checked: Checked, validator: Validator, told: Listeners) -> None:
+def check_row(row: Row, checked: Checked, validator: Validator, told: Listeners) -> None:
     """The long way: every problem of the row, and whose key or identifier it took."""
     body: Body = validator.normalise(row) if row.fault is None else {}
     problems = validator.problems(row, body)
@@ -111,7 +117,6 @@ def _check_row(row: Row, checked: Checked, validator: Validator, told: Listeners
         if told.on_row is not None:
             told.on_row(validator.spec_of(row, key, body, written))
         return
-    checked.rows += 1
     checked.invalid += 1
     checked.fine.append(0)
     for problem in problems:
@@ -138,12 +143,9 @@ def _claim(row: Row, body: Body, value: int, checked: Checked) -> tuple[str, lis
 
 
 def _valid(checked: Checked, body: Body) -> None:
-    checked.rows += 1
-    checked.valid += 1
     checked.fine.append(1)
-    models, model_id = checked.models, body["modelId"].lower()
-    if model_id in models or len(models) < _MOST_KEPT:
-        models[model_id] = models.get(model_id, 0) + 1
+    if body["modelId"] not in checked.models and len(checked.models) < _MOST_KEPT:
+        checked.models[body["modelId"]] = None
     if "identifier" in body and len(checked.identifiers) < _MOST_KEPT:
         checked.identifiers[body["identifier"]] = None
 

@@ -69,6 +69,15 @@ class Claims:
         self.keys.add(own, value)
         return base
 
+    def claim_plain(self, own: str | None, body: Body, written: bytes, source: str, line: int) -> str | None:
+        """As `claim`, for a row that nothing is wrong with; all in one, for speed."""
+        value = (hash(written) & 0xFFFF_FFFF) << _PLACE_BITS | self.places.of(source, line)
+        if "identifier" in body:
+            identifier = body["identifier"]
+            return self.claim(f"id:{identifier}" if own is None else own, identifier, value)
+        base = name_key(body["modelId"], body["name"]) if own is None else own
+        return base if self.keys.add(base, value) else None
+
     def another(self, base: str, value: int) -> str:
         """A key for one more row that should have had the key `base`."""
         count = (self.repeated.get(base) or 1) + 1
@@ -114,15 +123,15 @@ def identifier_of(body: Body) -> str | None:
     return None
 
 
-def base_of(row: Row | None, own_key: str | None, identifier: str | None, body: Body) -> str:
-    """The row's key before rows that share it are told apart (contract 5). `row` None: it is not broken."""
+def base_of(row: Row, own_key: str | None, identifier: str | None, body: Body) -> str:
+    """The row's key before rows that share it are told apart (contract 5)."""
     if own_key is not None:
         return own_key
     if identifier is not None:
         return f"id:{identifier}"
     model_id, name = body.get("modelId"), body.get("name")
-    if row is None or (isinstance(model_id, str) and isinstance(name, str) and model_id and name):
-        return name_key(model_id, name)  # type: ignore[arg-type] # a row that is not broken has both
+    if isinstance(model_id, str) and isinstance(name, str) and model_id and name:
+        return name_key(model_id, name)
     return raw_key(_text_of(row))
 
 

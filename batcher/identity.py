@@ -21,8 +21,8 @@ _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
 def name_key(model_id: str, name: str) -> str:
     """The key of a row that has neither a key nor an identifier of its own: `name:` and 32 hex digits."""
-    text = f"{model_id.strip().lower()}\n{name}".encode("utf-8", "surrogatepass")
-    return f"name:{blake2b(text, digest_size=16).hexdigest()}"
+    text = f"{model_id.lower()}\n{name}".encode("utf-8", "surrogatepass")
+    return "name:" + blake2b(text, digest_size=16).hexdigest()
 
 
 def raw_key(text: str) -> str:

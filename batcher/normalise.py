@@ -22,12 +22,15 @@ _MOST_PLANS = 1000  # a bound on memory, for inputs whose rows never look alike
 class Plan:
     """What is known of rows with these fields.
 
-    `names` are the API's fields among them, in the API's order, and `places` where each of these stands; `as_is`: the
-    fields are those and no others, in that order; `key_at` and `unknown_at`: where the others stand.
+    `names` are the API's fields among them, in the API's order, `places` where each of these stands (`json_places`:
+    those that hold no text); `as_is`: the fields are those and no others, in that order; `key_at` and `unknown_at`:
+    where the others stand.
     """
 
+    size: int
     names: tuple[str, ...]
     places: tuple[tuple[int, str, Kind], ...]
+    json_places: tuple[tuple[int, str], ...]
     trimmed: tuple[str, ...]
     as_is: bool
     key_at: int | None
@@ -39,8 +42,10 @@ def plan_of(fields: Sequence[str]) -> Plan:
     at = {name: place for place, name in enumerate(fields)}
     names = tuple(name for name in API_FIELDS if name in at)
     return Plan(
+        size=len(fields),
         names=names,
         places=tuple((at[name], name, KINDS[name]) for name in names),
+        json_places=tuple((at[name], name) for name in names if KINDS[name] is not Kind.TEXT),
         trimmed=tuple(name for name in TRIMMED if name in at),
         as_is=names == tuple(fields),
         key_at=at.get(KEY),
@@ -75,8 +80,7 @@ class Normaliser:
         """The body that these cells of a table hold."""
         body: Body = {}
         for place, name, kind in plan.places:
-            cell = cells[place]
-            if cell and (text := cell.strip()):
+            if text := (cell := cells[place]).strip():
                 if kind is not Kind.TEXT:
                     body[name] = value_of(name, text)
                 else:

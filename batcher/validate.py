@@ -19,11 +19,11 @@ from .cells import Unread
 from .config import Reading
 from .csv_rows import Header, Table
 from .fed_back import is_failure
-from .fields import JSON_FIELDS, KEY, KINDS, Kind
+from .fields import JSON_FIELDS, KEY, KINDS
 from .json_rows import Texts
 from .json_text import doubt_of, kind_of, shown
 from .models import Problem, Row, Spec
-from .normalise import Body, Normaliser
+from .normalise import Body, Normaliser, plan_of
 
 Plain = tuple[str | None, Body, bytes]  # the row's own key, its body, and its body as JSON
 
@@ -34,6 +34,8 @@ class Validator:
     def __init__(self, reading: Reading) -> None:
         self._ignore_unknown = reading.ignore_unknown
         self._normaliser = Normaliser(ignore_unknown=reading.ignore_unknown)
+        self._header: Header | None = None
+        self._plan = plan_of(())  # of the table that is being read
         self._wrong: Callable[[Body], Any] = _types(reading.ignore_unknown)
 
     def normalise(self, row: Row) -> Body:
@@ -106,16 +108,18 @@ class Validator:
         return key, body, written
 
     def _plain_cells(self, header: Header, cells: list[str]) -> Plain | None:
-        if len(cells) != len(header.fields) or header.of_failures:
+        if header is not self._header:
+            self._header, self._plan = header, self._normaliser.plan(header.fields)
+        plan = self._plan
+        if len(cells) != plan.size or header.of_failures:
             return None
-        plan = self._normaliser.plan(header.fields)
         if plan.unknown_at and not self._ignore_unknown and any(cells[place] for place in plan.unknown_at):
             return None
         body = self._normaliser.of_cells(plan, cells)
         if not self._is_plain(body):
             return None
-        for place, name, kind in plan.places:
-            if kind is not Kind.TEXT and name in body and doubt_of(cells[place].encode(), orjson.dumps(body[name])):
+        for place, name in plan.json_places:
+            if name in body and doubt_of(cells[place].encode(), orjson.dumps(body[name])):
                 return None
         key = None if plan.key_at is None else cells[plan.key_at].strip() or None
         if key is not None and complaints.of_key(key):
