@@ -20,7 +20,7 @@ from .fields import KEY
 from .fingerprints import Fingerprints
 from .models import Problem, Row, Spec
 from .normalise import Body
-from .read import read_records, read_rows
+from .read import Content, read_contents, read_rows
 from .validate import Validator, own_key
 
 _MOST_KEPT = 1000  # different model ids, and own identifiers, kept for the preflight
@@ -85,23 +85,32 @@ def check(
     """
     checked, validator = Checked(Claims(Places(inputs))), Validator(reading)
     told = Listeners(on_problem=on_problem, on_row=on_row, on_invalid=on_invalid)
-    plain, claim = validator.plain, checked.claims.claim_plain
-    for content, line, record in read_records(inputs, reading):
-        found = plain(content, record)
+    for content in read_contents(inputs, reading):
+        _check_content(content, checked, validator, told)
+    if checked.repeats and on_warning is not None:
+        on_warning(_repeats_in_words(checked.repeats))
+    return checked
+
+
+def _check_content(content: Content, checked: Checked, validator: Validator, told: Listeners) -> None:
+    """Check one input; what is plainly fine about its rows is settled here, for speed."""
+    plain, claim, models = validator.plain_of(content), checked.claims.claim_plain, checked.models
+    source = checked.claims.places.of(content.source)
+    for line, record in content.records:
+        found = plain(record)
         if found is not None:
             own, body, written = found
-            key = claim(own, body, written, content.source, line)
+            key = claim(own, body, written, source, line)
             if key is not None:
-                _valid(checked, body)
-                if on_row is not None and (row := content.row(line, record)) is not None:
-                    on_row(validator.spec_of(row, key, body, written))
+                checked.fine.append(1)
+                if body["modelId"] not in models or "identifier" in body:
+                    _remember(checked, body)
+                if told.on_row is not None and (row := content.row(line, record)) is not None:
+                    told.on_row(validator.spec_of(row, key, body, written))
                 continue
         row = content.row(line, record)
         if row is not None:
             check_row(row, checked, validator, told)
-    if checked.repeats and on_warning is not None:
-        on_warning(_repeats_in_words(checked.repeats))
-    return checked
 
 
 def check_row(row: Row, checked: Checked, validator: Validator, told: Listeners) -> None:
@@ -109,11 +118,12 @@ def check_row(row: Row, checked: Checked, validator: Validator, told: Listeners)
     body: Body = validator.normalise(row) if row.fault is None else {}
     problems = validator.problems(row, body)
     written = b"" if problems else orjson.dumps(body)
-    value = value_of(written, checked.claims.places.of(row.source, row.line))
+    value = value_of(written, checked.claims.places.at(row))
     key, clashes = _claim(row, body, value, checked)
     problems += clashes
     if not problems:
-        _valid(checked, body)
+        checked.fine.append(1)
+        _remember(checked, body)
         if told.on_row is not None:
             told.on_row(validator.spec_of(row, key, body, written))
         return
@@ -142,9 +152,8 @@ def _claim(row: Row, body: Body, value: int, checked: Checked) -> tuple[str, lis
     return claims.claim(base, None, value) or claims.another(base, value), found
 
 
-def _valid(checked: Checked, body: Body) -> None:
-    checked.fine.append(1)
-    if body["modelId"] not in checked.models and len(checked.models) < _MOST_KEPT:
+def _remember(checked: Checked, body: Body) -> None:
+    if len(checked.models) < _MOST_KEPT:
         checked.models[body["modelId"]] = None
     if "identifier" in body and len(checked.identifiers) < _MOST_KEPT:
         checked.identifiers[body["identifier"]] = None
@@ -186,7 +195,7 @@ def _key_again(row: Row, body: Body, claims: Claims, counted: Fingerprints) -> t
     except TypeError:  # nested too deeply now
         return None
     own = own_key(row) if KEY in row.fields else None
-    value = value_of(written, claims.places.of(row.source, row.line))
+    value = value_of(written, claims.places.at(row))
     key = claims.again(base_of(row, own, identifier_of(body), body), value, counted)
     return None if key is None else (key, written)
 

@@ -37,9 +37,13 @@ class Places:
         self.names = [given.name if isinstance(given, Source) else str(given) for given in inputs]
         self._firsts = {name: min(number, _LAST_SOURCE) << _LINE_BITS for number, name in enumerate(self.names)}
 
-    def of(self, source: str, line: int) -> int:
-        """The number of a line of an input."""
-        return self._firsts[source] | min(line, _LAST_LINE)
+    def of(self, source: str) -> int:
+        """What the places in this input have in common."""
+        return self._firsts[source]
+
+    def at(self, row: Row) -> int:
+        """The place of a row."""
+        return self._firsts[row.source] | min(row.line, _LAST_LINE)
 
     def words(self, value: int) -> str:
         """`dashboards.csv:17`, for the place in a value that is kept for a key."""
@@ -69,9 +73,9 @@ class Claims:
         self.keys.add(own, value)
         return base
 
-    def claim_plain(self, own: str | None, body: Body, written: bytes, source: str, line: int) -> str | None:
-        """As `claim`, for a row that nothing is wrong with; all in one, for speed."""
-        value = (hash(written) & 0xFFFF_FFFF) << _PLACE_BITS | self.places.of(source, line)
+    def claim_plain(self, own: str | None, body: Body, written: bytes, source: int, line: int) -> str | None:
+        """As `claim`, for a row that nothing is wrong with, in a line of a source (see `Places.of`); quick."""
+        value = (hash(written) & 0xFFFF_FFFF) << _PLACE_BITS | source | min(line, _LAST_LINE)
         if "identifier" in body:
             identifier = body["identifier"]
             return self.claim(f"id:{identifier}" if own is None else own, identifier, value)

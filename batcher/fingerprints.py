@@ -46,7 +46,10 @@ class Fingerprints:
         bucket = self._buckets[hashed & _LOW]
         if bucket is None:
             return None
-        at = _find(bucket, (hashed >> 16 & _HIGH).to_bytes(6, "little"))
+        mark = (hashed >> 16 & _HIGH).to_bytes(6, "little")
+        at = bucket.find(mark)
+        if at % _ENTRY_BYTES:
+            at = _find(bucket, mark)
         return None if at < 0 else int.from_bytes(bucket[at + 6 : at + 14], "little")
 
     def add(self, text: str | bytes, value: int) -> bool:

@@ -31,6 +31,7 @@ class Plan:
     names: tuple[str, ...]
     places: tuple[tuple[int, str, Kind], ...]
     json_places: tuple[tuple[int, str], ...]
+    name_at: int
     trimmed: tuple[str, ...]
     as_is: bool
     key_at: int | None
@@ -46,6 +47,7 @@ def plan_of(fields: Sequence[str]) -> Plan:
         names=names,
         places=tuple((at[name], name, KINDS[name]) for name in names),
         json_places=tuple((at[name], name) for name in names if KINDS[name] is not Kind.TEXT),
+        name_at=at.get("name", -1),
         trimmed=tuple(name for name in TRIMMED if name in at),
         as_is=names == tuple(fields),
         key_at=at.get(KEY),
@@ -78,7 +80,12 @@ class Normaliser:
 
     def of_cells(self, plan: Plan, cells: Sequence[str]) -> Body:
         """The body that these cells of a table hold."""
-        body: Body = {}
+        if not plan.json_places:
+            body: Body = {name: text for place, name, _ in plan.places if (text := cells[place].strip())}
+            if "name" in body:
+                body["name"] = cells[plan.name_at]
+            return body
+        body = {}
         for place, name, kind in plan.places:
             if text := (cell := cells[place]).strip():
                 if kind is not Kind.TEXT:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from . import csv_rows, json_rows, workbook
 from .config import Reading
@@ -26,7 +26,7 @@ from .json_text import shown
 from .models import Row
 from .table import Layout
 
-__all__ = ["as_read", "format_of", "layout_of", "read_records", "read_rows"]
+__all__ = ["as_read", "format_of", "layout_of", "read_contents", "read_rows"]
 
 FORMATS = ("csv", "jsonl", "json", "xlsx")
 _BY_SUFFIX = {
@@ -37,7 +37,22 @@ _BY_SUFFIX = {
 }
 
 
-Content = Table | Texts
+T = TypeVar("T")
+
+
+class Content(Protocol):
+    """An open input."""
+
+    @property
+    def source(self) -> str:
+        """The input, as the user called it."""
+
+    @property
+    def records(self) -> Iterator[tuple[int, Any]]:
+        """The line and the content of each record, once."""
+
+    def row(self, line: int, record: Any) -> Row | None:
+        """The row in a record; None if it is blank."""
 
 
 def read_rows(inputs: Sequence[Source | Path], reading: Reading, *, trusted: bool = False) -> Iterator[Row]:
@@ -51,24 +66,21 @@ def read_rows(inputs: Sequence[Source | Path], reading: Reading, *, trusted: boo
     Raises:
         UsageError: something is wrong with a whole file.
     """
-    for content, line, record in read_records(inputs, reading, trusted=trusted):
-        row = content.row(line, record)
-        if row is not None:
-            yield row
+    for content in read_contents(inputs, reading, trusted=trusted):
+        for line, record in content.records:
+            row = content.row(line, record)
+            if row is not None:
+                yield row
 
 
-def read_records(
-    inputs: Sequence[Source | Path], reading: Reading, *, trusted: bool = False
-) -> Iterator[tuple[Content, int, Any]]:
-    """As `read_rows`, but each record as it was found, with its line and the content that can make a row of it."""
+def read_contents(inputs: Sequence[Source | Path], reading: Reading, *, trusted: bool = False) -> Iterator[Content]:
+    """As `read_rows`, but each input as it is opened: its records, as they are found, and what makes rows of them."""
     for given in inputs:
         source = given if isinstance(given, Source) else Source(str(given), given)
-        with naming(source.name), _open(source, reading, trusted=trusted) as content:
-            try:
-                for line, record in content.records:
-                    yield content, line, record
-            except UnicodeDecodeError:
-                raise UsageError(f"{_not_utf8(source)}; {SAVE_AS_UTF8}") from None
+        with ExitStack() as stack:
+            with _naming(source):
+                content = stack.enter_context(_open(source, reading, trusted=trusted))
+            yield content
 
 
 @contextmanager
@@ -80,10 +92,28 @@ def _open(source: Source, reading: Reading, *, trusted: bool) -> Iterator[Conten
     with open_utf8(source) as stream:
         if kind == "csv":
             _allow_long_cells(reading)
-            yield Table(source.name, *csv_rows.open_table(stream, source.name))
+            header, records = csv_rows.open_table(stream, source.name)
+            yield Table(source.name, header, _named(source, records))
         else:
             split = json_rows.lines if kind == "jsonl" else json_rows.elements
-            yield Texts(source.name, split(stream, reading.max_row_bytes), trusted)
+            yield Texts(source.name, _named(source, split(stream, reading.max_row_bytes)), trusted)
+
+
+def _named(source: Source, records: Iterator[T]) -> Iterator[T]:
+    with _naming(source):
+        yield from records
+
+
+@contextmanager
+def _naming(source: Source) -> Iterator[None]:
+    """As `decode.naming`, and says in which line a text stops being UTF-8."""
+    with naming(source.name):
+        try:
+            yield
+        except UnicodeDecodeError as error:
+            if error.encoding != "utf-8":
+                raise
+            raise UsageError(f"{_not_utf8(source)}; {SAVE_AS_UTF8}") from None
 
 
 def _not_utf8(source: Source) -> str:
@@ -152,7 +182,7 @@ def layout_of(inputs: Sequence[Source | Path], reading: Reading) -> Layout:
     columns: list[str] = []
     for given in inputs:
         source = given if isinstance(given, Source) else Source(str(given), given)
-        with naming(source.name):
+        with _naming(source):
             header = _header(source, reading)
             own = Layout(API_FIELDS) if header is None else header.layout
             names = API_FIELDS if header is None else header.own_fields

@@ -8,6 +8,7 @@ checked. Pydantic says where and in which way a value is wrong; the words are ou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import orjson
@@ -20,10 +21,10 @@ from .config import Reading
 from .csv_rows import Header, Table
 from .fed_back import is_failure
 from .fields import JSON_FIELDS, KEY, KINDS
-from .json_rows import Texts
 from .json_text import doubt_of, kind_of, shown
 from .models import Problem, Row, Spec
-from .normalise import Body, Normaliser, plan_of
+from .normalise import Body, Normaliser, Plan
+from .read import Content
 
 Plain = tuple[str | None, Body, bytes]  # the row's own key, its body, and its body as JSON
 
@@ -34,8 +35,6 @@ class Validator:
     def __init__(self, reading: Reading) -> None:
         self._ignore_unknown = reading.ignore_unknown
         self._normaliser = Normaliser(ignore_unknown=reading.ignore_unknown)
-        self._header: Header | None = None
-        self._plan = plan_of(())  # of the table that is being read
         self._wrong: Callable[[Body], Any] = _types(reading.ignore_unknown)
 
     def normalise(self, row: Row) -> Body:
@@ -80,11 +79,11 @@ class Validator:
             written = orjson.dumps(body)
         return Spec(key, row.source, row.line, body["name"], body["modelId"], body.get("identifier"), written, row)
 
-    def plain(self, content: Table | Texts, record: Any) -> Plain | None:
-        """The quick way: what a record says if nothing about it is wrong or unusual, else None."""
-        if type(content) is Table:
-            return self._plain_cells(content.header, record) if type(record) is list else None
-        return self._plain_text(record)
+    def plain_of(self, content: Content) -> Callable[[Any], Plain | None]:
+        """The quick way: says what a record of this content holds if nothing about it is wrong or unusual, else None."""
+        if isinstance(content, Table):
+            return partial(self._plain_cells, content.header, self._normaliser.plan(content.header.fields))
+        return self._plain_text
 
     def _plain_text(self, raw: bytes) -> Plain | None:
         try:
@@ -107,11 +106,8 @@ class Validator:
             return None
         return key, body, written
 
-    def _plain_cells(self, header: Header, cells: list[str]) -> Plain | None:
-        if header is not self._header:
-            self._header, self._plan = header, self._normaliser.plan(header.fields)
-        plan = self._plan
-        if len(cells) != plan.size or header.of_failures:
+    def _plain_cells(self, header: Header, plan: Plan, cells: list[str] | str) -> Plain | None:
+        if len(cells) != plan.size or header.of_failures or type(cells) is not list:
             return None
         if plan.unknown_at and not self._ignore_unknown and any(cells[place] for place in plan.unknown_at):
             return None
