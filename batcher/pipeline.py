@@ -13,19 +13,16 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import anyio
 
 from .batch import Batch
 from .config import RunSettings
+from .connect import open_wire
 from .decode import open_inputs
 from .drain import Drain, End
 from .errors import DiskTrouble, Stopped, UsageError
-from .gate import Gate
-from .http import open_transport
 from .ledger import Held, Ledger, Standing, open_ledger
-from .omni import Omni
 from .orphans import left_open, settle_orphan
 from .preflight import preflight
 from .reporter import Plan, Reporter
@@ -33,9 +30,6 @@ from .summary import Summary
 from .survey import Survey, book_invalid, keep_edited, lock, survey, tidy_input
 from .wire import Wire
 from .world import World
-
-if TYPE_CHECKING:
-    from .sandbox import Sandbox
 
 
 async def run(settings: RunSettings, *, reporter: Reporter, drain: Drain, world: World | None = None) -> Summary:
@@ -45,7 +39,7 @@ async def run(settings: RunSettings, *, reporter: Reporter, drain: Drain, world:
     by the summary.
     """
     world = world or World()
-    with lock(settings, world), contextlib.ExitStack() as stack:
+    with lock(settings.files, world), contextlib.ExitStack() as stack:
         tidy_input(settings, world)
         sources = stack.enter_context(open_inputs(settings.inputs, sys.stdin.buffer))
         found = survey(settings, sources, world, reporter)
@@ -116,52 +110,21 @@ async def _close_files(ledger: Ledger, found: Survey, wire: Wire) -> Held | None
 async def _open(
     settings: RunSettings, found: Survey, reporter: Reporter, drain: Drain, world: World
 ) -> AsyncIterator[tuple[Wire, Ledger]]:
-    """Everything that a run holds open, in one place."""
-    sending, endpoint = settings.sending, settings.endpoint
-    async with contextlib.AsyncExitStack() as stack:
-        base_url, transport = endpoint.base_url, world.transport
-        if endpoint.sandbox and transport is None:
-            base_url = (await stack.enter_async_context(_sandbox(settings))).base_url
-        if transport is None:
-            transport = await stack.enter_async_context(
-                open_transport(
-                    base_url,
-                    timeout_seconds=sending.timeout_seconds,
-                    connect_timeout_seconds=sending.connect_timeout_seconds,
-                )
-            )
-        ledger = await stack.enter_async_context(
-            open_ledger(
-                world.storage,
-                settings.files,
-                found.past,
-                run=world.run_id,
-                now=world.now,
-                form=found.form,
-                base_url=found.base_url,
-                namespace=sending.namespace,
-                fsync_ms=sending.fsync_ms,
-                on_trouble=lambda trouble: drain.start(End.STOPPED, str(trouble)),
-            )
-        )
-        gate = await stack.enter_async_context(Gate(endpoint.keys, sending.rate, shared=world.shared_pace))
-        yield (
-            Wire(
-                Omni(transport, base_url),
-                gate,
-                drain,
-                give_up_after_seconds=sending.give_up_after_seconds,
-                warn=reporter.warning,
-                now=world.now,
-            ),
-            ledger,
-        )
-
-
-def _sandbox(settings: RunSettings) -> Sandbox:
-    """The embedded server; its state lies beside the results, so that a second run finds what the first created."""
-    from .sandbox import Sandbox, SandboxSettings  # noqa: PLC0415 - only a rehearsal pays for the server
-
-    stem = settings.files.results.name.removesuffix(settings.files.results.suffix).removesuffix(".results")
-    state = settings.files.results.with_name(f"{stem}.sqlite")
-    return Sandbox(SandboxSettings(rate=settings.sending.rate, state=state))
+    """Everything that a run holds open."""
+    sending = settings.sending
+    async with (
+        open_wire(settings.endpoint, sending, settings.files, drain, world, reporter.warning) as wire,
+        open_ledger(
+            world.storage,
+            settings.files,
+            found.past,
+            run=world.run_id,
+            now=world.now,
+            form=found.form,
+            base_url=found.base_url,
+            namespace=sending.namespace,
+            fsync_ms=sending.fsync_ms,
+            on_trouble=lambda trouble: drain.start(End.STOPPED, str(trouble)),
+        ) as ledger,
+    ):
+        yield wire, ledger

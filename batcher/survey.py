@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .batch import Batch
 from .check import Checked, check, read_specs
-from .config import RunSettings
+from .config import Files, RunSettings
 from .decode import Source
 from .drain import Drain, End
 from .errors import InvalidInput, Locked, UsageError
@@ -134,10 +134,10 @@ class Survey:
 
 
 @contextlib.contextmanager
-def lock(settings: RunSettings, world: World) -> Iterator[None]:
+def lock(files: Files, world: World) -> Iterator[None]:
     """Hold the run's files. Raises Locked, saying who holds them, or UsageError if there is no place for them."""
     holder = f"process {os.getpid()} on {platform.node()}, run {world.run_id}, since {stamp(world.now())}"
-    path = settings.files.journal
+    path = files.journal
     taking = world.storage.lock(path, holder.encode())
     try:
         taking.__enter__()
