@@ -7,15 +7,16 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import BinaryIO
 
 from . import fed_back
+from .decode import CHUNK_BYTES, LineGuard
 from .errors import UsageError
 from .fields import API_FIELDS, KEY, field_of
 from .models import Row
 from .table import OUTCOME_PREFIX, Layout, failures_line
 
 Record = tuple[int, list[str] | str]
+_LINE_ROWS = 4  # a line may hold a few cells, each as long as a row may be
 _DELIMITERS = ",;\t"
 
 
@@ -72,9 +73,10 @@ def _require(header: Header, source: str, line: int) -> None:
             raise UsageError(f"{source}:{line}: there is no column {name}, which every document needs; found: {found}")
 
 
-def open_table(stream: BinaryIO, source: str) -> tuple[Header, Iterator[Record]]:
+def open_table(stream: io.BufferedIOBase, source: str, max_row_bytes: int) -> tuple[Header, Iterator[Record]]:
     """The header of a CSV text (UTF-8); then each row's first line and its cells, or what is wrong with it."""
-    text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+    guarded = io.BufferedReader(LineGuard(stream, source, _LINE_ROWS * max_row_bytes), CHUNK_BYTES)
+    text = io.TextIOWrapper(guarded, encoding="utf-8", newline="")
     first, skipped = _first_line(text)
     declared = first.strip().lower()
     if declared.startswith("sep=") and len(declared) <= len("sep=;"):

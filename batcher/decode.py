@@ -225,6 +225,25 @@ class _Zstd(_Raw):
                 return data
 
 
+class LineGuard(_Raw):
+    """Text that is refused when a line of it has more than `most` bytes, before it fills the memory."""
+
+    def __init__(self, stream: io.BufferedIOBase, name: str, most: int) -> None:
+        super().__init__()
+        self._stream = stream
+        self._name = name
+        self._most = most
+        self._length = 0  # of the line that is not ended yet
+
+    def more(self) -> bytes:
+        data = self._stream.read(CHUNK_BYTES)
+        end = max(data.rfind(b"\n"), data.rfind(b"\r"))
+        self._length = len(data) - 1 - end if end >= 0 else self._length + len(data)
+        if self._length > self._most:
+            raise UsageError(f"{self._name}: has a line of more than {self._most} bytes; is it really a table in CSV?")
+        return data
+
+
 class _Recoded(_Raw):
     """UTF-16 text with a byte order mark, as UTF-8."""
 

@@ -92,7 +92,7 @@ def _open(source: Source, reading: Reading, *, trusted: bool) -> Iterator[Conten
     with open_utf8(source) as stream:
         if kind == "csv":
             _allow_long_cells(reading)
-            header, records = csv_rows.open_table(stream, source.name)
+            header, records = csv_rows.open_table(stream, source.name, reading.max_row_bytes)
             yield Table(source.name, header, _named(source, records))
         else:
             split = json_rows.lines if kind == "jsonl" else json_rows.elements
@@ -200,7 +200,7 @@ def _header(source: Source, reading: Reading) -> Header | None:
     match format_of(source, reading):
         case "csv":
             with open_utf8(source) as stream:
-                return csv_rows.open_table(stream, source.name)[0]
+                return csv_rows.open_table(stream, source.name, reading.max_row_bytes)[0]
         case "xlsx":
             return _sheet(source, reading)[0]
         case _:
