@@ -14,7 +14,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import anyio
 from aiolimiter import AsyncLimiter
@@ -23,6 +23,7 @@ from anyio.abc import TaskGroup
 from .brake import Brake
 from .errors import InternalError, Stopped
 from .pace import Rate, Window
+from .shared_pace import Permit, RunShare, SharedPace
 from .transport import ApiKey
 
 _SHORTEST_REST_SECONDS = 0.001  # timers are no finer; a shorter rest would only spin
@@ -36,33 +37,6 @@ class KeysRefused(Stopped):
         super().__init__(
             "no API key is left: the server refused every one; give a working key and run the same command again"
         )
-
-
-class Permit(Protocol):
-    """Leave from the other runs that use the key to start one request."""
-
-    def start(self) -> bool:
-        """The request starts now; False if the leave has lapsed."""
-
-    def give_back(self) -> None:
-        """No request will start."""
-
-
-class Share(Protocol):
-    """This run's part in a pace that several runs share."""
-
-    def take(self) -> Permit | float:
-        """Leave to start one request, or the seconds after which to ask again. Asking joins the queue of runs."""
-
-    def leave(self) -> None:
-        """Leave the queue: nobody here waits any more."""
-
-
-class SharedPace(Protocol):
-    """Where runs that use the same key meet."""
-
-    def share(self, key: ApiKey, rate: Rate) -> Share:
-        """Join the runs that use this key."""
 
 
 class Slot:
@@ -124,7 +98,7 @@ class _Waiter:
 class _Pacer:
     """One key's pace: smoothing, window, brake, and the share of other runs."""
 
-    def __init__(self, gate: Gate, key: ApiKey, rate: Rate | None, share: Share | None) -> None:
+    def __init__(self, gate: Gate, key: ApiKey, rate: Rate | None, share: RunShare | None) -> None:
         self.gate = gate
         self.key = key
         self.rate = rate
@@ -210,6 +184,11 @@ class _Pacer:
         if self._share is not None:
             self._share.leave()
 
+    def close(self) -> None:
+        """The gate closes."""
+        if self._share is not None:
+            self._share.close()
+
     async def rest(self, seconds: float) -> None:
         """Sleep, but wake early when a slot starts or comes back, and when the key is dropped."""
         self._wake.clear()
@@ -243,11 +222,13 @@ class Gate:
     """
 
     def __init__(self, keys: Sequence[ApiKey], rate: Rate | None, *, shared: SharedPace | None = None) -> None:
-        self._rate = rate
-        self._pacers = {
-            key: _Pacer(self, key, rate, shared.share(key, rate) if shared and rate else None) for key in keys
+        # A key that was given twice is one key: the server counts by its text.
+        first = {key.secret: key for key in reversed(keys)}
+        pacers = {
+            key: _Pacer(self, key, rate, shared.share(key, rate) if shared and rate else None) for key in first.values()
         }
-        self._turn = deque(self._pacers.values())
+        self._pacers = {key: pacers[first[key.secret]] for key in keys}
+        self._turn = deque(dict.fromkeys(self._pacers.values()))
         self._waiters: OrderedDict[_Waiter, None] = OrderedDict()
         self._wanted = asyncio.Event()
         self._free = rate is None
@@ -269,8 +250,8 @@ class Gate:
         self._tasks.cancel_scope.cancel()
         # Without the body's error: it goes on its way by itself, not wrapped into a group.
         await self._tasks.__aexit__(None, None, None)
-        for pacer in self._turn:
-            pacer.rest_from_sharing()
+        for pacer in dict.fromkeys(self._pacers.values()):
+            pacer.close()
 
     async def slot(self) -> Slot:
         """Wait for leave to start one request. Cancelling it loses nothing.
@@ -394,5 +375,5 @@ class Gate:
         share = pacer.brake.share(self.now())
         if pacer.rate is None or share >= 1.0:
             return ""
-        which = f"key {pacer.key.number}" if len(self._pacers) > 1 else "the key"
+        which = f"key {pacer.key.number}" if pacer.key.number > 1 or len(self._turn) > 1 else "the key"
         return f"somebody else is using {which}: pace lowered to {share:.0%}"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from random import Random
 from time import perf_counter
 
-from .gate import SharedPace
+from .shared_pace import SharedPace
 from .storage import Disk, Storage
 from .transport import Transport
 
