@@ -107,6 +107,22 @@ def is_edited(storage: Storage, path: Path, journal: Path, said: Journaled, form
     return not any(_is_ours(storage, path, journal, rewriting, form) for rewriting in before)
 
 
+def is_left_open(storage: Storage, path: Path, journal: Path, said: Journaled, form: Form) -> bool:
+    """Whether the last run died before it had brought the failures file up to date: then the next run must."""
+    if said.last_run < 0:
+        return False
+    if not said.rewritings or said.rewritings[-1].offset < said.last_run:
+        return True
+    last, size = said.rewritings[-1], storage.size(path)
+    if size is None:
+        return False
+    with storage.read(path) as stream:
+        if size == last.size and digest_of([stream.read()])[1] == last.digest:
+            return False
+    # announced, but perhaps not done; a file that somebody edited is theirs as long as nothing else is to be done
+    return not is_edited(storage, path, journal, said, form)
+
+
 def _is_ours(storage: Storage, path: Path, journal: Path, base: Rewriting | None, form: Form) -> bool:
     size = storage.size(path) or 0
     with storage.read(path) as stream:

@@ -69,12 +69,13 @@ class Rewriting:
 
 @dataclass(slots=True)
 class Journaled:
-    """All that the journal says. `header` is None if there is no journal."""
+    """All that the journal says. `header` is None if there is no journal; `last_run` is where the last run began."""
 
     header: dict[str, object] | None = None
     histories: dict[str, History] = field(default_factory=dict)
     rewritings: list[Rewriting] = field(default_factory=list)
     has_created: bool = False
+    last_run: int = -1
 
 
 def undone_identifiers(storage: Storage, path: Path) -> dict[str, set[str]]:
@@ -126,11 +127,13 @@ def _take_in(said: Journaled, line: dict[str, object], offset: int, path: Path, 
                 said.rewritings.append(Rewriting(offset, int(str(line["size"])), str(line["digest"])))
             case "created":
                 said.has_created = True
+            case "run":
+                said.last_run = offset
             case "intent" | "clear" | "settled" | "failed" | "uncertain" | "undone":
                 history = said.histories.setdefault(str(line["key"]), History())
                 _apply(history, line, offset)
             case _:
-                pass  # a run's beginning, or something that a later version writes
+                pass  # something that a later version writes
     except (KeyError, ValueError) as error:
         raise UsageError(
             f"{path}:{number}: this journal line lacks something ({error}). Restore the file from a copy, "

@@ -127,8 +127,11 @@ class Disk:
             os.fsync(stream.fileno())
 
     def replace(self, path: Path, chunks: Iterable[bytes]) -> None:
-        """Write beside, fsync, rename over, fsync the directory; the old file's permissions are kept."""
-        beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+        """Write beside, fsync, rename over, fsync the directory; the old file's permissions are kept.
+
+        Whoever replaces a file holds its lock, so one name will do, and what a killed run left there is written over.
+        """
+        beside = path.with_name(f".{path.name}.new")
         try:
             with beside.open("wb") as stream:
                 stream.writelines(chunks)

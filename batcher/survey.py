@@ -16,7 +16,7 @@ from .config import Files, RunSettings
 from .decode import Source
 from .drain import Drain, End
 from .errors import InvalidInput, Locked, UsageError
-from .failures import Form, collapse, is_edited, journaled_lines
+from .failures import Form, collapse, is_edited, is_left_open, journaled_lines
 from .hints import HINTS
 from .identity import spec_hash
 from .ledger import Held, Ledger, Past, Standing, read_past
@@ -46,6 +46,7 @@ class Survey:
     begun: float
     counts: dict[Standing, int]
     orphans: list[str]
+    is_left_open: bool = False
     warnings: list[str] = field(default_factory=list)
     booked: dict[Standing, int] = field(default_factory=dict)
     kept_failures: Path | None = None
@@ -53,7 +54,7 @@ class Survey:
     @property
     def has_work(self) -> bool:
         """Whether anything must be sent, looked up or written."""
-        return bool(self.plan.sending or self.orphans or self.plan.invalid)
+        return bool(self.plan.sending or self.orphans or self.plan.invalid or self.is_left_open)
 
     def count(self, standing: Standing) -> int:
         """Valid rows of this standing."""
@@ -174,7 +175,9 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, rep
     orphans = [k for k, h in histories.items() if h.is_open and h.unclear[-1].identifier and k not in checked.claims.keys]
     plan = standings.plan(settings, checked)
     form = Form(layout_of(sources, settings.reading)) if is_csv(settings.files.failures) else Form()
-    found = Survey(sources, past, checked, plan, form, base_url, started, begun, standings.counts, orphans)
+    files = settings.files
+    is_open = is_left_open(world.storage, files.failures, files.journal, past.journaled, form)
+    found = Survey(sources, past, checked, plan, form, base_url, started, begun, standings.counts, orphans, is_open)
     _name_rows(found, standings, reporter)
     return found
 
