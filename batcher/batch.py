@@ -70,6 +70,7 @@ class Batch:
         self._on_outcome = on_outcome
         self._room = room
         self._left = settings.limit
+        self._booked = 0
         self._pulling = anyio.Lock()
         self._streak: tuple[str, int] = ("", 0)
         self._counts_streak = True
@@ -77,10 +78,9 @@ class Batch:
     async def send_all(self, specs: Iterator[Spec] | AsyncIterator[Spec], *, failed_before: bool = False) -> int:
         """Send them all, or until the drain; how many reached a new outcome. `failed_before`: in an earlier run."""
         self._counts_streak = not failed_before
-        booked = 0
+        self._booked = 0
 
         async def step() -> bool:
-            nonlocal booked
             if self._room is not None:
                 await self._room()
             if self._left is not None and self._left <= 0:
@@ -91,8 +91,7 @@ class Batch:
                 return False
             if self._left is not None:
                 self._left -= 1
-            is_booked = await self.sender.send(spec)
-            booked += is_booked  # not in one line with the await: other workers count meanwhile
+            await self.sender.send(spec)
             return True
 
         with self._drain.waits():
@@ -100,7 +99,7 @@ class Batch:
                 await self.crew.work(step)
             except BaseExceptionGroup as group:
                 self._stop_by(group)
-        return booked
+        return self._booked
 
     async def _next(self, specs: AsyncIterator[Spec]) -> Spec | None:
         async with self._pulling:  # an asynchronous source is asked by one worker at a time
@@ -124,6 +123,7 @@ class Batch:
     def book(self, outcome: Outcome) -> None:
         """Write it down, count it, tell; and stop when the same failure comes again and again."""
         self._ledger.book(outcome)
+        self._booked += 1
         self.tally.count(outcome)
         self._on_outcome(outcome)
         if isinstance(outcome, Created):

@@ -70,22 +70,21 @@ class Sender:
         """One reconciler for all rows."""
         self.reconciler = Reconciler(self.wire, self.ledger, self.settings, self.crew, self.random)
 
-    async def send(self, spec: Spec) -> bool:
-        """Bring one row to its outcome and book it. False if it was not attempted, or its state has not changed."""
+    async def send(self, spec: Spec) -> None:
+        """Bring one row to its outcome and book it; nothing is booked if it was not attempted or nothing changed."""
         way = self._set_out(spec)
+        outcome = None
         try:
             outcome = await self._travel(way)
         except DiskTrouble as trouble:
             self.wire.stop(str(trouble))
-            return False
         except KeysRefused:
-            return self._break_off(way)
-        except BaseException:
-            self._break_off(way)
-            raise
-        if outcome is None:
-            return self._break_off(way)
-        return self._book(way, outcome)
+            pass  # the wire has stopped the run already
+        finally:
+            if outcome is None:
+                self._break_off(way)
+            else:
+                self._book(way, outcome)
 
     def _set_out(self, spec: Spec) -> Way:
         """Under which identifier (contract 5): an unclear attempt's, the user's, the journal's, or a new one."""
@@ -226,30 +225,24 @@ class Sender:
             way.is_filled = True
         way.body = with_identifier(way.spec, way.identifier)
 
-    def _break_off(self, way: Way) -> bool:
+    def _break_off(self, way: Way) -> None:
         """The run ends under this row: what is unclear is uncertain, anything else was not attempted."""
         with suppress(DiskTrouble):
             if way.is_intended:  # its intent was written, but the request never left
                 way.is_intended = False
                 self.ledger.clear(way.key)
             history = self.ledger.histories.get(way.key)
-            if history is None or not history.is_open:
-                return False
-            if way.attempts or history.failure is None:
-                return self._book(way, way.uncertain(self.ledger.run, self.wire.now()))
-        return False
+            if history is not None and history.is_open and (way.attempts or history.failure is None):
+                self._book(way, way.uncertain(self.ledger.run, self.wire.now()))
 
-    def _book(self, way: Way, outcome: Outcome) -> bool:
+    def _book(self, way: Way, outcome: Outcome) -> None:
         try:
             self.book(outcome)
         except DiskTrouble as trouble:
             self.wire.stop(str(trouble))
             if isinstance(outcome, Created):
-                self.wire.warn(
-                    f"{way.spec.place}: created as {outcome.identifier} but not written down; the next run finds it again"
-                )
-            return False
-        return True
+                what = f"created as {outcome.identifier} but not written down; the next run finds it again"
+                self.wire.warn(f"{way.spec.place}: {what}")
 
 
 def with_identifier(spec: Spec, identifier: str | None) -> bytes:

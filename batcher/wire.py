@@ -61,6 +61,7 @@ class Wire:
         self.passed = 0  # answers that no brake held up
         self.has_answer = False
         self._is_deprecation_told = False
+        self._limited: dict[str, int] = {}  # row → how many had passed when it last met a 429
 
     async def exchange(
         self,
@@ -152,7 +153,7 @@ class Wire:
         """Let gate and outage know what came back."""
         match verdict:
             case Braked(status=status, retry_after_seconds=seconds):
-                self.gate.brake(slot.key, seconds, slot=slot, limited=status == 429)
+                self.gate.brake(slot.key, seconds, slot=slot, limited=status == 429 and not self._is_rows_own(row))
                 self.has_answer = True
                 return
             case KeyRefused(status, message):
@@ -175,9 +176,19 @@ class Wire:
         if isinstance(reply, Answer):
             self.has_answer = True
             self.passed += 1
+            self._limited.pop(row, None)
             self.gate.passed(slot.key)
             if "deprecation" in reply.headers or "sunset" in reply.headers:
                 self._tell_deprecation(reply)
+
+    def _is_rows_own(self, row: str) -> bool:
+        """Whether this 429 is rather about the row than about the rate: it had one before, and others passed since.
+
+        Then nobody else is to blame, and the pace need not be lowered for all that follow.
+        """
+        before = self._limited.get(row)
+        self._limited[row] = self.passed
+        return before is not None and self.passed > before
 
     def _drop(self, key: ApiKey, status: int, message: str) -> None:
         self.gate.drop(key)
