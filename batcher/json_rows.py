@@ -16,6 +16,9 @@ _CHUNK_BYTES = 1 << 17
 _SHOWN_BYTES = 1000
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{}"]', re.DOTALL)
 _SCALAR = re.compile(rb'"(?:[^"\\]|\\.)*"|[^"\s,\]][^\s,\]]*|[\]]', re.DOTALL)
+_BARE_STOP = re.compile(rb"[\s,\]]")
+_STRING_STOP = re.compile(rb'["\\]')
+_STOP = re.compile(rb'[][{}"]')
 _BETWEEN = re.compile(rb"[\s,]*")
 
 
@@ -32,14 +35,14 @@ def lines(stream: BinaryIO, most: int) -> Iterator[tuple[int, bytes]]:
         found = (tail + chunk).split(b"\n")
         tail = found.pop()
         for line in found:
-            yield number, line if len(line) <= most else _too_long(line)
+            yield number, line if len(line) <= most else _Label(line).text
             number += 1
         if len(tail) > most:
             cut, tail = _cut(tail, stream)
             yield number, cut
             number += 1
     if tail:
-        yield number, tail if len(tail) <= most else _too_long(tail)
+        yield number, tail if len(tail) <= most else _Label(tail).text
 
 
 def _cut(start: bytes, stream: BinaryIO) -> tuple[TooLong, bytes]:
@@ -47,22 +50,34 @@ def _cut(start: bytes, stream: BinaryIO) -> tuple[TooLong, bytes]:
 
     What follows may hold further line ends, but is never longer than one piece; the caller goes on with it.
     """
-    digest, size = blake2b(start, digest_size=8), len(start)
+    label = _Label(start)
     while chunk := stream.read(_CHUNK_BYTES):
         head, newline, rest = chunk.partition(b"\n")
-        digest.update(head)
-        size += len(head)
+        label.add(head)
         if newline:
-            return _label(start, size, digest.hexdigest()), rest
-    return _label(start, size, digest.hexdigest()), b""
+            return label.text, rest
+    return label.text, b""
 
 
-def _too_long(line: bytes) -> TooLong:
-    return _label(line, len(line), blake2b(line, digest_size=8).hexdigest())
+class _Label:
+    """What stands for a row that is too long: how it begins, how long it is, and a hash that tells it from others."""
 
+    def __init__(self, start: bytes) -> None:
+        self._start = b""
+        self._digest = blake2b(digest_size=8)
+        self._size = 0
+        self.newlines = 0
+        self.add(start)
 
-def _label(start: bytes, size: int, digest: str) -> TooLong:
-    return TooLong(start[:_SHOWN_BYTES] + f"… ({size} bytes, {digest})".encode())
+    def add(self, more: bytes) -> None:
+        self._start += more[: _SHOWN_BYTES - len(self._start)]
+        self._digest.update(more)
+        self._size += len(more)
+        self.newlines += more.count(b"\n")
+
+    @property
+    def text(self) -> TooLong:
+        return TooLong(self._start + f"… ({self._size} bytes, {self._digest.hexdigest()})".encode())
 
 
 def elements(stream: BinaryIO, most: int) -> Iterator[tuple[int, bytes]]:
@@ -82,23 +97,66 @@ def elements(stream: BinaryIO, most: int) -> Iterator[tuple[int, bytes]]:
         end = _end_of_element(buffer, at)
         if end and (end < len(buffer) or at_end):
             element = buffer[at:end]
-            yield line, element if len(element) <= most else _too_long(element)
+            yield line, element if len(element) <= most else _Label(element).text
             line, at = line + element.count(b"\n"), end
-        elif at_end or len(buffer) - at > most:  # what is longer than a row may be has no end that matters
+        elif at_end:
             if at < len(buffer):
-                yield line, buffer[at:] if len(buffer) - at <= most else _cut_all(buffer[at:], stream)
+                element = buffer[at:]
+                yield line, element if len(element) <= most else _Label(element).text
             return
+        elif len(buffer) - at > most:
+            label, rest = _cut_element(buffer[at:], stream)
+            yield line, label.text
+            line, buffer, at = line + label.newlines, rest, 0
         else:
             more = stream.read(max(_CHUNK_BYTES, len(buffer) - at))
             buffer, at, at_end = buffer[at:] + more, 0, not more
 
 
-def _cut_all(start: bytes, stream: BinaryIO) -> TooLong:
-    digest, size = blake2b(start, digest_size=8), len(start)
-    while chunk := stream.read(_CHUNK_BYTES):
-        digest.update(chunk)
-        size += len(chunk)
-    return _label(start, size, digest.hexdigest())
+def _cut_element(start: bytes, stream: BinaryIO) -> tuple[_Label, bytes]:
+    """What stands for an element that is too long, and what follows its end in the last piece read."""
+    search, label = _EndSearch(start[:1]), _Label(b"")
+    piece = start
+    while piece:
+        end = search.find(piece)
+        if end >= 0:
+            label.add(piece[:end])
+            return label, piece[end:]
+        label.add(piece)
+        piece = stream.read(_CHUNK_BYTES)
+    return label, b""
+
+
+class _EndSearch:
+    """Finds the end of an element piece by piece, keeping none of them."""
+
+    def __init__(self, first: bytes) -> None:
+        self._bare = first not in (b"{", b"[", b'"')
+        self._depth = 0
+        self._in_string = self._escaped = False
+
+    def find(self, piece: bytes) -> int:
+        """The offset in this piece after the element's end, or -1 if it goes on in the next."""
+        if self._bare:
+            stop = _BARE_STOP.search(piece)
+            return stop.start() if stop else -1
+        at = int(self._escaped)
+        self._escaped = False
+        while stop := (_STRING_STOP if self._in_string else _STOP).search(piece, at):
+            at = stop.end()
+            match stop[0]:
+                case b"\\":
+                    self._escaped = at == len(piece)
+                    at += 1
+                case b'"':
+                    self._in_string = not self._in_string
+                case b"{" | b"[":
+                    self._depth += 1
+                case _:
+                    self._depth -= 1
+            if self._depth <= 0 and not self._in_string:
+                return at
+        return -1
 
 
 def _skip(buffer: bytes, at: int) -> int:
