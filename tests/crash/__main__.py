@@ -16,7 +16,7 @@ def main() -> int:
     """Read the command line and do it. Exit code 1 if a law was broken; its directory is kept then."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description="Kill real runs; ask a real server.")
     parser.add_argument("--kills", type=int, default=300, help="for each mode (default 300)")
-    parser.add_argument("--rows", type=int, default=400, help="of the input (default 400)")
+    parser.add_argument("--rows", type=int, default=600, help="of the input (default 600)")
     parser.add_argument("--mode", type=Mode, choices=list(Mode), action="append", help="default: each")
     parser.add_argument(
         "--seed", type=int, default=1, help="same seed, same blows (the machine's timing stays its own)"

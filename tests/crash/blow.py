@@ -36,16 +36,16 @@ class Aim:
     def draw(self, random: Random) -> Blow:
         """The next kill."""
         kinds = (self.early, self.sometime, self.at_the_journal, self.at_the_results, self.at_the_end, self.at_birth)
-        return random.choices(kinds, (10, 20, 30, 20, 17, 3))[0](random)
+        return random.choices(kinds, (10, 15, 33, 22, 17, 3))[0](random)
 
     def draw_signal(self, random: Random) -> Blow:
         """The next ctrl-C: once, or twice; or SIGTERM."""
         first = random.choice((INTERRUPT, TERMINATE))
-        signals = ((random.uniform(0, 0.02), first),)
-        if random.random() < 0.5:
-            signals += ((random.uniform(0, 0.1), random.choice((INTERRUPT, TERMINATE))),)
-        name = "second signal" if len(signals) > 1 else "first signal"
-        return Blow(name, _grown(self.journal, self._bytes(random, 400)), signals)
+        once = (random.uniform(0, 0.02), first)
+        again = (random.uniform(0, 0.1), random.choice((INTERRUPT, TERMINATE)))
+        is_twice = random.random() < 0.5
+        name = "twice" if is_twice else "once"
+        return Blow(name, _grown(self.journal, self._bytes(random, 400)), (once, again) if is_twice else (once,))
 
     def early(self, random: Random) -> Blow:
         """Right after the start, in the check pass."""
@@ -53,7 +53,7 @@ class Aim:
 
     def sometime(self, random: Random) -> Blow:
         """Any moment."""
-        return Blow("any moment", _after(random.uniform(0, 0.3)), _kill(random, 0))
+        return Blow("any moment", _after(random.uniform(0, 0.2)), _kill(random, 0))
 
     def at_the_journal(self, random: Random) -> Blow:
         """Around an intent: before its fsync, before or after its request."""
@@ -74,7 +74,7 @@ class Aim:
 
     def at_birth(self, random: Random) -> Blow:
         """A whole new interpreter, killed in its imports or some time after."""
-        return Blow("new interpreter", _after(random.uniform(0, 1.0)), _kill(random, 0), fresh=True)
+        return Blow("new interpreter", _after(random.uniform(0, 0.8)), _kill(random, 0), fresh=True)
 
     def _bytes(self, random: Random, row_bytes: int) -> int:
         return 1 + int(random.uniform(0, 2 * self.rows) * row_bytes)

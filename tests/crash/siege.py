@@ -21,6 +21,7 @@ from .truth import STRANGER, Verdict, judge
 from .weather import faults
 
 ROOT = Path(__file__).resolve().parents[2]
+LATENCY_SECONDS = "0.08"  # long enough that kills find requests in flight, and an input lasts for many of them
 LIVES_TO_FINISH = 30  # refused rows (400 at random) are sent again by each
 SENT_BY = ("--rate", "none", "--no-preflight", "--no-shared-pace", "--timeout", "2", "--concurrency", "4", "--json")
 ENDS = {0, 1, 3, 5, 130, -9, -2, -15}  # 3: the first answer of a life was unreadable; never 2, 4 or 70
@@ -73,7 +74,7 @@ class Siege:
         write_input(self.directory / "d.jsonl", self.mode, self.rows)
         flags = [word for fault in faults(self.mode) for word in ("--fault", fault)]
         taken = self._strangers()
-        with server_process(self.state, "--seed", str(self.seed), "--latency", "0.005", *flags) as server:
+        with server_process(self.state, "--seed", str(self.seed), "--latency", LATENCY_SECONDS, *flags) as server:
             try:
                 self._strike(server, random, numbers)
                 last = self._finish(server, numbers)
