@@ -13,7 +13,7 @@ from .cli_end import Invocation
 from .cli_given import Given, prepare, speak
 from .cli_lines import again, only
 from .decode import open_inputs
-from .durations import clock_text, duration_text
+from .durations import about_text, clock_text
 from .files import check_inputs
 from .models import Problem
 from .pace import Rate
@@ -63,9 +63,7 @@ def _text(checked: Checked, rate: Rate | None, seconds: float | None, next_step:
     lines = [f"{checked.rows:,} rows read: {checked.valid:,} fine, {checked.invalid:,} invalid"]
     if seconds is not None and checked.valid:
         when = clock_text(seconds, datetime.now().astimezone())
-        lines.append(
-            f"A run of the fine ones takes about {duration_text(seconds)} at {rate}: started now, until {when}"
-        )
+        lines.append(f"A run of the fine ones takes {about_text(seconds)} at {rate}: started now, until {when}")
     return "\n".join([*lines, *([next_step] if next_step else [])])
 
 

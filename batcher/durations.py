@@ -46,6 +46,11 @@ def duration_text(seconds: float) -> str:
     return " ".join(shown) or "0 s"
 
 
+def about_text(seconds: float) -> str:
+    """An estimate: `about 12 min 5 s`, or `less than 1 s`."""
+    return f"about {duration_text(seconds)}" if seconds >= 1 else "less than 1 s"
+
+
 def duration_option(seconds: float) -> str:
     """The shortest text that `parse_duration` reads back: `90s`, `15m`, `1h30m`."""
     if seconds != int(seconds) or seconds < 1:

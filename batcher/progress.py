@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from .console import Console
-from .durations import clock_text, duration_text
+from .durations import about_text, clock_text, duration_text
 from .models import Created, Failed, Outcome, Problem, Uncertain
 from .reporter import Gauge, Plan
 from .summary import Summary
@@ -113,7 +113,7 @@ def left_text(snapshot: Snapshot, now: datetime) -> str:
     """`about 12 min 5 s left, until 16:40`, or an empty text."""
     if snapshot.seconds_left is None or snapshot.left == 0:
         return ""
-    return f"about {duration_text(snapshot.seconds_left)} left, until {clock_text(snapshot.seconds_left, now)}"
+    return f"{about_text(snapshot.seconds_left)} left, until {clock_text(snapshot.seconds_left, now)}"
 
 
 def plan_text(plan: Plan, now: datetime) -> str:
@@ -126,7 +126,7 @@ def plan_text(plan: Plan, now: datetime) -> str:
     when = ""
     if plan.rate is not None and plan.seconds is not None and plan.sending:
         keys = f" for each of {plan.keys} keys" if plan.keys > 1 else ""
-        when = f"; at {plan.rate}{keys} about {duration_text(plan.seconds)}, until {clock_text(plan.seconds, now)}"
+        when = f"; at {plan.rate}{keys} {about_text(plan.seconds)}, until {clock_text(plan.seconds, now)}"
     return f"{plan.rows:,} rows: {', '.join(told)}{when}"
 
 

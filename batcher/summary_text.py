@@ -139,7 +139,7 @@ def _places(summary: Summary) -> Iterator[str]:
         yield f"Documents: in {where}, in the own folder of the API key's owner (v1 create knows no other)"
     if summary.files is not None:
         for word, path in (("Results", summary.files.results), ("Failures", summary.files.failures)):
-            if path.exists():
+            if path.exists() and path.stat().st_size:
                 yield f"{word + ':':<10} {path}"
     if summary.kept_failures is not None:
         yield f"Kept:      {summary.kept_failures} (the failures file had been edited)"

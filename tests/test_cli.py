@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
 import re
-import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 import tomllib
 from pathlib import Path
@@ -375,28 +370,3 @@ def test_a_bug_of_ours_is_kept_without_the_key(
     assert str(kept) in shown
     for secret in (KEY, "second-key", "from-a-profile"):
         assert secret not in text + shown
-
-
-def on_terminal(directory: Path, *arguments: str, columns: int, **more: str) -> tuple[int, str]:
-    """Run the command with standard error on a pseudo-terminal; its exit code and what it painted there."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    painted = b""
-    with subprocess.Popen(
-        [sys.executable, "-m", "batcher", *arguments],
-        cwd=directory,
-        env=environment(directory, TERM="xterm-256color", **more),
-        stdin=theirs,
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-    ) as process:
-        os.close(theirs)
-        while process.poll() is None or select.select([ours], [], [], 0)[0]:
-            if select.select([ours], [], [], 0.1)[0]:
-                try:
-                    painted += os.read(ours, 65536)
-                except OSError:  # the other side is closed
-                    break
-        process.wait(timeout=60)
-    os.close(ours)
-    return process.returncode, painted.decode()

@@ -119,7 +119,7 @@ def test_watch_forgets_what_is_older_than_a_minute() -> None:
     dial, tally = Dial(), Tally()
     watch = Watch(Plan(rows=10_000, to_do=10_000), tally, dial)
     for second in range(0, 1000, 5):
-        dial.requests = tally.created = second if second < 900 else 900
+        dial.requests = tally.created = min(900, second)
         last = watch.snapshot(float(second))
     assert last.rate_now == 0.0
     assert len(watch.history) <= 15

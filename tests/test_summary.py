@@ -92,8 +92,8 @@ def test_only_counts_that_add_up_pass(counts: list[int], error: int) -> None:
 def test_the_text_adds_up_and_names_things(tmp_path: Path) -> None:
     """The four outcomes sum to the rows; files, first failures with hints and the place of the documents are there."""
     files = Files(results=tmp_path / "d.results.jsonl", failures=tmp_path / "d.failures.jsonl", journal=tmp_path / "j")
-    files.results.touch()
-    files.failures.touch()
+    files.results.write_text("{}\n")
+    files.failures.write_text("{}\n")
     text = summary_text(
         summary(
             created_now=1_200,
@@ -111,7 +111,9 @@ def test_the_text_adds_up_and_names_things(tmp_path: Path) -> None:
         ),
         ("mend: batcher run d.failures.jsonl",),
     )
-    counts = [int(n.replace(",", "")) for n in re.findall(r"^ +([\d,]+) (?:created|failed|uncertain|not)", text, re.M)]
+    counts = [
+        int(n.replace(",", "")) for n in re.findall(r"^ +([\d,]+) (?:created|failed|uncertain|not)", text, re.MULTILINE)
+    ]
     assert counts == [1_234, 3, 2, 5]
     assert "    1,244 rows read" in text
     assert "1,234 created (1,200 now, 30 before, 4 reconciled: found after an unclear attempt)" in text
@@ -142,14 +144,14 @@ def test_the_first_line_says_how_it_ended(fields: dict[str, Any], headline: str)
 
 def test_the_object_has_exactly_the_documented_fields() -> None:
     """The table in the module's docstring is the contract; it names each field and no other."""
-    rows = re.findall(r"^\| ([A-Za-z, ]+?) \|", batcher.summary.__doc__ or "", re.M)
+    rows = re.findall(r"^\| ([A-Za-z, ]+?) \|", batcher.summary.__doc__ or "", re.MULTILINE)
     documented = [name.strip() for row in rows[1:] for name in row.split(",")]
     fields = ["command", "exitCode", *summary_object(summary(created_now=1)), "error"]
     assert sorted(documented) == sorted(fields)
 
 
 def test_the_object_is_json_and_adds_up(tmp_path: Path) -> None:
-    """rows = created + failed + uncertain + notAttempted; a failure keeps its reason and hint."""
+    """Rows = created + failed + uncertain + notAttempted; a failure keeps its reason and hint."""
     files = Files(results=tmp_path / "r", failures=tmp_path / "f", journal=tmp_path / "j")
     whole = summary(created_now=3, adopted=1, failed=2, uncertain=1, to_do=4, interrupted=True, files=files)
     uncertain = Uncertain(**{name: getattr(failed(), name) for name in Failed.__slots__})
@@ -199,8 +201,8 @@ def test_the_object_is_json_and_adds_up(tmp_path: Path) -> None:
                 "files": Files(results=Path("d.results.jsonl"), failures=Path("bad.jsonl"), journal=Path("j")),
             },
             [
-                "mend the failed rows in bad.jsonl, then: "
-                "batcher run bad.jsonl --failures bad.jsonl --results d.results.jsonl"
+                "mend the failed rows in bad.jsonl, then: batcher run bad.jsonl --failures bad.jsonl "
+                + "--results d.results.jsonl",
             ],
         ),
         (
