@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 from collections.abc import AsyncIterator, Mapping
 from time import perf_counter
@@ -15,6 +16,7 @@ from . import __version__
 from .transport import MAX_ANSWER_BYTES, Answer, ApiKey, Cause, Lost, NotSent, Reply
 
 _LOOPBACK = ("localhost", "127.", "::1")
+_SENT_AT_ONCE_BYTES = 1 << 16  # a larger body goes in pieces: at a megabyte aiohttp warns that it would block the loop
 
 
 class HttpTransport:
@@ -33,11 +35,12 @@ class HttpTransport:
         if headers is None:
             headers = {"Authorization": f"Bearer {key.secret}", "Content-Type": "application/json"}
             self._headers[key.secret] = headers
+        data = body if body is None or len(body) <= _SENT_AT_ONCE_BYTES else io.BytesIO(body)
         status = None
         started = perf_counter()
         try:
             async with self._session.request(
-                method, self._base_url + path, data=body, params=query, headers=headers, allow_redirects=False
+                method, self._base_url + path, data=data, params=query, headers=headers, allow_redirects=False
             ) as response:
                 status = response.status
                 text = await _read(response)
