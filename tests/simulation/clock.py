@@ -17,7 +17,7 @@ from anyio._backends import _asyncio as anyio_asyncio
 from tests.virtual import Deadlock, VirtualLoop
 
 T = TypeVar("T")
-MOST_TURNS = 300_000  # of the loop, in one life of the process: more is a busy loop
+MOST_TURNS = 100_000  # of the loop, in one life of the process: more is a busy loop
 __all__ = ["Deadlock", "ProcessDied", "SimulatedLoop", "Spinning", "steady_order"]
 
 
@@ -94,6 +94,7 @@ class SimulatedLoop(VirtualLoop):
     def _bury(self) -> None:
         """End the tasks that are left. A dead one's disk and wire raise ProcessDied, so nothing comes of it."""
         left: list[asyncio.Task[Any]] = []
+        self._turns = 0
         for _ in range(100):
             left = sorted((task for task in asyncio.all_tasks(self) if not task.done()), key=hash)
             if not left:

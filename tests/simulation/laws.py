@@ -37,6 +37,7 @@ def before_post(world: World, start: Start, post: Post) -> None:
     for earlier in world.wire.posts:
         if earlier.key == post.key and earlier.clear is not True:
             _check_bound(world, earlier, post)
+            _check_looked_up(world, earlier, post)
     if post.key not in start.keys:
         raise world.broken(f"{post.key} is sent, but it is not in the input")
 
@@ -54,6 +55,15 @@ def _check_bound(world: World, earlier: Post, post: Post) -> None:
         )
 
 
+def _check_looked_up(world: World, earlier: Post, post: Post) -> None:
+    """What is unclear is sent again only after a GET has said 404 since."""
+    if earlier.identifier is not None and not any(
+        read.identifier == earlier.identifier and read.status == 404 and read.at >= earlier.ended_at
+        for read in world.server.reads
+    ):
+        raise world.broken(f"{post.key} is unclear (POST {earlier.number}) and is sent again without being looked up")
+
+
 def _is_settled(world: World, post: Post) -> bool:
     return any(
         read.identifier == post.identifier and read.status == 404 and read.at >= post.at + SETTLED_SECONDS
@@ -66,13 +76,14 @@ def after_run(world: World, start: Start) -> None:
     if start.crash is not None:
         raise world.broken(f"the run raised {start.crash!r}") from start.crash
     _check_safe(world)
+    _check_held(world, start)
     _check_pace(world, start)
     if start.error is not None and not _may_stop(start):
         raise world.broken(f"the run ended with {start.error!r}")
     if start.died or start.summary is None:
         return
     _check_counts(world, start, start.summary)
-    if start.run.failing_sync is None:
+    if not had_disk_trouble(start):
         _check_durable(world)
 
 
@@ -83,10 +94,23 @@ def _may_stop(start: Start) -> bool:
     )
 
 
+def had_disk_trouble(start: Start) -> bool:
+    """Whether a write or an fsync of this run was refused."""
+    return bool(start.disk_faults)
+
+
 def _check_safe(world: World) -> None:
     for path, safe in world.safe.items():
         if not world.disk.content(path).startswith(safe):
             raise world.broken(f"{path} has lost lines that were durable")
+
+
+def _check_held(world: World, start: Start) -> None:
+    """A row leaves the failures file only when it is created, whatever else happens."""
+    held = {line["key"] for line in world.lines(FILES.failures)}
+    gone = start.held_before - held - {line["key"] for line in world.lines(FILES.results)}
+    if gone:
+        raise world.broken(f"gone from the failures file, and not created: {sorted(gone)}")
 
 
 def _check_durable(world: World) -> None:
@@ -114,6 +138,8 @@ def _check_pace(world: World, start: Start) -> None:
 def _check_counts(world: World, start: Start, summary: Summary) -> None:
     if not summary.adds_up or exit_code(summary) == 70:
         raise world.broken(f"the counts do not add up: {summary}")
+    if had_disk_trouble(start):
+        return  # then the failures file is not brought up to date, and says so by the run's being stopped
     created = keys_of(world.lines(FILES.results))
     held = {line["key"]: line["outcome"] for line in world.lines(FILES.failures)}
     told = (summary.rows, summary.created, summary.failed, summary.uncertain)
@@ -165,11 +191,16 @@ def _check_created(world: World, key: str, line: dict[str, Any]) -> None:
     if document is None:
         raise world.broken(f"{key} is booked as {line['identifier']}, which does not exist")
     if document.post is not None:
-        if document.post.key != key:
+        if document.post.key != key and not _was_adopted(world, line):
             raise world.broken(f"{key} is booked as {line['identifier']}, which is {document.post.key}'s")
         return
     if not _may_be_booked(world, key, line, document):
         raise world.broken(f"{key} is booked as {line['identifier']} ({line['how']}), which is a stranger's")
+
+
+def _was_adopted(world: World, line: dict[str, Any]) -> bool:
+    """The user asked for whatever reads the same, though it be another row's (a row given a key is another row)."""
+    return line["how"] == "adopted" and any(start.run.sending.adopt_existing for start in world.starts)
 
 
 def _may_be_booked(world: World, key: str, line: dict[str, Any], stranger: Document) -> bool:
@@ -177,7 +208,7 @@ def _may_be_booked(world: World, key: str, line: dict[str, Any], stranger: Docum
     is_own = stranger.identifier in world.users_own
     looks_same = stranger.twin and stranger.guard is Guard.OPEN
     if line["how"] == "adopted":
-        return looks_same and (not is_own or any(start.run.sending.adopt_existing for start in world.starts))
+        return looks_same and (not is_own or _was_adopted(world, line))
     had_unclear = any(intent.identifier == stranger.identifier for intent in world.unclear_intents(key))
     return line["how"] == "reconciled" and had_unclear and (looks_same or not is_own)
 
@@ -222,3 +253,12 @@ def _check_uncertain(world: World, key: str, line: dict[str, Any]) -> None:
     ]
     if not unreadable:
         raise world.broken(f"{key} stays uncertain: {line['reason']}, {line['message']}")
+
+
+def settled_by_hand(world: World, found: set[str], how: dict[str, str]) -> None:
+    """What a person has named is booked as adopted, if it can be read and reads as it was sent."""
+    for key in found:
+        document = world.documents_of(key)[0]
+        is_plain = document.guard is Guard.OPEN and document.name == document.body["name"]
+        if is_plain and how.get(key) != "adopted":
+            raise world.broken(f"{key} was settled by hand as {document.identifier}, and is {how.get(key)}")

@@ -39,16 +39,24 @@ class Start:
 
     number: int
     run: Run
-    inputs: tuple[Input, ...]
+    inputs: tuple[Input, ...] = ()
     began_at: float
     is_calm: bool
     keys: dict[str, Input] = field(default_factory=dict)
     created_before: frozenset[str] = frozenset()
+    held_before: frozenset[str] = frozenset()
+    reads_failures: bool = False
     died: bool = False
+    disk_faults: int = 0
     was_interrupted: bool = False
     summary: Summary | None = None
     error: BatcherError | None = None
     crash: BaseException | None = None
+
+    @property
+    def has_work_left(self) -> bool:
+        """Whether it left rows to a later run."""
+        return self.summary is None or self.summary.to_do > 0
 
     @property
     def was_finished(self) -> bool:

@@ -75,6 +75,7 @@ class Run:
     failing_sync: int | None = None
     from_failures: bool = False
     keys: int = 1
+    preflight: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +158,7 @@ def _sending(chance: random.Random, rows: int) -> Sending:
         adopt_existing=chance.random() < 0.15,
         resend_uncertain=chance.random() < 0.08,
         shared_pace=False,
-        fsync_ms=chance.choice((0, 20, 100, 100, 1000)),
+        fsync_ms=chance.choice((20, 20, 100, 100, 1000)),
     )
 
 
@@ -202,7 +203,7 @@ def _weather(chance: random.Random, habits: Habits, rows: int) -> Weather:
 
 
 _OUTAGE_KINDS = (Fault.REFUSED, Fault.TLS, Fault.CONNECT_TIMEOUT, Fault.ERROR_BEFORE, Fault.TIMEOUT_BEFORE)
-_EDITS = ("reorder", "mend", "rename", "remove", "add", "identify", "reidentify", "toggle fill", "double")
+_EDITS = ("reorder", "mend", "rename", "remove", "add", "identify", "reidentify", "toggle fill", "double", "key")
 
 
 def _run(chance: random.Random, sending: Sending, rows: tuple[SimRow, ...], *, is_first: bool) -> Run:
@@ -237,10 +238,11 @@ def _run(chance: random.Random, sending: Sending, rows: tuple[SimRow, ...], *, i
         failing_sync=failing_sync,
         from_failures=not is_first and chance.random() < 0.15,
         keys=2 if chance.random() < 0.1 else 1,
+        preflight=chance.random() < 0.1,
     )
 
 
-def edit(rows: tuple[SimRow, ...], what: str, chance: random.Random) -> tuple[SimRow, ...]:  # noqa: C901 - a table
+def edit(rows: tuple[SimRow, ...], what: str, chance: random.Random) -> tuple[SimRow, ...]:
     """The input after one edit. Rows that are told apart by their order only keep that order.
 
     A `name:` key counts the rows of one name (contract 5), so moving or removing one of several would give its key to
@@ -279,7 +281,7 @@ def edit(rows: tuple[SimRow, ...], what: str, chance: random.Random) -> tuple[Si
                 row = chance.choice(rows)
                 if row.key is None and row.identifier is None:
                     edited.append(row)
-        case "rename" | "remove" | "identify" | "reidentify":
+        case "rename" | "remove" | "identify" | "reidentify" | "key":
             if alone:
                 _edit_one(edited, chance.choice(alone), what)
         case _:
@@ -297,6 +299,8 @@ def _edit_one(rows: list[SimRow], index: int, what: str) -> None:
         case "identify":
             if row.identifier is None:
                 rows[index] = replace(row, identifier=f"own-{row.number}", version=row.version + 1)
+        case "key":
+            rows[index] = replace(row, key=row.key or f"k{row.number}")
         case _:  # reidentify: another identifier; with a `key` it is still the same row
             if row.identifier is not None:
                 rows[index] = replace(row, identifier=f"{row.identifier}-b", version=row.version + 1)

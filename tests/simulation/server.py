@@ -67,6 +67,7 @@ class Post:
     marker: str
     key: str
     clear: bool | None = None
+    ended_at: float = 0.0
     status: int | None = None
     resend_allowed: bool = False
 

@@ -191,6 +191,8 @@ class SimulatedTransport:
             raise
         finally:
             wire.in_flight -= 1
+            if carried.post is not None:
+                carried.post.ended_at = anyio.current_time()
         self._process.step("answer")
         if carried.post is not None:
             carried.post.clear = is_clear(reply)
@@ -277,7 +279,7 @@ def is_clear(reply: Reply) -> bool:
             return readable if 200 <= reply.status < 300 else reply.status < 500 and reply.status not in (408, 425)
 
 
-def _reply(  # noqa: C901, PLR0911, PLR0912 - a table
+def _reply(  # noqa: PLR0911 - a table
     chance: random.Random, fault: Fault | None, answer: Answer, server: SimulatedServer
 ) -> Reply:
     """What comes back of `answer` when `fault` strikes on the way."""

@@ -1,0 +1,131 @@
+"""Run the simulation by hand.
+
+    python -m tests.simulation --seed 7 -v                  one life, told
+    python -m tests.simulation --seeds 100000 --jobs 2      the long run
+    python -m tests.simulation --teeth                      break the program on purpose, and see that it is noticed
+
+Exit code 1 if a law was broken; each broken seed is named and replays exactly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+import time
+from collections.abc import Generator
+from contextlib import closing
+
+from .life import live_in
+from .product import Real
+from .records import Broken, Tally
+from .schedule import draw
+from .teeth import TEETH, find
+from .world import World
+
+CHUNK = 50  # seeds that one worker takes at a time
+SHOWN = 20
+
+
+def main() -> int:
+    """Read the command line and do it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description="Deterministic simulation.")
+    parser.add_argument("--seed", type=int, help="one life")
+    parser.add_argument("--seeds", type=int, default=2000, help="how many lives (default 2000)")
+    parser.add_argument("--start", type=int, default=0, help="the first seed")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--teeth", action="store_true", help="run the broken copies")
+    parser.add_argument("-v", "--verbose", action="store_true", help="tell the story of --seed")
+    asked = parser.parse_args()
+    if asked.teeth:
+        return show_teeth(asked.seeds)
+    if asked.seed is not None:
+        return tell(asked.seed, verbose=asked.verbose)
+    return long_run(asked.start, asked.seeds, asked.jobs)
+
+
+def tell(seed: int, *, verbose: bool) -> int:
+    """One life, told on standard output."""
+    schedule = draw(seed)
+    if verbose:
+        print(schedule)
+        print(schedule.weather)
+    world = World(schedule)
+    try:
+        live_in(world, Real())
+    except Broken as broken:
+        print("\n".join(world.story))
+        print(broken)
+        return 1
+    if verbose:
+        print("\n".join(world.story))
+    print(f"seed {seed}: all laws hold")
+    return 0
+
+
+def live_chunk(seeds: range) -> tuple[Tally, list[str]]:
+    """Some lives in one process: their counts, and what was broken."""
+    tally, broken = Tally(), []
+    for seed in seeds:
+        world = World(draw(seed))
+        try:
+            live_in(world, Real())
+        except Broken as law:
+            broken.append(str(law))
+        tally.add(world.tally)
+    return tally, broken
+
+
+def long_run(start: int, seeds: int, jobs: int) -> int:
+    """Many lives, and a summary."""
+    began = time.monotonic()
+    tally, broken = Tally(), []
+    chunks = [range(first, min(first + CHUNK, start + seeds)) for first in range(start, start + seeds, CHUNK)]
+    with closing(results_of(chunks, jobs)) as results:
+        for counted, found in results:
+            tally.add(counted)
+            for law in found:
+                broken.append(law)
+                print(law, flush=True)
+            if sys.stderr.isatty():
+                print(f"\r{tally.lives} lives, {len(broken)} broken", end="", file=sys.stderr)
+    seconds = time.monotonic() - began
+    print(summary(tally, broken, seconds))
+    return 1 if broken else 0
+
+
+def results_of(chunks: list[range], jobs: int) -> Generator[tuple[Tally, list[str]], None, None]:
+    """Live the chunks, in order, in `jobs` processes."""
+    if jobs == 1:
+        yield from map(live_chunk, chunks)
+        return
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        yield from pool.imap(live_chunk, chunks)
+
+
+def summary(tally: Tally, broken: list[str], seconds: float) -> str:
+    """What the long run has met."""
+    lines = [
+        f"{tally.lives} lives in {seconds:.0f} s ({1000 * seconds / max(1, tally.lives):.1f} ms each)",
+        f"{tally.processes} processes: {tally.crashes} crashes ({tally.power_cuts} power cuts), {tally.interrupts} ctrl-C",
+        f"{tally.posts} POSTs, {tally.reads} GETs of documents",
+        f"{tally.documents} documents made for us, {tally.reconciled} reconciled, {tally.uncertain} rows uncertain for good",
+        "faults met:",
+        *(f"  {count:8d}  {name}" for name, count in tally.faults.most_common()),
+        f"broken laws: {len(broken)} (duplicates, losses and all others)",
+    ]
+    return "\n".join(lines + [law.splitlines()[0] for law in broken[:SHOWN]])
+
+
+def show_teeth(seeds: int) -> int:
+    """For each broken copy, the first seed that notices."""
+    missed = 0
+    for name, broken_copy in TEETH.items():
+        found = find(broken_copy, range(seeds))
+        missed += found is None
+        print(f"{name}: " + ("NOT NOTICED" if found is None else f"seed {found[0]}: {found[1]}"))
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

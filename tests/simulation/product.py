@@ -1,0 +1,162 @@
+"""The real program, plugged into the world: everything from the check of the rows to the summary.
+
+Three things are the simulation's: the storage, the transport, and where rows come from (memory instead of files).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import random
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import orjson
+
+from batcher import pipeline
+from batcher import world as outside
+from batcher.config import Endpoint, Files, RunSettings
+from batcher.decode import Source
+from batcher.drain import Drain, End
+from batcher.identity import name_key
+from batcher.reporter import Silent
+from batcher.storage import Storage
+from batcher.summary import Summary
+from batcher.transport import ApiKey
+from batcher.validate import Validator
+
+from .disk import ProcessDisk
+from .records import FILES, Input, Start
+from .schedule import SimRow
+from .times import wall_clock
+from .wire import SimulatedTransport
+from .world import World
+
+INPUT = "boards.jsonl"
+CHECK = sys.modules["batcher.check"]  # the package has a function of this name
+BASE_URL = "https://acme.omniapp.co"
+
+
+class Real:
+    """The program as it is. A broken copy overrides one of the methods."""
+
+    def storage(self, process: ProcessDisk) -> Storage:
+        """The disk that the program is given."""
+        return process
+
+    @contextlib.contextmanager
+    def broken(self) -> Iterator[None]:
+        """Around each run: where a broken copy breaks something."""
+        yield
+
+    async def live(self, world: World, start: Start, process: ProcessDisk, transport: SimulatedTransport) -> Summary:
+        """One run of the program."""
+        loop = world.loop
+        assert loop is not None
+        run, seed = start.run, world.schedule.seed
+        start.keys = keys_of(start.inputs)
+        drain = Drain()
+
+        def interrupt() -> None:
+            start.was_interrupted = True
+            world.tell("ctrl-C")
+            drain.start(End.INTERRUPTED)
+
+        if run.interrupt_seconds is not None:
+            loop.call_later(run.interrupt_seconds, interrupt)
+        if run.second_interrupt_seconds is not None:
+            loop.call_later(run.second_interrupt_seconds, drain.now)
+        given = outside.World(
+            storage=self.storage(process),
+            transport=transport,
+            now=lambda: wall_clock(loop.time()),
+            timer=loop.time,
+            random=random.Random(f"{seed}:run:{start.number}"),
+            run_id=f"run{start.number}",
+        )
+        with reading_from_memory(partial(text_of, world, start)), self.broken():
+            return await pipeline.run(settings_of(start), reporter=Reporter(world), drain=drain, world=given)
+
+
+class Reporter(Silent):
+    """Adds outcomes and warnings to the story."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def outcome(self, outcome: Any) -> None:
+        """As `Reporter`."""
+        said = getattr(outcome, "how", None) or f"{type(outcome).__name__} {outcome.reason}: {outcome.message}"
+        self._world.tell(f"outcome {outcome.key} {outcome.identifier} {said}")
+
+    def warning(self, message: str) -> None:
+        """As `Reporter`."""
+        self._world.tell(f"warning: {message}")
+
+
+def settings_of(start: Start) -> RunSettings:
+    """What the command line would have been."""
+    fed_back = start.reads_failures
+    return RunSettings(
+        inputs=(str(FILES.failures) if fed_back else INPUT,),
+        endpoint=Endpoint(base_url=BASE_URL, keys=tuple(ApiKey(f"key-{n}", n) for n in range(1, start.run.keys + 1))),
+        files=Files(results=FILES.results, failures=FILES.failures, journal=FILES.journal),
+        sending=start.run.sending,
+        preflight=start.run.preflight,
+    )
+
+
+def text_of(world: World, start: Start) -> bytes:
+    """The input's bytes as they stand now."""
+    if start.reads_failures:
+        return world.disk.content(FILES.failures)
+    return b"".join(line_of(given.row) for given in start.inputs)
+
+
+def line_of(row: SimRow) -> bytes:
+    """The row's line in the input."""
+    fields: dict[str, object] = {"key": row.key} if row.key else {}
+    fields |= {"modelId": row.model_id, "name": row.name, "description": row.description}
+    if row.identifier:
+        fields["identifier"] = row.identifier
+    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def keys_of(inputs: tuple[Input, ...]) -> dict[str, Input]:
+    """Which key each row has (contract 5)."""
+    keys: dict[str, Input] = {}
+    for given in inputs:
+        row = given.row
+        base = given.key or (f"id:{row.identifier}" if row.identifier else name_key(row.model_id, row.name))
+        key, count = base, 1
+        while key in keys:
+            count += 1
+            key = f"{base}~{count}"
+        keys[key] = given
+    return keys
+
+
+@contextlib.contextmanager
+def reading_from_memory(text: Callable[[], bytes]) -> Iterator[None]:
+    """The inputs are read, both times, from a file in memory that holds `text` as it is when they are opened."""
+
+    @contextlib.contextmanager
+    def open_inputs(names: Sequence[str], _stdin: object = None) -> Iterator[tuple[Source, ...]]:
+        with os.fdopen(os.memfd_create("input"), "w+b") as spool:
+            size = spool.write(text())
+            spool.flush()
+            yield (Source(names[0], Path(names[0]), size, spool),)
+
+    with patch.object(pipeline, "open_inputs", open_inputs), patch.object(CHECK, "Validator", _validator):
+        yield
+
+
+@functools.cache
+def _validator(reading: Any) -> Validator:
+    """Building one takes longer than a life."""
+    return Validator(reading)
