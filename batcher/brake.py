@@ -79,6 +79,7 @@ class Brake:
         self._ceiling = 1.0  # … and right before
         self._lowered_at = -math.inf
         self._window = max(rate.period_seconds if rate else 0.0, _SHORTEST_WINDOW_SECONDS)
+        self._raise_every = self._window
         low, high = _RAMP_SECONDS
         self._ramp = min(max(rate.period_seconds, low), high) if rate else _UNLIMITED_SECONDS
 
@@ -112,6 +113,8 @@ class Brake:
         )
         if lower:
             self._ceiling, self._base, self._lowered_at = before, max(_LOWEST, before * _LOWER_TO), self._until
+            # Where a block costs more than a window, it is risked less often.
+            self._raise_every = max(self._window, self._until - now)
 
     def _end_at(self, until: float) -> None:
         if until > self._until:
@@ -135,7 +138,7 @@ class Brake:
         """The part of the rate that we use, 0 to 1: below 1 while somebody else seems to use the key."""
         if self._base >= 1.0:
             return 1.0
-        windows = max(0.0, now - self._lowered_at) / self._window
+        windows = max(0.0, now - self._lowered_at) / self._raise_every
         slow = min(windows, max(0.0, self._ceiling + _BEYOND - self._base) / _RAISE_SLOWLY)
         share = self._base + slow * _RAISE_SLOWLY + (windows - slow) * _RAISE_FAST
         if share >= 1.0:
