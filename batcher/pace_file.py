@@ -57,11 +57,19 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Slots granted so far, from when the next one keeps its distance, and the runs (token 0: a free place)."""
+    """Slots granted so far, from when the next one keeps its distance, and the runs by their place in the table."""
 
     granted: int
     spaced_from: float
-    runs: list[Run]
+    runs: dict[int, Run]
+
+    def place_of(self, token: int) -> int:
+        """A run's place; if it has none a free one, or the one of the run that was not seen for longest."""
+        for place, run in self.runs.items():
+            if run.token == token:
+                return place
+        free = next((place for place in range(_RUNS) if place not in self.runs), None)
+        return min(self.runs, key=lambda place: self.runs[place].seen) if free is None else free
 
 
 class BrokenPaceFile(OSError):  # noqa: N818 - named after the thing
@@ -178,7 +186,8 @@ class PaceFile:
         data, _, _ = self._header()
         granted, spaced_from = _COUNT.unpack_from(data, _HEADER.size - _COUNT.size)
         table = memoryview(data)[_RUNS_AT : _RUNS_AT + _RUNS * _RUN.size]
-        return Table(granted, spaced_from, [Run(*fields) for fields in _RUN.iter_unpack(table)])
+        rows = enumerate(_RUN.iter_unpack(table))
+        return Table(granted, spaced_from, {place: Run(*fields) for place, fields in rows if fields[0]})
 
     def save_run(self, place: int, run: Run) -> None:
         """Write one row of the table. Needs the lock."""

@@ -118,7 +118,7 @@ class RunShare:
             # Should the lock be taken, the others stop waiting for us a second later.
             with self._file.locked() as mine:
                 if mine:
-                    self._file.save_run(self._place(self._file.load().runs), self._me)
+                    self._file.save_run(self._file.load().place_of(self._me.token), self._me)
         except OSError:
             self._prepared = False
 
@@ -172,8 +172,8 @@ class RunShare:
 
     def _queue(self, file: PaceFile, table: Table, now: float) -> RunPermit | float:
         """Under the lock: take the next slot if it is our turn and the window is open, else wait in the queue."""
-        me, place = self._me, self._place(table.runs)
-        others = [run for run in table.runs if run.token not in (0, me.token) and run.limit > 0 < run.window_seconds]
+        me, place = self._me, table.place_of(self._me.token)
+        others = [run for run in table.runs.values() if run.token != me.token and run.limit > 0 < run.window_seconds]
         me.seen = now
         if not me.since:
             me.since = now
@@ -206,11 +206,6 @@ class RunShare:
         # Granted and not started: void, but perhaps started unseen by a run that died, when its lease is over.
         lapsed = granted + LEASE_SECONDS
         return lapsed + law.window_seconds if lapsed <= now else now + _PENDING_SECONDS
-
-    def _place(self, runs: list[Run]) -> int:
-        """Our row in the table; the longest unseen one's if we have none."""
-        mine = [place for place, run in enumerate(runs) if run.token == self._me.token]
-        return mine[0] if mine else min(range(len(runs)), key=lambda place: (runs[place].token != 0, runs[place].seen))
 
     def _locked_out(self, now: float) -> Alone | float:
         """Somebody else holds the lock: usually for microseconds, but a run stopped in that instant keeps it."""
