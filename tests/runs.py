@@ -217,6 +217,12 @@ def contents(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    while not condition():  # noqa: ASYNC110 - the condition is a server's, which has no event for it
+        await anyio.sleep(0.01)
+
+
 def interrupt_after(drain: Drain, count: int, end: End = End.INTERRUPTED) -> Witness:
     """A witness that starts the drain with the so-many-th outcome."""
     witness = Witness()

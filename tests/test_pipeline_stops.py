@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from batcher.sandbox import ErrorShape
+from batcher.sandbox import ErrorShape, Fault
 
 from .faulty import FaultyServer, named, on
 from .runs import Job, row
@@ -68,11 +68,11 @@ KEY_REFUSALS = [
 
 
 @pytest.mark.parametrize("refusal", KEY_REFUSALS, ids=["401", "403", "400", "403-coded"])
-async def test_the_last_key_refused_stops_the_run(tmp_path: Path, refusal: object) -> None:
+async def test_the_last_key_refused_stops_the_run(tmp_path: Path, refusal: Fault) -> None:
     """The key is dropped, nothing more starts, its rows are not attempted, exit 3; with a good key all is created."""
     job = Job(tmp_path)
     job.rows(*specs(50))
-    async with FaultyServer(refusal, latency_seconds=0.01) as server:  # type: ignore[arg-type] # a Fault
+    async with FaultyServer(refusal, latency_seconds=0.01) as server:
         ran = await job.run(server.base_url, concurrency=4)
     assert (ran.code, ran.counts, job.failures) == (3, {"to_do": 50}, [])
     assert len(server.posts) <= 4

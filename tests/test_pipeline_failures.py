@@ -1,0 +1,191 @@
+"""The failures file over several runs: what it holds, fed back in, edited, left by a run that died (contract 6)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from batcher.sandbox import Fault
+
+from .faulty import FaultyServer, named, on
+from .runs import Job, contents, row
+
+REFUSED = b'{"detail": "Bad Request: name: too plain", "status": 400}'
+
+
+def refuse(*names: str) -> list[Fault]:
+    """Creates of these names are refused, as long as they are called so."""
+    return [on("400", named(name), body=REFUSED) for name in names]
+
+
+async def test_a_failures_line_says_everything_in_the_contracts_order(tmp_path: Path) -> None:
+    """The fields of a failures line, their order, and what they hold: the API's own words and the row as read."""
+    job = Job(tmp_path)
+    job.rows(row("a", key="K", identifier="mine-1"))
+    async with FaultyServer(*refuse("a")) as server:
+        await job.run(server.base_url)
+    [line] = job.failures
+    order = "key source line outcome reason status message hint attempts identifier at run spec"
+    assert list(line) == order.split()
+    assert (line["key"], line["line"], line["outcome"], line["reason"]) == ("K", 1, "failed", "rejected")
+    assert (line["status"], line["message"]) == (400, "Bad Request: name: too plain")
+    assert (line["attempts"], line["identifier"], line["run"]) == (1, "mine-1", "run1")
+    assert line["spec"] == row("a", key="K", identifier="mine-1")
+    assert line["source"] == str(job.input)
+
+
+async def test_fed_back_in_a_mended_row_stays_the_same_row(tmp_path: Path) -> None:
+    """The failures file as input: its keys hold, X's results and journal are used, and it ends empty."""
+    job = Job(tmp_path)
+    job.rows(row("a"), row("b"), row("c"))
+    async with FaultyServer(*refuse("a", "b")) as server:
+        assert (await job.run(server.base_url)).code == 1
+        keys = {line["spec"]["name"]: line["key"] for line in job.failures}
+        job.edit_failures(lambda line: line["spec"].update(name=line["spec"]["name"].upper()))
+        ran = await job.run(server.base_url, inputs=[job.files.failures])
+        assert (ran.code, ran.counts, job.failures) == (0, {"created_now": 2}, [])
+        assert {line["name"]: line["key"] for line in job.results if line["name"] in "AB"} == {
+            "A": keys["a"],
+            "B": keys["b"],
+        }
+        ran = await job.run(server.base_url)  # the original again: its rows a and b are created under their keys
+    assert (ran.counts, ran.summary.changed) == ({"created_before": 3}, 2)
+    assert len(server.commits) == 3
+
+
+async def test_fed_back_rows_that_fail_again_stand_there_once(tmp_path: Path) -> None:
+    """A fed-back row that fails again has one line, the newer one; the created one is gone."""
+    job = Job(tmp_path)
+    job.rows(row("a"), row("b"))
+    async with FaultyServer(*refuse("a", "b")) as server:
+        await job.run(server.base_url)
+        job.edit_failures(lambda line: line["spec"].update(name=line["spec"]["name"].replace("b", "good")))
+        ran = await job.run(server.base_url, inputs=[job.files.failures])
+    assert (ran.code, ran.counts) == (1, {"created_now": 1, "failed": 1})
+    assert [(line["spec"]["name"], line["run"]) for line in job.failures] == [("a", "run2")]
+
+
+async def test_a_fed_back_run_that_died_is_simply_run_again(tmp_path: Path) -> None:
+    """A run that reads the failures file appends to it and may die: its repeated keys are one row each afterwards."""
+    job = Job(tmp_path)
+    job.rows(row("a"), row("b"))
+    async with FaultyServer(*refuse("a", "b")) as server:
+        await job.run(server.base_url)
+        before = job.files.failures.read_bytes()
+        await job.run(server.base_url, inputs=[job.files.failures])
+        torn = job.failures[0]["message"].encode()
+        # as it was while the second run was at work: the old lines, the new ones after them, the last one torn
+        after = job.files.failures.read_bytes()
+        job.files.failures.write_bytes(before + after[:-3])
+        assert torn in after
+        ran = await job.run(server.base_url, inputs=[job.files.failures])
+    assert (ran.code, ran.counts) == (1, {"failed": 2})
+    assert set(job.reasons) == {"a", "b"}
+
+
+async def test_an_edited_failures_file_is_kept(tmp_path: Path) -> None:
+    """Edited since batcher closed it and not the input: kept as X.failures.RUN.jsonl before anything is written."""
+    job = Job(tmp_path)
+    job.rows(row("a"), row("b"))
+    async with FaultyServer(*refuse("a")) as server:
+        await job.run(server.base_url)
+        job.edit_failures(lambda line: line["spec"].update(name="mended"))
+        edited = job.files.failures.read_bytes()
+        ran = await job.run(server.base_url)
+    assert ran.summary.kept_failures == tmp_path / "d.failures.run2.jsonl"
+    assert contents(tmp_path)["d.failures.run2.jsonl"] == edited
+    assert job.reasons == {"a": "failed rejected"}
+
+
+async def test_an_untouched_failures_file_is_not_kept(tmp_path: Path) -> None:
+    """Nobody edited it: no copy, run after run, also after a run that added lines and one that died in between."""
+    job = Job(tmp_path)
+    job.rows(row("a"), row("b"))
+    async with FaultyServer(*refuse("a", "b")) as server:
+        await job.run(server.base_url)
+        first = job.files.failures.read_bytes()
+        for _ in range(2):
+            assert (await job.run(server.base_url)).summary.kept_failures is None
+        job.files.failures.write_bytes(first)  # older than the last rewriting: not what batcher wrote last
+        assert (await job.run(server.base_url)).summary.kept_failures is not None
+
+
+async def test_a_removed_failures_file_is_written_anew(tmp_path: Path) -> None:
+    """The journal is the truth about failures: without the file the next run makes it again."""
+    job = Job(tmp_path)
+    job.rows(row("a"), row("b"))
+    async with FaultyServer(*refuse("a")) as server:
+        await job.run(server.base_url)
+        job.files.failures.unlink()
+        ran = await job.run(server.base_url)
+    assert (ran.code, job.reasons) == (1, {"a": "failed rejected"})
+
+
+async def test_lines_of_rows_that_these_inputs_do_not_hold_stay(tmp_path: Path) -> None:
+    """A failed row that is gone from the input keeps its line, is counted apart, and does not change the exit code."""
+    job = Job(tmp_path)
+    job.rows(row("a"), row("b"))
+    async with FaultyServer(*refuse("a")) as server:
+        await job.run(server.base_url)
+        job.rows(row("b"), row("c"))
+        ran = await job.run(server.base_url)
+        assert (ran.code, ran.counts, ran.summary.other_failures) == (0, {"created_before": 1, "created_now": 1}, 1)
+        assert job.reasons == {"a": "failed rejected"}
+        ran = await job.run(server.base_url)
+    assert (ran.code, ran.counts, ran.summary.other_failures) == (0, {"created_before": 2}, 1)
+
+
+async def test_a_row_mended_in_the_input_leaves_an_invalid_line_behind_only_once(tmp_path: Path) -> None:
+    """Mended in the spreadsheet instead of the failures file: a row with a key of its own is created and its line goes."""
+    job = Job(tmp_path)
+    job.rows(row("a", key="K", description=7), row("b"))
+    async with FaultyServer() as server:
+        assert (await job.run(server.base_url, skip_invalid=True)).code == 1
+        job.rows(row("a", key="K", description="seven"), row("b"))
+        ran = await job.run(server.base_url)
+    assert (ran.code, ran.counts, job.failures) == (0, {"created_before": 1, "created_now": 1}, [])
+
+
+async def test_a_row_too_broken_to_read_keeps_its_text(tmp_path: Path) -> None:
+    """A line that is no JSON goes to the failures file as text under a `raw:` key; mended there it is created."""
+    job = Job(tmp_path)
+    job.input.write_text(json.dumps(row("a")) + '\n{"name": "b", oops\n')
+    async with FaultyServer() as server:
+        ran = await job.run(server.base_url, skip_invalid=True)
+        [line] = job.failures
+        assert (ran.code, line["key"][:4], line["spec"]) == (1, "raw:", '{"name": "b", oops')
+        job.edit_failures(lambda line: line.update(spec=row("b")))
+        ran = await job.run(server.base_url, inputs=[job.files.failures])
+    assert (ran.code, job.failures, sorted(server.created_by_name)) == (0, [], ["a", "b"])
+
+
+async def test_a_failed_row_that_is_found_created_leaves_the_file(tmp_path: Path) -> None:
+    """A failed row whose identifier somebody frees is created in a later run and its line is gone."""
+    job = Job(tmp_path)
+    job.rows(row("a", identifier="mine-1"))
+    async with FaultyServer("409@1") as server:
+        assert (await job.run(server.base_url)).code == 1
+        ran = await job.run(server.base_url)
+    assert (ran.code, job.how, job.failures) == (0, {"a": "created"}, [])
+
+
+async def test_the_failures_file_is_read_as_it_stood_at_the_start(tmp_path: Path) -> None:
+    """Lines that the run itself appends to its input are no rows of it."""
+    job = Job(tmp_path)
+    job.rows(*[row(f"n{n}") for n in range(30)])
+    async with FaultyServer("400") as server:
+        await job.run(server.base_url, stop_after=1000)
+        ran = await job.run(server.base_url, stop_after=1000, inputs=[job.files.failures])
+    assert (ran.summary.rows, ran.counts, len(job.failures)) == (30, {"failed": 30}, 30)
+
+
+async def test_two_inputs_one_of_them_the_failures_file(tmp_path: Path) -> None:
+    """The failures file beside another input: all rows of both are accounted for."""
+    job = Job(tmp_path)
+    job.rows(row("a"))
+    async with FaultyServer(*refuse("a")) as server:
+        await job.run(server.base_url)
+        job.edit_failures(lambda line: line["spec"].update(name="mended"))
+        job.rows(row("b"))
+        ran = await job.run(server.base_url, inputs=[job.input, job.files.failures])
+    assert (ran.code, ran.counts, job.failures) == (0, {"created_now": 2}, [])
