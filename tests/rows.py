@@ -49,12 +49,11 @@ def jsonl(rows: list[dict[str, object]]) -> bytes:
 class Told:
     """What a check said, and what it found; then the specs of the second pass."""
 
-    def __init__(self, *paths: Path, reading: Reading | None = None, **how: object) -> None:
+    def __init__(self, *paths: Path, reading: Reading = Reading()) -> None:  # noqa: B008 - frozen
         self.problems: list[Problem] = []
         self.first: list[Spec] = []
         self.invalid: list[tuple[Row, str]] = []
         self.warnings: list[str] = []
-        reading = reading or Reading(**how)  # type: ignore[arg-type] # the tests' own keywords
         with open_inputs(paths) as inputs:
             self.checked: Checked = check(
                 inputs,
