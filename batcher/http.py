@@ -96,6 +96,9 @@ async def open_transport(
         headers={"User-Agent": f"omni-batcher/{__version__}", "Accept": "application/json"},
         trust_env=_behind_proxy(base_url),
     ) as session:
+        # aiohttp would send a GET or DELETE whose connection broke a second time, past the pace (its own test client
+        # switches that off in the same way; there is no public one)
+        session._retry_connection = False  # noqa: SLF001
         yield HttpTransport(session, base_url)
     if base_url.startswith("https"):
         await asyncio.sleep(0)  # TLS connections close one turn of the loop later

@@ -96,10 +96,7 @@ class Omni:
 
 def json_of(answer: Answer) -> Any | None:
     """The answer's JSON, or None when it holds none."""
-    try:
-        return orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        return None
+    return _json(answer.body)
 
 
 def made_of(answer: Answer) -> Made | None:
@@ -137,6 +134,43 @@ def page_of(answer: Answer) -> tuple[list[Listed], str | None] | None:
     info = answered.get("pageInfo")
     more = isinstance(info, dict) and info.get("hasNextPage")
     return listed, _text(info.get("nextCursor")) if more and isinstance(info, dict) else None
+
+
+def says_deleted(answer: Answer) -> bool:
+    """Whether a 2xx to a DELETE says so; `{"success": true}` is documented, its absence is no denial."""
+    answered = json_of(answer)
+    return isinstance(answered, dict) and answered.get("success", True) is True
+
+
+def owner_of(answered: bytes) -> str | None:
+    """The id of the user that a whoami names."""
+    match _json(answered):
+        case {"user": {"id": str(owner)}} if owner:
+            return owner
+        case _:
+            return None
+
+
+def has_records(answered: bytes) -> bool | None:
+    """Whether a list answer holds anything; None if it is no list."""
+    match _json(answered):
+        case {"records": list(records)}:
+            return bool(records)
+        case _:
+            return None
+
+
+def offers_create(described: bytes) -> bool | None:
+    """Whether an OpenAPI description offers v1 create; None if it does not speak of documents at all."""
+    match _json(described):
+        case {"paths": dict(paths)}:
+            creates = {path: one for path, one in paths.items() if _DOCUMENTS.search(str(path))}
+        case _:
+            return None
+    if not creates:
+        return None
+    v1 = [one for path, one in creates.items() if str(path).rstrip("/").endswith("/v1/documents")]
+    return any(not isinstance(one, dict) or "post" in one or "$ref" in one for one in v1)
 
 
 def message_of(answer: Answer) -> str:
@@ -184,6 +218,16 @@ def names_other_field(message: str) -> bool:
 _TOKEN = re.compile(r"\b(bearer|token|api[ _-]?key|authorization|authenticat\w+|credentials?)\b", re.IGNORECASE)
 _MODEL = re.compile(r"\b(model|branch)", re.IGNORECASE)
 _FIELD = re.compile(r"Bad Request: [A-Za-z]+(\[\d+\]|\.\w+)*: ")
+
+
+_DOCUMENTS = re.compile(r"/v\d+/documents/?$")
+
+
+def _json(text: bytes) -> Any | None:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _text(value: object) -> str | None:

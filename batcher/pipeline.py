@@ -24,7 +24,7 @@ from .drain import Drain, End
 from .errors import DiskTrouble, Stopped, UsageError
 from .ledger import Held, Ledger, Standing, open_ledger
 from .orphans import left_open, settle_orphan
-from .preflight import preflight
+from .preflight import budget_of, preflight
 from .reporter import Plan, Reporter
 from .summary import Summary
 from .survey import Survey, book_invalid, keep_edited, lock, survey, tidy_input
@@ -66,7 +66,9 @@ async def _send(settings: RunSettings, found: Survey, reporter: Reporter, drain:
                 book_invalid(settings, world, found, ledger)
                 if found.plan.sending or found.orphans:
                     if settings.preflight:
-                        await preflight(wire, settings, found, reporter)
+                        await preflight(
+                            wire, found.asked, budget=budget_of(found.plan.sending), keys=len(settings.endpoint.keys)
+                        )
                     await _settle_orphans(wire, ledger, batch, found, drain)
                     for standing in (Standing.UNCERTAIN, Standing.NEW, Standing.FAILED):
                         await _send_pass(standing, settings, found, batch)

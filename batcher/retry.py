@@ -172,6 +172,56 @@ def judge_look(reply: Reply, identifier: str, *, now: datetime) -> Look:
             assert_never(reply)
 
 
+def judge_ask(reply: Reply, *, now: datetime) -> Look:
+    """What the reply to a question of the preflight or a deletion means, as far as every request's does.
+
+    There: a 2xx with JSON. Absent: a 404 or 405 of the application. Unknown: all that is strange.
+    """
+    match reply:
+        case NotSent():
+            return _unsent(reply)
+        case Lost():
+            return Unknown(Reason.CONNECTION, reply.status, reply.message, is_outage=reply.cause is Cause.TIMEOUT)
+        case Answer(status=status):
+            common = _judge_common(reply, is_first=False, now=now)
+            if isinstance(common, Braked | KeyRefused | NoWay):
+                return common
+            if isinstance(common, Unclear):
+                return Unknown(common.reason, status, common.message, is_outage=common.is_outage)
+            if isinstance(omni.json_of(reply), dict):
+                if 200 <= status < 300:
+                    return There(status, None, reply.body)
+                if status in (404, 405):
+                    return Absent()
+            return Unknown(Reason.BAD_RESPONSE, status, omni.message_of(reply))
+        case _:
+            assert_never(reply)
+
+
+def judge_delete(reply: Reply, identifier: str, *, now: datetime) -> Look | Refused:
+    """What the reply to a DELETE means. Absent: there is no such document now, by this request or an earlier one."""
+    look = judge_ask(reply, now=now)
+    if not isinstance(reply, Answer):
+        return look
+    match look:
+        case There():
+            return (
+                Absent() if omni.says_deleted(reply) else Refused(Reason.REJECTED, reply.status, omni.message_of(reply))
+            )
+        case Absent() if omni.proves_absence(reply, identifier):
+            return look
+        case Absent():
+            return Unknown(Reason.BAD_RESPONSE, reply.status, omni.message_of(reply))
+        case Unknown(status=403):
+            return Refused(Reason.FORBIDDEN, 403, omni.message_of(reply))
+        case Unknown(status=204):
+            return Absent()
+        case Unknown() if 400 <= reply.status < 500 and reply.status not in (408, 425):
+            return Refused(Reason.REJECTED, reply.status, omni.message_of(reply))
+        case _:
+            return look
+
+
 def backoff_seconds(attempt: int, random: Random) -> float:
     """Full jitter: anything up to 1, 2, 4, 8 … 60 s after attempt 1, 2, 3, 4 …"""
     return random.uniform(0.0, min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2.0 ** min(attempt - 1, 10)))

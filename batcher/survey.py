@@ -22,6 +22,7 @@ from .identity import spec_hash
 from .ledger import Held, Ledger, Past, Standing, read_past
 from .lines import repair
 from .models import Failed, Problem, Reason, Row, Spec
+from .preflight import Asked
 from .read import as_read, layout_of
 from .reporter import Plan, Reporter
 from .results import is_csv
@@ -47,6 +48,7 @@ class Survey:
     counts: dict[Standing, int]
     orphans: list[str]
     is_left_open: bool = False
+    asked: Asked = field(default_factory=Asked)
     warnings: list[str] = field(default_factory=list)
     booked: dict[Standing, int] = field(default_factory=dict)
     kept_failures: Path | None = None
@@ -172,12 +174,15 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, rep
             "Mend them, or leave them out with --skip-invalid."
         )
     histories = past.journaled.histories
-    orphans = [k for k, h in histories.items() if h.is_open and h.unclear[-1].identifier and k not in checked.claims.keys]
+    orphans = [
+        k for k, h in histories.items() if h.is_open and h.unclear[-1].identifier and k not in checked.claims.keys
+    ]
     plan = standings.plan(settings, checked)
     form = Form(layout_of(sources, settings.reading)) if is_csv(settings.files.failures) else Form()
     files = settings.files
     is_open = is_left_open(world.storage, files.failures, files.journal, past.journaled, form)
     found = Survey(sources, past, checked, plan, form, base_url, started, begun, standings.counts, orphans, is_open)
+    found.asked = standings.asked
     _name_rows(found, standings, reporter)
     return found
 
@@ -190,11 +195,14 @@ class _Standings:
     recreate: bool
     counts: dict[Standing, int] = field(default_factory=dict)
     places: dict[Standing, list[str]] = field(default_factory=dict)
+    asked: Asked = field(default_factory=Asked)
 
     def see(self, spec: Spec) -> None:
         """One valid row."""
         standing = self.past.standing(spec.key, partial(spec_hash, spec.body), recreate=self.recreate)
         self.counts[standing] = self.counts.get(standing, 0) + 1
+        if standing in (Standing.NEW, Standing.FAILED):
+            self.asked.see(spec)
         if standing in (Standing.CHANGED, Standing.UNDONE):
             places = self.places.setdefault(standing, [])
             if len(places) < SHOWN:
@@ -267,9 +275,7 @@ def keep_edited(settings: RunSettings, world: World, found: Survey) -> None:
     """A failures file that somebody edited, and that is not the input, is kept before anything is written to it."""
     files = settings.files
     journaled, form = found.past.journaled, found.form
-    if _is_fed_back(settings) or not is_edited(
-        world.storage, files.failures, files.journal, journaled, form
-    ):
+    if _is_fed_back(settings) or not is_edited(world.storage, files.failures, files.journal, journaled, form):
         return
     found.kept_failures = files.failures.with_name(f"{files.failures.stem}.{world.run_id}{files.failures.suffix}")
     world.storage.copy(files.failures, found.kept_failures)
