@@ -17,17 +17,15 @@ from types import TracebackType
 from typing import Self
 
 import anyio
-from aiolimiter import AsyncLimiter
 from anyio.abc import TaskGroup
 
-from .brake import Brake
-from .errors import InternalError, Stopped
-from .pace import Rate, Window
-from .shared_pace import Permit, RunShare, SharedPace
+from .errors import Stopped
+from .pace import Rate
+from .pacer import Pacer, Slot
+from .shared_pace import SharedPace
 from .transport import ApiKey
 
-_SHORTEST_REST_SECONDS = 0.001  # timers are no finer; a shorter rest would only spin
-_SLACK_SECONDS = 0.01  # starts may make up for timers that were late by this much
+__all__ = ["Gate", "KeysRefused", "Slot"]
 
 
 class KeysRefused(Stopped):
@@ -37,52 +35,6 @@ class KeysRefused(Stopped):
         super().__init__(
             "no API key is left: the server refused every one; give a working key and run the same command again"
         )
-
-
-class Slot:
-    """Leave to start one request with `key`. Either `start` or `give_back` it."""
-
-    __slots__ = ("_epoch", "_open", "_pacer", "_permit", "key", "started_at")
-
-    def __init__(self, pacer: _Pacer, permit: Permit | None) -> None:
-        self.key = pacer.key
-        self.started_at: float | None = None
-        self._pacer = pacer
-        self._epoch = pacer.epoch
-        self._permit = permit
-        self._open = True
-
-    @property
-    def stale(self) -> bool:
-        """Has the key been braked or dropped since the slot was granted?"""
-        return self._epoch != self._pacer.epoch
-
-    def start(self) -> bool:
-        """Call right before the request leaves. False: not now, ask for another slot (this one is given back)."""
-        if not self._open:
-            raise InternalError("a slot was used twice")
-        if self.stale or (self._permit is not None and not self._permit.start()):
-            self._give_up()
-            return False
-        self._open = False
-        self.started_at = self._pacer.start()
-        return True
-
-    def give_back(self) -> None:
-        """The slot will not be used: the next waiter gets it. Does nothing once it was started or given back."""
-        if not self._open:
-            return
-        if self.stale or not self._pacer.gate.waiting:
-            self._give_up()
-        else:
-            self._open = False
-            self._pacer.gate.hand_over(Slot(self._pacer, self._permit))
-
-    def _give_up(self) -> None:
-        self._open = False
-        if self._permit is not None:
-            self._permit.give_back()
-        self._pacer.give_back()
 
 
 class _Waiter:
@@ -95,125 +47,6 @@ class _Waiter:
         self.slot: Slot | None = None
 
 
-class _Pacer:
-    """One key's pace: smoothing, window, brake, and the share of other runs."""
-
-    def __init__(self, gate: Gate, key: ApiKey, rate: Rate | None, share: RunShare | None) -> None:
-        self.gate = gate
-        self.key = key
-        self.rate = rate
-        self.epoch = 0
-        self.dropped = False
-        self.brake = Brake(rate)
-        self._share = share if rate else None
-        self._window = Window(rate) if rate else None
-        self._limiter = _limiter(rate) if rate else None
-        self._smoothed = rate is None
-        # The limiter's own waits would be shorter than timers are fine; on uvloop they spin.
-        self._fast = rate is not None and rate.per_second > 1.0 / (10 * _SHORTEST_REST_SECONDS)
-        self._spaced_from = -math.inf
-        self._wake = asyncio.Event()
-        self._stuck = False  # nothing but a start or a slot given back can open the window
-
-    def start(self) -> float:
-        now = self.gate.now()
-        if self._window is not None:
-            self._window.start(now)
-            if self._stuck:
-                self._wake.set()
-        self.brake.started()
-        return now
-
-    def give_back(self) -> None:
-        if self._window is not None:
-            self._window.give_back()
-            self._wake.set()
-
-    def stop(self) -> None:
-        """Braked or dropped: slots that are out are void."""
-        self.epoch += 1
-        self._wake.set()
-
-    async def smooth(self) -> None:
-        """Wait for the limiter, unless its leave was never used."""
-        if self._limiter is None or self._smoothed:
-            return
-        while self._fast and not self._limiter.has_capacity():
-            await self.rest(_SHORTEST_REST_SECONDS)
-        await self._limiter.acquire()
-        self._smoothed = True
-
-    def try_grant(self) -> Slot | float:
-        """A slot, or the seconds to wait (`inf`: until something changes)."""
-        now = self.gate.now()
-        wait = max(self.brake.until, self._spaced_until(now)) - now
-        if wait <= 0.0 and self._window is not None:
-            wait = self._window.opens_at(now) - now
-        if wait > 0.0:
-            self.rest_from_sharing()
-            return wait
-        permit = None
-        if self._share is not None:
-            answer = self._share.take()
-            if isinstance(answer, float):
-                return answer
-            permit = answer
-        return self._grant(now, permit)
-
-    def _grant(self, now: float, permit: Permit | None) -> Slot:
-        if self._window is not None:
-            self._window.grant()
-            self._smoothed = False
-        if self.brake.per_second(now) < math.inf:
-            self._spaced_from = max(self._spaced_until(now), now - _SLACK_SECONDS)
-        return Slot(self, permit)
-
-    def _spaced_until(self, now: float) -> float:
-        """While the brake slows the pace, its slots keep apart."""
-        per_second = self.brake.per_second(now)
-        if per_second == math.inf:
-            return -math.inf
-        if per_second == 0.0:
-            return self.brake.until
-        due = self._spaced_from + 1.0 / per_second
-        # The pace grows meanwhile, so a slow one looks again when it has fully come back.
-        return min(due, self.brake.settled_at) if now < self.brake.settled_at else due
-
-    def rest_from_sharing(self) -> None:
-        """We could not start anything now: let the other runs pass."""
-        if self._share is not None:
-            self._share.leave()
-
-    def close(self) -> None:
-        """The gate closes."""
-        if self._share is not None:
-            self._share.close()
-
-    async def rest(self, seconds: float) -> None:
-        """Sleep, but wake early when a slot starts or comes back, and when the key is dropped."""
-        self._wake.clear()
-        if seconds == math.inf:
-            self._stuck = True
-            await self._wake.wait()
-            self._stuck = False
-            return
-        # A bare timer costs a tenth of a cancel scope's, and this happens up to a thousand times a second.
-        timer = asyncio.get_running_loop().call_later(max(seconds, _SHORTEST_REST_SECONDS), self._wake.set)
-        try:
-            await self._wake.wait()
-        finally:
-            timer.cancel()
-
-
-def _limiter(rate: Rate) -> AsyncLimiter:
-    """Smooths the starts: one at a time, but 10 ms worth of them may make up for timers that were late.
-
-    The window alone keeps the law, so the limiter leaks at the full rate.
-    """
-    lump = 1.0 + rate.per_second * _SLACK_SECONDS
-    return AsyncLimiter(lump, lump / rate.per_second)
-
-
 class Gate:
     """Slots for requests: `async with Gate(keys, rate, shared=None) as gate`, then `await gate.slot()`.
 
@@ -222,13 +55,11 @@ class Gate:
     """
 
     def __init__(self, keys: Sequence[ApiKey], rate: Rate | None, *, shared: SharedPace | None = None) -> None:
-        # A key that was given twice is one key: the server counts by its text.
-        first = {key.secret: key for key in reversed(keys)}
-        pacers = {
-            key: _Pacer(self, key, rate, shared.share(key, rate) if shared and rate else None) for key in first.values()
-        }
-        self._pacers = {key: pacers[first[key.secret]] for key in keys}
-        self._turn = deque(dict.fromkeys(self._pacers.values()))
+        self._keys = tuple(keys)
+        self._rate = rate
+        self._shared = shared
+        self._pacers: dict[ApiKey, Pacer] = {}
+        self._turn: deque[Pacer] = deque()
         self._waiters: OrderedDict[_Waiter, None] = OrderedDict()
         self._wanted = asyncio.Event()
         self._free = rate is None
@@ -238,11 +69,23 @@ class Gate:
         loop = asyncio.get_running_loop()
         # uvloop's clock stands still while callbacks run, which would date a start too early after a stall.
         self.now = time.monotonic if type(loop).__module__.startswith("uvloop") else loop.time
+        self._make_pacers()
         self._tasks: TaskGroup = anyio.create_task_group()
         await self._tasks.__aenter__()
         for pacer in self._turn:
             self._tasks.start_soon(self._serve, pacer, name=f"pace of key {pacer.key.number}")
         return self
+
+    def _make_pacers(self) -> None:
+        """One for each key. A key that was given twice is one key: the server counts by its text."""
+        rate, shared = self._rate, self._shared
+        by_secret: dict[str, Pacer] = {}
+        for key in self._keys:
+            if key.secret not in by_secret:
+                share = shared.share(key, rate) if shared and rate else None
+                by_secret[key.secret] = Pacer(key, rate, share, now=self.now, hand_over=self._hand_over)
+            self._pacers[key] = by_secret[key.secret]
+        self._turn.extend(by_secret.values())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -298,13 +141,16 @@ class Gate:
         """How many wait for a slot."""
         return len(self._waiters)
 
-    def hand_over(self, slot: Slot) -> None:
-        """Give a slot to the first waiter; there must be one."""
+    def _hand_over(self, slot: Slot) -> bool:
+        """Give a slot to the first waiter; False if nobody waits."""
+        if not self._waiters:
+            return False
         waiter, _ = self._waiters.popitem(last=False)
         waiter.slot = slot
         waiter.ready.set()
+        return True
 
-    async def _serve(self, pacer: _Pacer) -> None:
+    async def _serve(self, pacer: Pacer) -> None:
         """One key: take slots from its pace, one after the other, and hand each to the first waiter."""
         while not pacer.dropped:
             if not self._waiters:
@@ -315,7 +161,7 @@ class Gate:
             while self._waiters and not pacer.dropped:
                 granted = pacer.try_grant()
                 if isinstance(granted, Slot):
-                    self.hand_over(granted)
+                    self._hand_over(granted)
                     break
                 await pacer.rest(granted)
 
@@ -357,7 +203,7 @@ class Gate:
         """Requests a second that may start now, over all keys; `inf` if unlimited."""
         return sum(self._rate_of(pacer) for pacer in self._turn)
 
-    def _rate_of(self, pacer: _Pacer) -> float:
+    def _rate_of(self, pacer: Pacer) -> float:
         full = pacer.rate.per_second if pacer.rate else math.inf
         return min(full, pacer.brake.per_second(self.now()))
 
@@ -371,7 +217,7 @@ class Gate:
         """For the progress line: who slows us down, or empty."""
         return "; ".join(filter(None, map(self._note_of, self._turn)))
 
-    def _note_of(self, pacer: _Pacer) -> str:
+    def _note_of(self, pacer: Pacer) -> str:
         share = pacer.brake.share(self.now())
         if pacer.rate is None or share >= 1.0:
             return ""
