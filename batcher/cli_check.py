@@ -1,22 +1,24 @@
-"""`batcher check`: every problem of every row, nothing sent, nothing written."""
+"""`batcher check`: every problem of every row; with --online also what the instance says to it. Nothing is written."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from .check import Checked
 from .check import check as check_rows
 from .cli_end import Invocation
 from .cli_given import Given, prepare, speak
 from .cli_lines import again, only
+from .console import Console
 from .decode import open_inputs
 from .durations import about_text, clock_text
 from .files import check_inputs
 from .models import Problem
-from .pace import Rate
+from .reporter import Plan, Silent
+from .sources import Sources
 
 LARGE_RUN = 100  # from here on a first try with a few rows is suggested
 _KEPT = (
@@ -34,46 +36,72 @@ _LISTED = 1000
 
 
 def check(invocation: Invocation, options: Mapping[str, Any]) -> int:
-    """Exit code 0 if every row is fine, else 2."""
+    """Exit code 0 if every row is fine, else 2; 2 also if the instance would take none of them. Raises BatcherError."""
     given, sources = prepare(invocation, "check", options)
-    check_inputs(given.inputs)
-    speak(invocation, sources)
-    console = invocation.console
-    problems: list[Problem] = []
+    reporter = _Problems(invocation.console)
+    if given.flag("online"):
+        from .cli_online import ask  # noqa: PLC0415 - only this needs the network
 
-    def on_problem(problem: Problem) -> None:
-        console.problem(problem)
-        problems.extend([problem] if len(problems) < _LISTED else [])
-
-    with open_inputs(given.inputs, sys.stdin.buffer) as inputs:
-        checked = check_rows(inputs, sources.reading(), on_problem=on_problem, on_warning=console.warning)
-    invocation.code = 0 if checked.invalid == 0 else 2
-    rate: Rate | None = sources.get("rate").value
-    seconds = _seconds(checked.valid, rate, max(1, len(sources.keys().keys)))
-    console.summary(_text(checked, rate, seconds, _next(invocation, given, checked)), _object(checked, seconds))
-    invocation.final({**_object(checked, seconds), "problems": [_problem_object(problem) for problem in problems]})
+        plan, fields, told = ask(invocation, given, sources, reporter)
+    else:
+        plan, fields, told = _offline(invocation, given, sources, reporter)
+    invocation.code = 0 if plan.invalid == 0 else 2
+    fields = _object(plan) | fields
+    invocation.console.summary("\n".join([*_counts(plan), *told, *_next(invocation, given, plan)]), fields)
+    invocation.final({**fields, "problems": [_problem_object(problem) for problem in reporter.first]})
     return invocation.code
 
 
-def _seconds(rows: int, rate: Rate | None, keys: int) -> float | None:
-    return None if rate is None else max(0, rows - 1) * rate.period_seconds / (rate.limit * keys)
+@dataclass(slots=True)
+class _Problems(Silent):
+    """Shows problems and warnings as they are found; keeps the first for the final object."""
+
+    console: Console
+    first: list[Problem] = field(default_factory=list)
+
+    def problem(self, problem: Problem) -> None:
+        self.console.problem(problem)
+        if len(self.first) < _LISTED:
+            self.first.append(problem)
+
+    def warning(self, message: str) -> None:
+        self.console.warning(message)
 
 
-def _text(checked: Checked, rate: Rate | None, seconds: float | None, next_step: str) -> str:
-    lines = [f"{checked.rows:,} rows read: {checked.valid:,} fine, {checked.invalid:,} invalid"]
-    if seconds is not None and checked.valid:
-        when = clock_text(seconds, datetime.now().astimezone())
-        lines.append(f"A run of the fine ones takes {about_text(seconds)} at {rate}: started now, until {when}")
-    return "\n".join([*lines, *([next_step] if next_step else [])])
+def _offline(
+    invocation: Invocation, given: Given, sources: Sources, reporter: _Problems
+) -> tuple[Plan, dict[str, object], list[str]]:
+    """Only the inputs: files of earlier runs are not looked at."""
+    check_inputs(given.inputs)
+    speak(invocation, sources)
+    with open_inputs(given.inputs, sys.stdin.buffer) as inputs:
+        checked = check_rows(inputs, sources.reading(), on_problem=reporter.problem, on_warning=reporter.warning)
+    plan = Plan(
+        rows=checked.rows,
+        failed=checked.invalid,
+        invalid=checked.invalid,
+        to_do=checked.valid,
+        rate=sources.get("rate").value,
+        keys=max(1, len(sources.keys().keys)),
+    )
+    return plan, {"repeats": checked.repeats}, []
 
 
-def _object(checked: Checked, seconds: float | None) -> dict[str, object]:
+def _counts(plan: Plan) -> list[str]:
+    lines = [f"{plan.rows:,} rows read: {plan.rows - plan.invalid:,} fine, {plan.invalid:,} invalid"]
+    if plan.seconds is not None and plan.sending:
+        when = clock_text(plan.seconds, datetime.now().astimezone())
+        which = "the fine ones" if plan.sending == plan.rows - plan.invalid else f"the {plan.sending:,} to create"
+        lines.append(f"A run of {which} takes {about_text(plan.seconds)} at {plan.rate}: started now, until {when}")
+    return lines
+
+
+def _object(plan: Plan) -> dict[str, object]:
     return {
-        "rows": checked.rows,
-        "valid": checked.valid,
-        "invalid": checked.invalid,
-        "repeats": checked.repeats,
-        "secondsAtRate": seconds,
+        "rows": plan.rows,
+        "valid": plan.rows - plan.invalid,
+        "invalid": plan.invalid,
+        "secondsAtRate": plan.seconds,
     }
 
 
@@ -81,10 +109,10 @@ def _problem_object(problem: Problem) -> dict[str, object]:
     return {"source": problem.source, "line": problem.line, "field": problem.field, "message": problem.message}
 
 
-def _next(invocation: Invocation, given: Given, checked: Checked) -> str:
-    if checked.invalid:
-        return "Mend these rows, or leave them out of a run with --skip-invalid."
-    if not checked.rows:
-        return ""
-    canary = ["--limit", "5"] if checked.valid >= LARGE_RUN else []
-    return f"Next: {again(['run', *given.inputs, *only(invocation.argv, _KEPT), *canary])}"
+def _next(invocation: Invocation, given: Given, plan: Plan) -> list[str]:
+    if plan.invalid:
+        return ["Mend these rows, or leave them out of a run with --skip-invalid."]
+    if not plan.sending:
+        return []
+    canary = ["--limit", "5"] if plan.sending >= LARGE_RUN and not plan.created else []
+    return [f"Next: {again(['run', *given.inputs, *only(invocation.argv, _KEPT), *canary])}"]

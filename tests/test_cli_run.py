@@ -170,6 +170,27 @@ def test_deadline_and_limit_leave_work_with_exit_code_6(tmp_path: Path) -> None:
     )
 
 
+def test_check_online_asks_and_creates_nothing(tmp_path: Path) -> None:
+    """It says what a run would find and what the instance said; a refused key is exit code 2; no file is made."""
+    sheet(tmp_path, 60)
+    (tmp_path / "keys").write_text("good\n")
+    with serving(tmp_path, "--key-file", "keys") as url:
+        done = start(
+            tmp_path, "check", "d.csv", "--online", "--base-url", url, "--rate", "none", "--json", OMNI_API_KEY="good"
+        )
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        assert (found["sending"], found["created"], found["keys"], found["requests"]) == (60, 0, 1, 1)
+        assert "with 1 request: 1 key valid" in done.stderr
+        done = start(
+            tmp_path, "check", "d.csv", "--online", "--base-url", url, "--rate", "none", OMNI_API_KEY="bad-one"
+        )
+        assert done.returncode == 2
+        assert "key" in done.stderr
+        assert "bad-one" not in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d.csv", "keys"]
+
+
 def test_invalid_rows_send_and_write_nothing(tmp_path: Path) -> None:
     """Every problem, then exit code 2 and no file beside the input."""
     (tmp_path / "d.csv").write_text(f"name,modelId\nA,{MODEL}\nB,nope\n")

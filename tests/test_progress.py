@@ -118,6 +118,7 @@ def test_watch_forgets_what_is_older_than_a_minute() -> None:
     """After a pause the rate is that of the last minute, not of the whole run; memory stays small."""
     dial, tally = Dial(), Tally()
     watch = Watch(Plan(rows=10_000, to_do=10_000), tally, dial)
+    last = watch.snapshot(0.0)
     for second in range(0, 1000, 5):
         dial.requests = tally.created = min(900, second)
         last = watch.snapshot(float(second))
@@ -274,8 +275,8 @@ def test_the_bar_paints_below_messages_and_cleans_up() -> None:
     with reporter.sending(Plan(rows=2, to_do=2), Dial()):
         reporter.outcome(created())
         reporter.warning("look [bold]here[/bold]")
-        assert writer.above is not None
-    assert writer.above is None
+        during = writer.above
+    assert (during is None, writer.above) == (False, None)
     assert "warning: look [bold]here[/bold]" in stream.getvalue()
     assert "created" in stream.getvalue()
     assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h") == 1

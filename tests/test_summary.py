@@ -172,6 +172,11 @@ def test_the_object_is_json_and_adds_up(tmp_path: Path) -> None:
     assert found["files"]["keptFailures"] is None
 
 
+MEND_BAD = (
+    "mend the failed rows in bad.jsonl, then: batcher run bad.jsonl --failures bad.jsonl --results d.results.jsonl"
+)
+
+
 @pytest.mark.parametrize(
     ("argv", "fields", "steps"),
     [
@@ -201,8 +206,7 @@ def test_the_object_is_json_and_adds_up(tmp_path: Path) -> None:
                 "files": Files(results=Path("d.results.jsonl"), failures=Path("bad.jsonl"), journal=Path("j")),
             },
             [
-                "mend the failed rows in bad.jsonl, then: batcher run bad.jsonl --failures bad.jsonl "
-                + "--results d.results.jsonl",
+                MEND_BAD,
             ],
         ),
         (

@@ -1,0 +1,44 @@
+"""`check --online`: what a run would find, and what the instance says to it, without creating anything."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+
+from .config import RunSettings
+from .connect import open_wire
+from .decode import open_inputs
+from .drain import Drain, End
+from .errors import UsageError
+from .preflight import Preflight, budget_of, preflight
+from .reporter import Plan, Reporter
+from .survey import survey
+from .world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The plan of a run, and what was asked of the instance."""
+
+    plan: Plan
+    preflight: Preflight
+
+
+async def look(settings: RunSettings, *, reporter: Reporter, drain: Drain, world: World | None = None) -> Looked:
+    """Check all rows, then ask about keys, models and identifiers; writes nothing.
+
+    Raises UsageError if a file cannot be read, a key is missing or refused, or nothing can be created there.
+    """
+    world = world or World()
+    with open_inputs(settings.inputs, sys.stdin.buffer) as sources:
+        found = survey(replace(settings, skip_invalid=True), sources, world, reporter)
+    endpoint = settings.endpoint
+    if not endpoint.keys:
+        raise UsageError(endpoint.no_key_hint)
+    async with open_wire(
+        endpoint, settings.sending, settings.files, drain, world, reporter.warning, keeps=False
+    ) as wire:
+        asked = await preflight(wire, found.asked, budget=budget_of(found.plan.sending), keys=len(endpoint.keys))
+    if trouble := asked.trouble or drain.reasons.get(End.STOPPED):
+        raise UsageError(trouble)
+    return Looked(found.plan, asked)
