@@ -7,7 +7,7 @@ intent is unclear too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +16,12 @@ from .errors import UsageError
 from .lines import parse_line, read_lines
 from .storage import Storage
 
-_TYPE = b'","type":"'
 _KEY = b'{"key":"'
+ALL_LINES = 1 << 62
+
+# By key and identifier: how many lines of the results file told of that document when undo deleted it. With more lines
+# than these it was created anew, under the same identifier.
+Undone = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +82,18 @@ class Journaled:
     last_run: int = -1
 
 
-def undone_identifiers(storage: Storage, path: Path) -> dict[str, set[str]]:
-    """The identifiers that undo deleted, by key. Costs one look through the journal; almost always empty."""
-    undone: dict[str, set[str]] = {}
+def undone_identifiers(storage: Storage, path: Path) -> Undone:
+    """What undo deleted. Costs one look through the journal; almost always empty."""
+    undone: dict[str, dict[str, int]] = {}
     if storage.size(path) is None:
         return undone
     for number, (_, line) in enumerate(read_lines(storage, path), 1):
         if b'"type":"undone"' in line:
             said = parse_line(line, path, str(number))
             if said.get("type") == "undone":
-                undone.setdefault(str(said["key"]), set()).add(str(said["identifier"]))
+                lines = said.get("lines")
+                identifiers = undone.setdefault(str(said["key"]), {})
+                identifiers[str(said["identifier"])] = lines if isinstance(lines, int) else ALL_LINES
     return undone
 
 

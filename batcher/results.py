@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +11,16 @@ import orjson
 from . import table
 from .errors import UsageError
 from .fingerprints import Fingerprints
-from .lines import parse_line, read_lines
+from .history import Undone
+from .lines import find_tail, parse_line, read_lines
 from .models import Created, How
 from .storage import Storage
+from .table import is_csv
 
 _KEY = b'{"key":"'
 _SOURCE = b'","source":"'
 _HASH = b'"specHash":"'
 HASH_DIGITS = 15  # of a spec hash that are kept in memory for each created row: 60 bits
-
-
-def is_csv(path: Path) -> bool:
-    """Whether this file is in the CSV form (contract 6: a `.csv` name gives CSV)."""
-    return path.suffix.lower() == ".csv"
 
 
 def line_of(created: Created) -> dict[str, Any]:
@@ -48,6 +45,16 @@ def line_of(created: Created) -> dict[str, Any]:
         "run": created.run,
         "response": orjson.Fragment(created.response),
     }
+
+
+def head(path: Path) -> bytes:
+    """What a new results file begins with."""
+    return table.results_header() if is_csv(path) else b""
+
+
+def encode_record(created: Created) -> bytes:
+    """The CSV record."""
+    return table.results_to_csv(line_of(created))
 
 
 def encode_line(created: Created) -> bytes:
@@ -87,21 +94,23 @@ def created_of(line: Mapping[str, Any], place: str) -> Created:
 def read_results(storage: Storage, path: Path) -> Iterator[Created]:
     """All lines of a results file, in either form. Raises UsageError for a line that cannot be read."""
     if is_csv(path):
+        tail = find_tail(storage, path)
+        size = None if tail is None or tail.is_whole else tail.offset
         with storage.read(path) as stream:
-            for number, line in enumerate(table.results_from_csv(stream), 2):
-                yield created_of(line, f"{path}:{number}")
+            for number, line in enumerate(table.results_from_csv(stream, size), 2):
+                yield created_of(line, f"{path}, record {number}")
         return
     for number, (_, text) in enumerate(read_lines(storage, path), 1):
         yield created_of(parse_line(text, path, str(number)), f"{path}:{number}")
 
 
-def index_results(storage: Storage, path: Path, undone: Mapping[str, Collection[str]]) -> Fingerprints:
+def index_results(storage: Storage, path: Path, undone: Undone) -> Fingerprints:
     """The created keys, each with the start of its spec hash; those whose last document was undone are left out.
 
     A key's place in a line is fixed, so lines are sliced, not parsed: a million of them is seconds.
     """
     created = Fingerprints()
-    latest: dict[str, tuple[str, str]] = {}
+    left = Left(undone)
     if storage.size(path) is None:
         return created
     if is_csv(path):
@@ -112,13 +121,29 @@ def index_results(storage: Storage, path: Path, undone: Mapping[str, Collection[
         known = _sliced(storage, path)
     for key, spec_hash, identifier in known:
         if key in undone:
-            latest[key] = (spec_hash, identifier)
+            left.see(key, identifier, fingerprint(spec_hash))
         else:
             created.add(key, fingerprint(spec_hash))
-    for key, (spec_hash, identifier) in latest.items():
-        if identifier not in undone[key]:
-            created.add(key, fingerprint(spec_hash))
+    for key, (_, kept) in left.latest.items():
+        created.add(key, kept)
     return created
+
+
+class Left:
+    """Of the keys that undo has touched, those whose last document is still there. `latest`: key → identifier, value."""
+
+    def __init__(self, undone: Undone) -> None:
+        self.latest: dict[str, tuple[str, int]] = {}
+        self._undone = undone
+        self._lines: dict[tuple[str, str], int] = {}
+
+    def see(self, key: str, identifier: str, value: int) -> None:
+        """A line of the results file, in order, of a key that was undone at some time."""
+        lines = self._lines[key, identifier] = self._lines.get((key, identifier), 0) + 1
+        if lines > self._undone[key].get(identifier, 0):
+            self.latest[key] = (identifier, value)
+        else:
+            self.latest.pop(key, None)
 
 
 def fingerprint(spec_hash: str) -> int:
