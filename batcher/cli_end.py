@@ -115,8 +115,7 @@ def usage_text(error: click.ClickException) -> str:
             near = difflib.get_close_matches(error.option_name, error.possibilities or [], n=1)
             message = f"no option {error.option_name}" + (f"; did you mean {near[0]}?" if near else "")
         case click.MissingParameter():
-            name = (error.param.make_metavar(context) if context else "") if error.param else ""
-            message = f"{name or 'an argument'} is missing"
+            message = f"{(error.param and error.param.metavar) or 'an argument'} is missing"
         case _:
             said = error.format_message().rstrip(".")
             message = f"{said[:1].lower()}{said[1:]}"
