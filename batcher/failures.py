@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from . import table
 from .history import Journaled, Rewriting
 from .lines import parse_line, read_lines
 from .models import Failed, Uncertain
-from .results import is_csv
 from .storage import Storage
 from .table import Layout
 
@@ -70,6 +68,13 @@ class Form:
     def head(self) -> bytes:
         """What a new file begins with."""
         return b"" if self.layout is None else table.failures_header(self.layout)
+
+    def fits(self, storage: Storage, path: Path) -> bool:
+        """Whether lines in this form may be appended to the file: a CSV file may have other columns than this run."""
+        if self.layout is None or not storage.size(path):
+            return True
+        with storage.read(path) as stream:
+            return stream.read(len(self.head())) == self.head()
 
     def line(self, said: dict[str, Any]) -> bytes:
         """One line from what the journal says."""
@@ -149,36 +154,3 @@ def _is_ours(storage: Storage, path: Path, journal: Path, base: Rewriting | None
         elif written.startswith(rest):  # a torn tail of ours
             return True
     return not rest
-
-
-def keys_of(storage: Storage, path: Path) -> Iterator[tuple[str, bytes]]:
-    """Each JSONL line of a failures file with its key; lines that are not ours have an empty one."""
-    for _, line in read_lines(storage, path):
-        key = ""
-        with suppress(orjson.JSONDecodeError):
-            said = orjson.loads(line)
-            key = str(said.get("key") or "") if isinstance(said, dict) else ""
-        yield key, line
-
-
-def collapse(storage: Storage, path: Path) -> bool:
-    """Where a key has several lines, keep its last one; whether there was anything to do.
-
-    A run that reads this file appends to it, and may die before it can replace it.
-    """
-    if not storage.size(path) or is_csv(path):
-        return False
-    last: dict[str, int] = {}
-    count = 0
-    for number, (key, _) in enumerate(keys_of(storage, path)):
-        count += 1
-        if key:
-            last[key] = number
-        else:
-            last[f"\0{number}"] = number
-    if len(last) == count:
-        return False
-    keep = set(last.values())
-    lines = [line for number, (_, line) in enumerate(keys_of(storage, path)) if number in keep]
-    storage.replace(path, lines)
-    return True

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 
 import anyio
 import orjson
@@ -22,10 +23,13 @@ from .errors import DiskTrouble, UsageError
 from .fingerprints import Fingerprints
 from .history import History, Journaled, Sent, read_journal, undone_identifiers
 from .journal import VERSION, Intent, Journal
-from .lines import Lines, open_lines, parse_line
+from .lines import Lines, on_disk, open_lines, parse_line
 from .models import Created, Failed, Outcome, Uncertain
-from .results import encode_line, fingerprint, index_results
+from .results import encode_line, encode_record, fingerprint, head, index_results
 from .storage import Storage
+from .table import is_csv
+
+W = TypeVar("W")
 
 
 class Standing(Enum):
@@ -112,10 +116,21 @@ def _check_header(path: Path, journaled: Journaled, base_url: str, namespace: st
 class Ledger:
     """The files open for writing. Raises DiskTrouble from every method that writes."""
 
-    def __init__(self, storage: Storage, files: Files, past: Past, run: str, form: failures.Form) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        files: Files,
+        past: Past,
+        run: str,
+        form: failures.Form,
+        on_trouble: Callable[[DiskTrouble], None],
+    ) -> None:
         self._storage = storage
         self._files = files
         self._form = form
+        self._fits = form.fits(storage, files.failures)
+        self._encode = encode_record if is_csv(files.results) else encode_line
+        self._on_trouble = on_trouble
         self.run = run
         self.histories = past.journaled.histories
         self.counted: dict[str, int] = {}
@@ -137,7 +152,11 @@ class Ledger:
         history.unclear.append(sent)
         if intent.is_filled:
             history.identifier = intent.identifier
-        await self.journal.intend(intent)
+        try:
+            await self.journal.intend(intent)
+        except DiskTrouble:
+            history.unclear.remove(sent)  # its request will not leave
+            raise
 
     def clear(self, key: str) -> None:
         """The last attempt of this key certainly did nothing."""
@@ -174,12 +193,11 @@ class Ledger:
         """Write an outcome down. Nothing is counted that is not written."""
         match outcome:
             case Created():
-                self._results.write(encode_line(outcome))
+                self._results.write(self._encode(outcome))
                 self.histories.pop(outcome.key, None)
                 self._count(outcome.how)
                 if not self._has_created:
-                    self._has_created = True
-                    self.journal.write({"type": "created", "run": self.run})
+                    self._has_created = self._wrote(self.journal.write, {"type": "created", "run": self.run})
             case Failed() | Uncertain():
                 line = failures.journal_line(outcome)
                 offset = self.journal.write(line)
@@ -187,7 +205,17 @@ class Ledger:
                 history.failure, history.is_uncertain = offset, isinstance(outcome, Uncertain)
                 if isinstance(outcome, Failed):
                     history.unclear.clear()
-                self._failures.write(self._form.line(line))
+                if self._fits:
+                    self._wrote(self._failures.write, self._form.line(line))
+
+    def _wrote(self, write: Callable[[W], int], what: W) -> bool:
+        """Write something beside an outcome that is on disk already: if it fails the run stops, but the outcome holds."""
+        try:
+            write(what)
+        except DiskTrouble as trouble:
+            self._on_trouble(trouble)
+            return False
+        return True
 
     def _count(self, what: str) -> None:
         self.counted[what] = self.counted.get(what, 0) + 1
@@ -209,10 +237,8 @@ class Ledger:
         def chunks() -> Iterator[bytes]:
             yield from self._still_held(offsets, lambda line: held.count(line, is_input))
 
-        try:
+        with on_disk(self._files.failures, "replace"):
             self._storage.replace(self._files.failures, chunks())
-        except OSError as error:
-            raise DiskTrouble(f"cannot replace {self._files.failures}: {error.strerror}. Run again.") from error
         return held
 
     def _still_held(
@@ -260,7 +286,7 @@ async def open_ledger(
     on_trouble: Callable[[DiskTrouble], None],
 ) -> AsyncIterator[Ledger]:
     """Open the files for the block, mend their tails, serve intents, and fsync outcomes at most `fsync_ms` late."""
-    ledger = Ledger(storage, files, past, run, form)
+    ledger = Ledger(storage, files, past, run, form, on_trouble)
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(open_lines(storage, files.journal))
         results = stack.enter_context(open_lines(storage, files.results))
@@ -269,8 +295,9 @@ async def open_ledger(
         if journal.size() == 0:
             header = {"type": "journal", "version": VERSION, "baseUrl": base_url, "namespace": namespace}
             ledger.journal.write(header)
-        if failed.size() == 0 and form.head():
-            failed.write(form.head())
+        for file, start in ((results, head(files.results)), (failed, form.head())):
+            if start and file.size() == 0:
+                file.write(start)
         ledger.journal.write({"type": "run", "run": run, "at": now().isoformat(timespec="milliseconds")})
         async with ledger.journal.group_syncs(), anyio.create_task_group() as group:
             group.start_soon(_sync_now_and_then, ledger, fsync_ms / 1000, on_trouble)
@@ -279,7 +306,14 @@ async def open_ledger(
             finally:
                 group.cancel_scope.cancel()
                 with anyio.CancelScope(shield=True):
-                    await ledger.sync()
+                    await _sync_at_last(ledger, on_trouble)
+
+
+async def _sync_at_last(ledger: Ledger, on_trouble: Callable[[DiskTrouble], None]) -> None:
+    try:
+        await ledger.sync()
+    except DiskTrouble as trouble:  # the run's summary says so, with all that is known
+        on_trouble(trouble)
 
 
 async def _sync_now_and_then(ledger: Ledger, seconds: float, on_trouble: Callable[[DiskTrouble], None]) -> None:

@@ -1,7 +1,8 @@
 """Files of whole lines: appended to as things happen, read back without a torn tail, repaired when opened.
 
 What a power cut or a full disk leaves behind is at most a part of the last line. If that part happens to be a whole
-JSON object, only its newline is missing and it counts; otherwise it says nothing and is cut off.
+JSON object, only its newline is missing and it counts; otherwise it says nothing and is cut off. Files in the CSV form
+are treated the same, record by record.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import BinaryIO
 
 import orjson
 
+from . import table
 from .errors import DiskTrouble, UsageError
 from .storage import AppendFile, Storage
 
@@ -67,7 +69,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """What follows the last newline: where it begins, and whether it is a whole object that lacks only the newline."""
+    """The unfinished last line: where it begins, and whether it is whole and lacks only its newline."""
 
     offset: int
     is_whole: bool
@@ -105,7 +107,9 @@ def find_tail(storage: Storage, path: Path) -> Tail | None:
     if not size:
         return None
     with storage.read(path) as stream:
-        text = b""
+        if table.is_csv(path):
+            torn = table.torn_record(stream)
+            return None if torn is None else Tail(*torn)
         step = 1 << 16
         while True:
             start = max(0, size - step)
@@ -153,6 +157,15 @@ def is_object(text: bytes) -> bool:
         return isinstance(orjson.loads(text), dict)
     except orjson.JSONDecodeError:
         return False
+
+
+@contextlib.contextmanager
+def on_disk(path: Path, verb: str) -> Iterator[None]:
+    """Turn what the disk refuses inside the block into DiskTrouble."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_trouble(path, verb, error) from error
 
 
 def disk_trouble(path: Path, verb: str, error: OSError) -> DiskTrouble:

@@ -16,17 +16,18 @@ from .config import Files, RunSettings
 from .decode import Source
 from .drain import Drain, End
 from .errors import InvalidInput, Locked, UsageError
-from .failures import Form, collapse, is_edited, is_left_open, journaled_lines
+from .failures import Form, is_edited, is_left_open, journaled_lines
 from .hints import HINTS
 from .identity import spec_hash
 from .ledger import Held, Ledger, Past, Standing, read_past
-from .lines import repair
+from .lines import on_disk
 from .models import Failed, Problem, Reason, Row, Spec
 from .preflight import Asked
 from .read import as_read, layout_of
 from .reporter import Plan, Reporter
-from .results import is_csv
 from .summary import Summary
+from .table import is_csv
+from .tidy import tidy
 from .way import stamp
 from .world import World
 
@@ -85,8 +86,13 @@ class Survey:
     ) -> Summary:
         """The counts, from what was read, what was written, and what the failures file holds now."""
         tally = batch.tally if batch is not None else None
+        created_before = self.count(Standing.CREATED) + self.count(Standing.CHANGED)
+        to_do = self.count(Standing.NEW) - self.booked.get(Standing.NEW, 0)
         if held is None:
             held = self._held_without_files(batch)
+            if tally is not None:  # the disk failed, so that rows in flight may be uncertain without being booked
+                created = created_before + tally.created + tally.reconciled + tally.adopted
+                to_do = self.checked.rows - created - self.count(Standing.UNDONE) - held.failed - held.uncertain
         return Summary(
             run=world.run_id,
             started=self.started,
@@ -97,13 +103,13 @@ class Survey:
             sandbox=settings.endpoint.sandbox,
             rows=self.checked.rows,
             created_now=tally.created if tally else 0,
-            created_before=self.count(Standing.CREATED) + self.count(Standing.CHANGED),
+            created_before=created_before,
             reconciled=tally.reconciled if tally else 0,
             adopted=tally.adopted if tally else 0,
             failed=held.failed,
             invalid=held.invalid,
             uncertain=held.uncertain,
-            to_do=self.count(Standing.NEW) - self.booked.get(Standing.NEW, 0),
+            to_do=to_do,
             undone=self.count(Standing.UNDONE),
             changed=self.count(Standing.CHANGED),
             other_failures=held.others,
@@ -278,14 +284,15 @@ def keep_edited(settings: RunSettings, world: World, found: Survey) -> None:
     if _is_fed_back(settings) or not is_edited(world.storage, files.failures, files.journal, journaled, form):
         return
     found.kept_failures = files.failures.with_name(f"{files.failures.stem}.{world.run_id}{files.failures.suffix}")
-    world.storage.copy(files.failures, found.kept_failures)
+    with on_disk(found.kept_failures, "write"):
+        world.storage.copy(files.failures, found.kept_failures)
 
 
 def tidy_input(settings: RunSettings, world: World) -> None:
     """A failures file that is the input may have been left by a run that died: mend its tail and its repeated keys."""
-    if _is_fed_back(settings) and world.storage.size(settings.files.failures) is not None:
-        repair(world.storage, settings.files.failures)
-        collapse(world.storage, settings.files.failures)
+    if _is_fed_back(settings):
+        with on_disk(settings.files.failures, "mend"):
+            tidy(world.storage, settings.files.failures)
 
 
 def _is_fed_back(settings: RunSettings) -> bool:

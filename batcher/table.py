@@ -11,8 +11,10 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 from typing import BinaryIO
 
 import orjson
@@ -20,6 +22,7 @@ import orjson
 from .cells import cell_of, defuse, restore, value_of
 from .fields import KEY, field_of
 
+LONGEST_CELL = 64 * 1024 * 1024  # characters; an answer has at most 8 MB
 OUTCOME_PREFIX = "batcher_"
 REST = "rest"
 RESULTS = (
@@ -72,6 +75,11 @@ class Layout:
     mark: bool = False
 
 
+def is_csv(path: Path) -> bool:
+    """Whether this file is in the CSV form (contract 6: a `.csv` name gives CSV)."""
+    return path.suffix.lower() == ".csv"
+
+
 def results_header() -> bytes:
     """The first record of a results file."""
     return _record(RESULTS, ",")
@@ -82,9 +90,9 @@ def results_to_csv(line: Mapping[str, object]) -> bytes:
     return _record([_response(line[name]) if name == "response" else _cell(line[name]) for name in RESULTS], ",")
 
 
-def results_from_csv(stream: BinaryIO) -> Iterator[dict[str, object]]:
-    """The lines of a results file, also if a spreadsheet program has saved it since."""
-    for names, cells in _records(stream):
+def results_from_csv(stream: BinaryIO, size: int | None = None) -> Iterator[dict[str, object]]:
+    """The lines of a results file (of its first `size` bytes), also if a spreadsheet program has saved it since."""
+    for names, cells in _records(stream, size):
         line = {name: _value(name, restore(cell)) for name, cell in zip(names, cells, strict=False)}
         response = line.get("response")
         yield line | {"response": _json(response) if isinstance(response, str) else response}
@@ -113,7 +121,7 @@ def failures_to_csv(line: Mapping[str, object], layout: Layout) -> bytes:
 
 def failures_from_csv(stream: BinaryIO) -> Iterator[dict[str, object]]:
     """The lines of a failures file, also if a spreadsheet program has saved it since."""
-    for names, cells in _records(stream):
+    for names, cells in _records(stream, None):
         fields = [field_of(name) or name for name in names]
         yield failures_line(names, fields, cells)
 
@@ -146,49 +154,93 @@ def layout_of_failures(stream: BinaryIO) -> Layout | None:
         first = text.readline()
     finally:
         text.detach()
-    delimiter = _delimiter(first)
+    delimiter = delimiter_of(first)
     names = next(csv.reader([first], delimiter=delimiter), [])
     if f"{OUTCOME_PREFIX}key" not in names:
         return None
     return Layout(tuple(name for name in names if not name.startswith(OUTCOME_PREFIX)), delimiter, mark)
 
 
-def whole_records(stream: BinaryIO) -> int:
-    """The offset after the last whole record of a file that was cut off anywhere: what follows is torn.
+def records(stream: BinaryIO) -> Iterator[bytes]:
+    """The text of each record, the header included; the last one may be torn.
 
     A newline ends a record if the quotes before it are even in number.
     """
-    offset = whole = quotes = 0
+    lines: list[bytes] = []
+    quotes = 0
     for line in stream:
-        offset += len(line)
+        lines.append(line)
         quotes += line.count(b'"')
         if quotes % 2 == 0 and line.endswith(b"\n"):
-            whole = offset
-    return whole
+            yield lines[0] if len(lines) == 1 else b"".join(lines)
+            lines.clear()
+            quotes = 0
+    if lines:
+        yield b"".join(lines)
 
 
-def _records(stream: BinaryIO) -> Iterator[tuple[list[str], list[str]]]:
-    """The header and the cells of each record, whatever the delimiter."""
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+def torn_record(stream: BinaryIO) -> tuple[int, bool] | None:
+    """Where a last record without its end begins, and whether only its newline is missing; None if all is well.
+
+    Ours ends with a cell of JSON, which no piece of it is. A torn one whose last cell happens to be empty is not whole.
+    """
+    header = text = b""
+    offset = 0
+    for text in records(stream):
+        header = header or text
+        offset += len(text)
+    quotes = text.count(b'"')
+    if not text or (text.endswith(b"\n") and quotes % 2 == 0):
+        return None
+    return offset - len(text), quotes % 2 == 0 and text is not header and _is_complete(header, text)
+
+
+def _is_complete(header: bytes, record: bytes) -> bool:
+    first = header.decode("utf-8-sig", "replace")
+    delimiter = delimiter_of(first)
+    names = next(csv.reader([first], delimiter=delimiter), [])
+    cells = next(csv.reader([record.decode("utf-8", "replace")], delimiter=delimiter), [])
+    return len(cells) == len(names) and _is_json(restore(cells[-1]))
+
+
+def _is_json(text: str) -> bool:
     try:
-        first = text.readline()
-        lines: Iterable[str] = text
-        reader = csv.reader(_joined(first, lines), delimiter=_delimiter(first))
-        names = next(reader, [])
-        for cells in reader:
-            if any(cells):
-                yield names, cells
-    finally:
-        text.detach()
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
-def _joined(first: str, rest: Iterable[str]) -> Iterator[str]:
-    yield first
-    yield from rest
-
-
-def _delimiter(first: str) -> str:
+def delimiter_of(first: str) -> str:
+    """The delimiter that makes the most columns of a header."""
     return max(",;\t", key=lambda delimiter: len(next(csv.reader([first], delimiter=delimiter), [])))
+
+
+def _records(stream: BinaryIO, size: int | None) -> Iterator[tuple[list[str], list[str]]]:
+    """The header and the cells of each record, whatever the delimiter."""
+    _allow_long_cells()
+    lines = _lines(stream, size)
+    first = next(lines, "").removeprefix("\ufeff")
+    reader = csv.reader(chain([first], lines), delimiter=delimiter_of(first))
+    names = next(reader, [])
+    for cells in reader:
+        if any(cells):
+            yield names, cells
+
+
+def _lines(stream: BinaryIO, size: int | None) -> Iterator[str]:
+    offset = 0
+    for line in stream:
+        offset += len(line)
+        if size is not None and offset > size:
+            return
+        yield line.decode()
+
+
+def _allow_long_cells() -> None:
+    """Python's csv refuses cells of more than 131,072 characters unless told otherwise, for the whole process."""
+    if csv.field_size_limit() < LONGEST_CELL:
+        csv.field_size_limit(LONGEST_CELL)
 
 
 def _record(cells: Sequence[str], delimiter: str) -> bytes:

@@ -1,0 +1,115 @@
+"""A failures file that is the input, and that a run may have died over while it appended to it (contract 6).
+
+Of a key that has several lines the last one counts. An unfinished last line is the dead run's if its key stands in an
+earlier line: then it is cut off. Else a person wrote it and only its newline is missing; what is wrong with it
+otherwise, the check will say.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from . import table
+from .cells import restore
+from .lines import is_object
+from .storage import Storage
+from .table import is_csv
+
+_KEY = b'{"key":'
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line (or CSV record). `key` is empty if it has none; `head` is how it begins, to know a torn one by."""
+
+    text: bytes
+    key: str
+    is_whole: bool
+    head: bytes = b""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What stands where: the last record of each key, and of an unfinished one, whether it is torn."""
+
+    last: dict[str, int] = field(default_factory=dict)
+    heads: set[bytes] = field(default_factory=set)
+    count: int = 0
+    torn: int | None = None
+    lacks_newline: bool = False
+
+    def take(self, number: int, record: Record) -> None:
+        """One more record."""
+        self.count += 1
+        is_ended = record.text.endswith(b"\n")
+        if not is_ended and self._is_torn(record):
+            self.torn = number
+            return
+        self.lacks_newline = not is_ended
+        self.last[record.key or f"\0{number}"] = number
+        self.heads.add(record.head)
+
+    def _is_torn(self, record: Record) -> bool:
+        if record.is_whole:
+            return record.key in self.last and not record.head
+        if not record.head:
+            return True
+        return any(one.startswith(record.head) or record.head.startswith(one) for one in self.heads if one)
+
+
+def tidy(storage: Storage, path: Path) -> bool:
+    """Leave one line for each key, and none torn; whether there was anything to do."""
+    if not storage.size(path):
+        return False
+    split = _csv_records if is_csv(path) else _json_records
+    seen = _Seen()
+    try:
+        for number, record in enumerate(split(storage, path)):
+            seen.take(number, record)
+    except UnicodeDecodeError:
+        return False  # a spreadsheet program saved it in another encoding, so no run has appended to it
+    if len(seen.last) == seen.count and not seen.lacks_newline:
+        return False
+    kept = set(seen.last.values())
+    records = (record.text for number, record in enumerate(split(storage, path)) if number in kept)
+    storage.replace(path, (text if text.endswith(b"\n") else text + b"\n" for text in records))
+    return True
+
+
+def _json_records(storage: Storage, path: Path) -> Iterator[Record]:
+    with storage.read(path) as stream:
+        for line in stream:
+            key = ""
+            if is_whole := is_object(line):
+                key = str(orjson.loads(line).get("key") or "")
+            yield Record(line, key, is_whole, _head(line))
+
+
+def _head(line: bytes) -> bytes:
+    """The line up to the end of its key, as far as it goes: what tells a torn line of ours from a person's."""
+    end = line.find(b'",', len(_KEY))
+    return line if end < 0 else line[: end + 2]
+
+
+def _csv_records(storage: Storage, path: Path) -> Iterator[Record]:
+    """Without `head`: in a torn record of ours either cells are missing, or its key stands above."""
+    names: list[str] | None = None
+    delimiter, place = ",", -1
+    with storage.read(path) as stream:
+        for text in table.records(stream):
+            line = text.decode("utf-8-sig")
+            if names is None:
+                delimiter = table.delimiter_of(line)
+                names = next(csv.reader([line], delimiter=delimiter), [])
+                place = names.index(f"{table.OUTCOME_PREFIX}key") if f"{table.OUTCOME_PREFIX}key" in names else -1
+                yield Record(text, "", is_whole=True)
+                continue
+            cells = next(csv.reader([line], delimiter=delimiter), [])
+            is_whole = len(cells) == len(names) and text.count(b'"') % 2 == 0
+            key = restore(cells[place]) if 0 <= place < len(cells) else ""
+            yield Record(text, key, is_whole)
