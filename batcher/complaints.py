@@ -19,10 +19,14 @@ def of_key(value: str) -> str | None:
     if not value:
         return f"is empty; leave it out, or give {ALLOWED[KEY]}"
     if len(value) > KEY_LENGTH:
-        return f"{shown(value)} has {len(value)} characters; allowed: {ALLOWED[KEY]}"
+        return f"{shown(value)} has {_characters(value)}; allowed: {ALLOWED[KEY]}"
     if not value.isprintable():
         return f"{shown(value)} holds a control character; allowed: {ALLOWED[KEY]}"
     return None
+
+
+def _characters(text: str) -> str:
+    return "1 character" if len(text) == 1 else f"{len(text)} characters"
 
 
 def of_unknown(name: str, value: object, known: tuple[str, ...] = (*API_FIELDS, KEY)) -> str:
@@ -50,7 +54,7 @@ def of_complaint(kind: str, place: tuple[int | str, ...], value: object) -> tupl
         case "missing":
             return path, f"missing; required: {allowed}"
         case "string_too_short" | "string_too_long" if isinstance(value, str):
-            size = f"{shown(value)} has {len(value)} characters" if value else "is empty"
+            size = f"{shown(value)} has {_characters(value)}" if value else "is empty"
             return path, f"{size}; allowed: {allowed}"
         case "string_pattern_mismatch":
             return path, f"{shown(value)} cannot be used; allowed: {allowed}"
@@ -65,7 +69,7 @@ def of_unread(name: str, text: Unread) -> str:
     if KINDS.get(name) is Kind.BOOLEAN:
         return f"{shown(str(text))} is neither true nor false"
     try:
-        orjson.loads(text)
+        orjson.loads(str(text))
     except orjson.JSONDecodeError as error:
         cut = "; a spreadsheet cell holds no more than 32,767 characters" if len(text) >= _CELL_LIMIT else ""
         return f"{shown(str(text))} is not JSON: {explain(error)}{cut}; allowed: {ALLOWED[name]}"

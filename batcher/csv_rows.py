@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from hashlib import blake2b
+from itertools import chain, islice, tee
 
 from . import fed_back
 from .decode import CHUNK_BYTES, LineGuard
@@ -15,9 +17,21 @@ from .fields import API_FIELDS, KEY, field_of
 from .models import Row
 from .table import OUTCOME_PREFIX, Layout, failures_line
 
-Record = tuple[int, list[str] | str]
 _LINE_ROWS = 4  # a line may hold a few cells, each as long as a row may be
+_BEHIND = 16  # lines of which the text is still known
+_MOST_SHOWN = 10_000  # characters kept of a broken record
 _DELIMITERS = ",;\t"
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A record that is none: its text, and what csv says of it."""
+
+    text: str
+    error: str
+
+
+Record = tuple[int, list[str] | Broken]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +101,13 @@ def open_table(stream: io.BufferedIOBase, source: str, max_row_bytes: int) -> tu
         delimiter = _delimiter(first)
     if not first:
         raise UsageError(f"{source}: is empty; the first row must name the columns (modelId, name, …)")
-    reader = csv.reader(chain([first], text), delimiter=delimiter, strict=True)
+    lines, copy = tee(chain([first], text))
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         cells = next(reader)
     except csv.Error as error:
         raise UsageError(f"{source}:{skipped + 1}: the header's quoting is broken: {error}") from None
-    return header_of(cells, source, skipped + 1, delimiter), _records(reader, skipped)
+    return header_of(cells, source, skipped + 1, delimiter), _records(reader, copy, skipped)
 
 
 def _first_line(text: io.TextIOWrapper) -> tuple[str, int]:
@@ -112,18 +127,40 @@ def _delimiter(first: str) -> str:
     return max(_DELIMITERS, key=fit)
 
 
-def _records(reader: Iterator[list[str]], skipped: int) -> Iterator[Record]:
-    before = skipped + reader.line_num  # type: ignore[attr-defined] # csv's reader has no name to annotate with
+def _records(reader: Iterator[list[str]], lines: Iterator[str], skipped: int) -> Iterator[Record]:
+    """Each record; `lines` are the reader's lines once more, which follow it closely, for the text of a broken one."""
+    before = reader.line_num  # type: ignore[attr-defined] # csv's reader has no name to annotate with
+    behind = before
     while True:
         try:
             for cells in reader:
-                yield before + 1, cells
-                before = skipped + reader.line_num  # type: ignore[attr-defined]
+                yield skipped + before + 1, cells
+                line_num = reader.line_num  # type: ignore[attr-defined]
+                behind += line_num - before
+                before = line_num
+                if behind >= _BEHIND:
+                    _drop(lines, behind)
+                    behind = 0
         except csv.Error as error:
-            yield before + 1, str(error)
-            before = skipped + reader.line_num  # type: ignore[attr-defined]
+            _drop(lines, behind)
+            line_num = reader.line_num  # type: ignore[attr-defined]
+            text = "".join(islice(lines, line_num - before)).rstrip("\r\n")
+            yield skipped + before + 1, Broken(_shortened(text), str(error))
+            before, behind = line_num, 0
         else:
             return
+
+
+def _drop(lines: Iterator[str], count: int) -> None:
+    deque(islice(lines, count), maxlen=0)
+
+
+def _shortened(text: str) -> str:
+    """The text of a broken record, which may be the rest of the file."""
+    if len(text) <= _MOST_SHOWN:
+        return text
+    digest = blake2b(text.encode(), digest_size=8).hexdigest()
+    return f"{text[:_MOST_SHOWN]}… ({len(text)} characters, {digest})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +171,10 @@ class Table:
     header: Header
     records: Iterator[Record]
 
-    def row(self, line: int, record: list[str] | str) -> Row | None:
+    def row(self, line: int, record: list[str] | Broken) -> Row | None:
         """The row in a record; None if it is blank."""
-        if isinstance(record, str):
-            return Row(self.source, line, {}, text=f"line {line}: {record}", fault=_quoting(record))
+        if isinstance(record, Broken):
+            return Row(self.source, line, {}, text=record.text, fault=_quoting(record.error))
         if not any(record):
             return None
         header, cells = self.header, record

@@ -18,7 +18,7 @@ from . import complaints
 from .allowed import ALLOWED, document_type
 from .cells import Unread
 from .config import Reading
-from .csv_rows import Header, Table
+from .csv_rows import Broken, Header, Table
 from .fed_back import is_failure
 from .fields import JSON_FIELDS, KEY, KINDS
 from .json_text import doubt_of, kind_of, shown
@@ -106,8 +106,8 @@ class Validator:
             return None
         return key, body, written
 
-    def _plain_cells(self, header: Header, plan: Plan, cells: list[str] | str) -> Plain | None:
-        if len(cells) != plan.size or header.of_failures or type(cells) is not list:
+    def _plain_cells(self, header: Header, plan: Plan, cells: list[str] | Broken) -> Plain | None:
+        if isinstance(cells, Broken) or len(cells) != plan.size or header.of_failures:
             return None
         if plan.unknown_at and not self._ignore_unknown and any(cells[place] for place in plan.unknown_at):
             return None

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from .csv_rows import Broken
 from .decode import Source, naming, open_bytes
 from .errors import UsageError
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
 
-def sheet_rows(source: Source, sheet: str | None) -> Iterator[tuple[int, list[str] | str]]:
+def sheet_rows(source: Source, sheet: str | None) -> Iterator[tuple[int, list[str] | Broken]]:
     """The sheet's row number (1-based) and cells of each row. `sheet` None means the first one.
 
     Raises UsageError if the reader is not installed, the file is no workbook, or the sheet is not in it.

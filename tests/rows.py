@@ -28,7 +28,7 @@ def write(path: Path, content: str | bytes) -> Path:
 def csv_text(rows: list[dict[str, object]], columns: list[str], delimiter: str = ",") -> str:
     """The documents as a table: JSON in the cells of what is no text."""
     out = io.StringIO()
-    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
+    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(columns)
     for row in rows:
         writer.writerow([_cell(row.get(column)) for column in columns])

@@ -129,6 +129,7 @@ def test_a_broken_line_of_csv_does_not_hide_the_next(tmp_path: Path, line: str, 
     broken, fine = rows_of(path, max_row_bytes=1000)
     assert fault in str(broken.fault)
     assert broken.line == 2
+    assert broken.text == line
     assert fine.fields["name"] == "fine"
 
 

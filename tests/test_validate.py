@@ -48,7 +48,7 @@ def body_of(fields: dict[str, object], **how: object) -> dict[str, object]:
             {"description": ["x"]},
             'description: must be text of 1 to 1024 characters (or leave it out), but is an array, ["x"]',
         ),
-        ({"identifier": "x"}, 'identifier: "x" has 1 characters; allowed: 2 to 48'),
+        ({"identifier": "x"}, 'identifier: "x" has 1 character; allowed: 2 to 48'),
         ({"identifier": "My-Board"}, 'identifier: "My-Board" cannot be used; allowed: 2 to 48 of a-z, 0-9, - and _'),
         ({"identifier": "-ab"}, 'identifier: "-ab" cannot be used'),
         ({"identifier": "ab_"}, 'identifier: "ab_" cannot be used'),
@@ -160,7 +160,7 @@ def test_ignore_unknown_leaves_out_what_the_api_does_not_know() -> None:
 @pytest.mark.parametrize(
     ("column", "cell", "message"),
     [
-        ("queryPresentations", "[{", 'queryPresentations: "[{" is not JSON: '),
+        ("queryPresentations", "[{", 'queryPresentations: "[{" is not JSON: unexpected end of data, at character 3'),
         ("queryPresentations", "{}", "queryPresentations: must be a JSON array"),
         (
             "queryPresentations",
