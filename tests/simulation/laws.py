@@ -8,8 +8,10 @@ contract leaves open is left open here too, and said where it is:
 - Where the user says `--resend-uncertain`, a second document of a row without identifier is what was asked for.
 - A document at an identifier that batcher filled in counts as ours once an attempt of ours at it was unclear: if a
   stranger took just that identifier just then, nobody can tell (contract 7: existence is proof).
-- A document at the user's own identifier that somebody has renamed, or that cannot be read, cannot be told from a
-  stranger's: `identifier_taken`, or uncertain.
+- A document at the user's own identifier that cannot be read cannot be told from a stranger's: the row is uncertain.
+  (One that somebody has renamed cannot either: `identifier_taken`. The server renames only others.)
+- A server that makes documents under other identifiers than those asked for stops each run; nothing is promised there
+  but that what it made and answered is kept.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from batcher.errors import DiskTrouble, Stopped
 from batcher.summary import Summary, exit_code
 
-from .records import FILES, Start, keys_of
+from .records import FILES, Start, keys_of, run_id
 from .server import Document, Guard, Post
 
 if TYPE_CHECKING:
@@ -56,18 +58,23 @@ def _check_bound(world: World, earlier: Post, post: Post) -> None:
 
 
 def _check_looked_up(world: World, earlier: Post, post: Post) -> None:
-    """What is unclear is sent again only after a GET has said 404 since."""
+    """What is unclear is sent again only after a GET has said 404 since (or the user's own: has shown a stranger's)."""
+    statuses = (404, 200) if earlier.identifier in world.users_own else (404,)
     if earlier.identifier is not None and not any(
-        read.identifier == earlier.identifier and read.status == 404 and read.at >= earlier.ended_at
+        read.identifier == earlier.identifier and read.status in statuses and read.at >= earlier.ended_at
         for read in world.server.reads
     ):
         raise world.broken(f"{post.key} is unclear (POST {earlier.number}) and is sent again without being looked up")
 
 
 def _is_settled(world: World, post: Post) -> bool:
+    """A GET said 404 long after it; or, at the user's own identifier, showed that a stranger has it."""
+    is_own = post.identifier in world.users_own
     return any(
-        read.identifier == post.identifier and read.status == 404 and read.at >= post.at + SETTLED_SECONDS
+        (read.status == 404 and read.at >= post.at + SETTLED_SECONDS)
+        or (is_own and read.status == 200 and read.at >= post.ended_at)
         for read in world.server.reads
+        if read.identifier == post.identifier
     )
 
 
@@ -83,7 +90,7 @@ def after_run(world: World, start: Start) -> None:
     if start.died or start.summary is None:
         return
     _check_counts(world, start, start.summary)
-    if not had_disk_trouble(start):
+    if any(line.get("run") == run_id(start) for line in world.lines(FILES.journal)) and not had_disk_trouble(start):
         _check_durable(world)
 
 
@@ -115,7 +122,7 @@ def _check_held(world: World, start: Start) -> None:
 
 def _check_durable(world: World) -> None:
     for path in (FILES.results, FILES.journal, FILES.failures):
-        if world.durable_at_end[path] != world.disk.content(path):
+        if world.disk.durable(path) != world.disk.content(path):
             raise world.broken(f"the run is over and a part of {path} is not fsynced")
 
 
@@ -191,11 +198,19 @@ def _check_created(world: World, key: str, line: dict[str, Any]) -> None:
     if document is None:
         raise world.broken(f"{key} is booked as {line['identifier']}, which does not exist")
     if document.post is not None:
-        if document.post.key != key and not _was_adopted(world, line):
+        if document.post.key != key and not (_was_adopted(world, line) or _is_same_row(world, key, document)):
             raise world.broken(f"{key} is booked as {line['identifier']}, which is {document.post.key}'s")
         return
     if not _may_be_booked(world, key, line, document):
         raise world.broken(f"{key} is booked as {line['identifier']} ({line['how']}), which is a stranger's")
+
+
+def _is_same_row(world: World, key: str, document: Document) -> bool:
+    """A row that was given a key is another row, with the same content at the user's own identifier."""
+    return document.identifier in world.users_own and any(
+        intent.identifier == document.identifier and intent.body == document.body
+        for intent in world.unclear_intents(key)
+    )
 
 
 def _was_adopted(world: World, line: dict[str, Any]) -> bool:
@@ -221,8 +236,8 @@ def _check_document(world: World, document: Document, created: dict[str, Any], h
         return
     if held.get(post.key, {}).get("outcome") == "uncertain" or _was_asked_twice(world, post.key):
         return
-    if document.identifier in world.users_own and (document.name != document.body["name"]):
-        return
+    if post.identifier not in (None, document.identifier):
+        return  # this server chooses by itself; the run says so and stops, since nothing can be promised there
     state = "nowhere" if post.key not in held else f"failed ({held[post.key]['reason']})"
     if line is not None:
         state = f"booked as {line['identifier']}"
@@ -235,6 +250,8 @@ def _was_asked_twice(world: World, key: str) -> bool:
 
 def _check_not_twice(world: World, key: str) -> None:
     made = world.documents_of(key)
+    if any(one.post and one.post.identifier not in (None, one.identifier) for one in made):
+        return  # as above
     if len(made) > 1 and not _was_asked_twice(world, key):
         raise world.broken(f"the server made {[document.identifier for document in made]} for {key}")
 

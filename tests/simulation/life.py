@@ -12,7 +12,7 @@ from .schedule import Run, Schedule
 from .world import Product, World
 
 MOST_CALM_RUNS = 30  # more mean that it never comes to an end
-LONGEST_RUN_SECONDS = 7200.0  # then somebody presses ctrl-C: a lone row that a firewall refuses would brake for ever
+LONGEST_RUN_SECONDS = 1800.0  # then somebody presses ctrl-C: a lone row that a firewall refuses would brake for ever
 
 
 def live(schedule: Schedule, product: Product) -> World:
@@ -29,7 +29,6 @@ def live_in(world: World, product: Product) -> None:
         if run.interrupt_seconds is None:
             run = replace(run, interrupt_seconds=LONGEST_RUN_SECONDS)
         start = world.start(run, product)
-        laws.after_run(world, start)
         if start.was_finished and world.schedule.loses_input:
             lose_input(world, start)
     world.calm_down()
@@ -43,7 +42,7 @@ def live_in(world: World, product: Product) -> None:
 
 def lose_input(world: World, start: Start) -> None:
     """From now on the failures file is all that is left of the rows that are not created."""
-    if world.lines(FILES.failures) and not world.only_failures_left and not start.has_work_left:
+    if world.lines(FILES.failures) and not (world.only_failures_left or start.reads_failures or start.has_work_left):
         world.tell("the input is lost; the failures file is run instead")
         world.only_failures_left = True
 
@@ -53,7 +52,6 @@ def finish(world: World, product: Product, calm: Run) -> None:
     seen: list[tuple[int, ...]] = []
     for _ in range(MOST_CALM_RUNS):
         start = world.start(calm, product, is_calm=True)
-        laws.after_run(world, start)
         summary = start.summary
         if summary is None or not start.was_finished or summary.to_do:
             seen.clear()
@@ -78,7 +76,6 @@ def settle_by_hand(world: World, product: Product, calm: Run) -> bool:
     world.edit_failures(lines, f"a person settles {sorted(found)}")
     sending: Sending = replace(calm.sending, adopt_existing=True)
     start = world.start(replace(calm, sending=sending, from_failures=True), product, is_calm=True)
-    laws.after_run(world, start)
     created = {line["key"]: line["how"] for line in world.lines(FILES.results)}
     laws.settled_by_hand(world, found, created)
     return True

@@ -31,7 +31,7 @@ from batcher.transport import ApiKey
 from batcher.validate import Validator
 
 from .disk import ProcessDisk
-from .records import FILES, Input, Start
+from .records import FILES, Input, Start, run_id
 from .schedule import SimRow
 from .times import wall_clock
 from .wire import SimulatedTransport
@@ -77,7 +77,7 @@ class Real:
             now=lambda: wall_clock(loop.time()),
             timer=loop.time,
             random=random.Random(f"{seed}:run:{start.number}"),
-            run_id=f"run{start.number}",
+            run_id=run_id(start),
         )
         with reading_from_memory(partial(text_of, world, start)), self.broken():
             return await pipeline.run(settings_of(start), reporter=Reporter(world), drain=drain, world=given)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from batcher.config import Files
 from batcher.errors import BatcherError
 from batcher.summary import Summary
@@ -97,6 +99,16 @@ class Tally:
                 mine.update(getattr(other, name))
             else:
                 setattr(self, name, mine + getattr(other, name))
+
+
+def whole_lines(data: bytes) -> list[dict[str, Any]]:
+    """The lines of a file that end with a newline."""
+    return [orjson.loads(line) for line in data[: data.rfind(b"\n") + 1].splitlines()]
+
+
+def run_id(start: Start) -> str:
+    """How the run calls itself."""
+    return f"run{start.number}"
 
 
 def row_of(spec: dict[str, Any]) -> SimRow:

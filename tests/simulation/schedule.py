@@ -198,6 +198,7 @@ def _weather(chance: random.Random, habits: Habits, rows: int) -> Weather:
         budget=chance.choice((1, 3, 10, 40)) + rows // 2,
         outages=tuple(outages),
         latency_seconds=chance.choice((0.02, 0.2, 1.0)),
+        slow_chance=0.05,
         wrong_identifier_at=chance.randint(1, 8) if chance.random() < 0.015 else None,
     )
 

@@ -213,7 +213,8 @@ class SimulatedServer:
         guard = Guard.OPEN
         if chance.random() < habits.guard_chance:
             guard = chance.choice((Guard.FORBIDDEN, Guard.ANALYSIS, Guard.UNPROCESSABLE))
-        name = "Renamed since" if chance.random() < habits.rename_chance else body["name"]
+        is_renamed = chance.random() < habits.rename_chance and identifier not in self.users_own
+        name = "Renamed since" if is_renamed else body["name"]
         made = Document(identifier, name, body["modelId"], body, post, now, now + lag, guard)
         self.documents[identifier] = made
         return made

@@ -96,7 +96,8 @@ class Weather:
     kinds: tuple[Fault, ...] = ()
     budget: int = 0
     outages: tuple[Outage, ...] = ()
-    latency_seconds: float = 0.2  # the typical one; some are twenty times slower
+    latency_seconds: float = 0.2  # the typical one
+    slow_chance: float = 0.0  # of one that is twenty times slower
     wrong_identifier_at: int | None = None  # the n-th POST that is carried out answers with another identifier
 
 
@@ -146,7 +147,7 @@ class SimulatedWire:
 
     def latency(self) -> float:
         """One way, in seconds."""
-        slow = 20 if self.chance.random() < 0.05 else 1
+        slow = 20 if self.chance.random() < self.weather.slow_chance else 1
         return self.chance.uniform(0.05, 1.0) * self.weather.latency_seconds * slow
 
 

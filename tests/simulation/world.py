@@ -22,7 +22,7 @@ from batcher.summary import Summary
 from . import laws
 from .clock import ProcessDied, SimulatedLoop, steady_order
 from .disk import DiskFaults, ProcessDisk, SimulatedDisk
-from .records import FILES, Broken, Input, Intent, Start, Tally, brief, describe, row_of
+from .records import FILES, Broken, Input, Intent, Start, Tally, brief, describe, row_of, run_id, whole_lines
 from .schedule import Crash, Run, Schedule, edit
 from .server import Document, Post, SimulatedServer
 from .wire import SimulatedTransport, SimulatedWire, Weather
@@ -61,8 +61,8 @@ class World:
         self.starts: list[Start] = []
         self.story: list[str] = []
         self.safe: dict[Path, bytes] = {}
-        self.durable_at_end: dict[Path, bytes] = {}
         self.tally = Tally(lives=1)
+        self.first_broken: Broken | None = None
         self.loop: SimulatedLoop | None = None
         self._steps_left: int | None = None
         self._unmatched: list[Intent] = []
@@ -80,7 +80,7 @@ class World:
         self.tell(f"--- run {start.number}: {len(start.inputs)} rows, {describe(run)}")
         self.users_own.update(one.row.identifier for one in start.inputs if one.row.identifier)
         start.created_before = frozenset(line["key"] for line in self.lines(FILES.results))
-        start.held_before = frozenset(line["key"] for line in self.lines(FILES.failures))
+        start.held_before = frozenset(line["key"] for line in whole_lines(self.disk.durable(FILES.failures)))
         self._prepare(run)
         loop = self.loop = SimulatedLoop(self.now)
         process = self.disk.boot()
@@ -107,6 +107,8 @@ class World:
             start.error = error
         except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever the product raises is a finding
             start.crash = error
+        if self.first_broken is not None:  # within the run, where the program may have caught it
+            raise self.first_broken
         if start.crash is not None:
             self.story += "".join(traceback.format_exception(start.crash)).splitlines()
         if loop.complaints and not start.died:
@@ -116,7 +118,7 @@ class World:
         self.disk.faults = DiskFaults(run.room_bytes, run.failing_sync)
         self._steps_left = run.crash.step if run.crash else None
         self._unmatched.clear()
-        self._journal_read = len(self.disk.content(FILES.journal))
+        self._journal_read = self.disk.content(FILES.journal).rfind(b"\n") + 1
 
     def _close(self, start: Start) -> None:
         self.tally.processes += 1
@@ -126,13 +128,12 @@ class World:
         self.disk.faults_met.clear()
         if not start.died:
             self.remember_safe()
-            self.durable_at_end = {
-                path: self.disk.durable(path) for path in (FILES.results, FILES.journal, FILES.failures)
-            }
-            self.disk.crash(power=self.chance.random() < 0.5)
         self.disk.faults = DiskFaults()
         end = "died" if start.died else repr(start.error or start.crash or brief(start.summary))
         self.tell(f"run {start.number} ended: {end}")
+        laws.after_run(self, start)
+        if not start.died:  # then perhaps the machine is switched off, or the disk forgets what nobody synced
+            self.disk.crash(power=self.chance.random() < 0.5)
 
     def die(self, crash: Crash) -> None:
         """The process is killed now; with `power`, the machine loses power."""
@@ -187,7 +188,8 @@ class World:
         for line in data[self._journal_read : end].splitlines():
             if b'"type":"intent"' in line:
                 said = orjson.loads(line)
-                self._unmatched.append(Intent(said["key"], said["identifier"], said["body"]))
+                if said["run"] == run_id(self.starts[-1]):  # else a whole line that lacked its newline
+                    self._unmatched.append(Intent(said["key"], said["identifier"], said["body"]))
         self._journal_read = max(self._journal_read, end)
 
     def remember_safe(self) -> None:
@@ -198,8 +200,7 @@ class World:
 
     def lines(self, path: Path) -> list[dict[str, Any]]:
         """The whole lines of a file as it is now."""
-        data = self.disk.content(path)
-        return [orjson.loads(line) for line in data[: data.rfind(b"\n") + 1].splitlines()]
+        return whole_lines(self.disk.content(path))
 
     def intents(self, key: str) -> list[Intent]:
         """All intents of this key, as the journal holds them."""
@@ -235,9 +236,10 @@ class World:
     def broken(self, law: str) -> Broken:
         """The error that tells of a broken law."""
         self.tell(f"BROKEN: {law}")
-        return Broken(
+        self.first_broken = self.first_broken or Broken(
             f"seed {self.schedule.seed}: {law}\n(replay: python -m tests.simulation --seed {self.schedule.seed} -v)"
         )
+        return self.first_broken
 
     # what happens between runs -----------------------------------------------------------------------------------
 
