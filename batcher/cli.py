@@ -87,7 +87,7 @@ def status(invocation: Invocation, /, **given: Any) -> int:
 @click.pass_obj
 def verify(invocation: Invocation, /, **given: Any) -> int:
     """Read each created document back and say where it differs from what was sent."""
-    from .cli_after import verify as body  # noqa: PLC0415
+    from .cli_verify import verify as body  # noqa: PLC0415
 
     return body(invocation, given)
 
@@ -101,7 +101,7 @@ def verify(invocation: Invocation, /, **given: Any) -> int:
 @click.pass_obj
 def undo(invocation: Invocation, /, **given: Any) -> int:
     """Delete what RESULTS created, newest first, to Trash. A dry run unless --yes."""
-    from .cli_after import undo as body  # noqa: PLC0415
+    from .cli_undo import undo as body  # noqa: PLC0415
 
     return body(invocation, given)
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
+from typing import TypeVar
+
+import anyio
 
 from .drain import Drain, End
+
+T = TypeVar("T")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -18,6 +24,27 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def loop_options() -> dict[str, object]:
     """Anyio's backend options: uvloop where it is installed."""
     return {"use_uvloop": True} if importlib.util.find_spec("uvloop") is not None else {}
+
+
+def run_until(body: Callable[[], Awaitable[T]], interrupts: Interrupts, deadline_seconds: float | None) -> T:
+    """Run `body` in a loop of its own; signals and the deadline (seconds from now) end it in good order."""
+    with interrupts.caught():
+        whole = partial(_until_deadline, body, interrupts.drain, deadline_seconds)
+        return anyio.run(whole, backend_options=loop_options())
+
+
+async def _until_deadline(body: Callable[[], Awaitable[T]], drain: Drain, deadline_seconds: float | None) -> T:
+    async with anyio.create_task_group() as tasks:
+        if deadline_seconds is not None:
+            tasks.start_soon(_end_at, deadline_seconds, drain)
+        result = await body()
+        tasks.cancel_scope.cancel()
+    return result
+
+
+async def _end_at(seconds: float, drain: Drain) -> None:
+    await anyio.sleep(seconds)
+    drain.start(End.DEADLINE, "deadline")
 
 
 @dataclass(slots=True)

@@ -8,19 +8,17 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-import anyio
-
 from . import pipeline
 from .cli_end import Invocation
 from .cli_given import Given, prepare, speak
-from .cli_loop import Interrupts, loop_options
+from .cli_loop import Interrupts, run_until
 from .cli_next import next_steps
+from .cli_world import world_of
 from .config import RunSettings
 from .console import print_text
-from .drain import Drain, End
+from .drain import Drain
 from .files import check_writable, files_of
 from .progress import ConsoleReporter, plan_text
-from .reporter import Reporter
 from .sources import Sources
 from .summary import Summary, exit_code
 from .summary_text import plan_object, summary_object, summary_text
@@ -37,30 +35,13 @@ def run(invocation: Invocation, options: Mapping[str, Any]) -> int:
     interrupts = Interrupts(drain, invocation.console.warning)
     invocation.has_sent = lambda: interrupts.has_sent
     reporter = ConsoleReporter(invocation.console, _wants_bar(invocation), invocation.verbose, interrupts.draining)
-    with interrupts.caught():
-        body = partial(_until_deadline, settings, reporter, drain, _deadline(invocation, sources))
-        summary = anyio.run(body, backend_options=loop_options())
+    world = world_of(settings.sending, os.environ, reporter.warning)
+    body = partial(pipeline.run, settings, reporter=reporter, drain=drain, world=world)
+    summary = run_until(body, interrupts, deadline(invocation, sources))
     return close(invocation, given, summary)
 
 
-async def _until_deadline(
-    settings: RunSettings, reporter: Reporter, drain: Drain, deadline_seconds: float | None
-) -> Summary:
-    """The run; when the deadline is reached, it ends in good order as at the first ctrl-C."""
-    async with anyio.create_task_group() as tasks:
-        if deadline_seconds is not None:
-            tasks.start_soon(_end_at, deadline_seconds, drain)
-        summary = await pipeline.run(settings, reporter=reporter, drain=drain)
-        tasks.cancel_scope.cancel()
-    return summary
-
-
-async def _end_at(seconds: float, drain: Drain) -> None:
-    await anyio.sleep(seconds)
-    drain.start(End.DEADLINE, "deadline")
-
-
-def _deadline(invocation: Invocation, sources: Sources) -> float | None:
+def deadline(invocation: Invocation, sources: Sources) -> float | None:
     """Seconds from now; the option counts from the start of the process."""
     seconds: float | None = sources.get("deadline").value
     return None if seconds is None else max(0.0, seconds - invocation.seconds_since_start())
