@@ -140,7 +140,8 @@ class Sender:
             return way.uncertain(self.ledger.run, self.wire.now())
         if way.identifier is None:
             return await self.reconciler.settle_unnamed(way)
-        await self.crew.step_aside(backoff_seconds(max(1, way.counted), self.random))
+        if not self.wire.outage.is_on:  # else its own pauses hold, and no further row shall become unclear meanwhile
+            await self.crew.step_aside(backoff_seconds(max(1, way.counted), self.random))
         outcome = await self.reconciler.settle(way)
         if outcome is None and way.counted >= self.settings.max_attempts:
             return way.uncertain(self.ledger.run, self.wire.now())
@@ -241,8 +242,14 @@ class Sender:
         except DiskTrouble as trouble:
             self.wire.stop(str(trouble))
             if isinstance(outcome, Created):
-                what = f"created as {outcome.identifier} but not written down; the next run finds it again"
-                self.wire.warn(f"{way.spec.place}: {what}")
+                self._book_unwritten(way, outcome.identifier)
+
+    def _book_unwritten(self, way: Way, identifier: str) -> None:
+        """Created, but the results file does not take it: uncertain, as far as the journal takes that."""
+        said = f"created as {identifier}, but that could not be written down; the next run finds it again"
+        self.wire.warn(f"{way.spec.place}: {said}")
+        with suppress(DiskTrouble):
+            self.book(way.uncertain(self.ledger.run, self.wire.now(), message=said))
 
 
 def with_identifier(spec: Spec, identifier: str | None) -> bytes:

@@ -7,6 +7,7 @@ fsynced. `Disk` is the real one. Methods raise OSError; whoever calls them turns
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -65,8 +66,9 @@ class Storage(Protocol):
 class DiskFile:
     """`AppendFile` on a file descriptor: unbuffered, so that a line is in the kernel's hands when `write` returns."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, path: Path) -> None:
         self._descriptor = descriptor
+        self._path = path
         self._size = os.fstat(descriptor).st_size
 
     def write(self, data: bytes) -> None:
@@ -80,7 +82,13 @@ class DiskFile:
 
     async def sync(self) -> None:
         """Fsync in a thread: the slowest one measured took 300 ms, which would stall every request."""
-        await anyio.to_thread.run_sync(_sync_to_disk, self._descriptor)
+        await anyio.to_thread.run_sync(self._sync)
+
+    def _sync(self) -> None:
+        _sync_to_disk(self._descriptor)
+        # a file that somebody removed or moved takes all writes, and nobody will ever read them there
+        if not os.path.samestat(os.fstat(self._descriptor), self._path.stat()):
+            raise FileNotFoundError(errno.ENOENT, "another file has taken its place", str(self._path))
 
     def size(self) -> int:
         """Bytes in the file now."""
@@ -116,7 +124,7 @@ class Disk:
         try:
             if is_new:
                 _sync_directory(path.parent)
-            yield DiskFile(descriptor)
+            yield DiskFile(descriptor, path)
         finally:
             os.close(descriptor)
 

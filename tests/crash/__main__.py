@@ -27,14 +27,16 @@ def main() -> int:
         struck, round_ = 0, 0
         while struck < asked.kills:  # an input that is finished before the kills are spent is followed by another
             directory = Path(tempfile.mkdtemp(prefix=f"batcher-crash-{mode}-"))
-            siege = Siege(directory, mode, asked.rows, asked.kills - struck, asked.seed * 1000 + round_, asked.signals)
+            left = asked.kills - struck
+            rows = min(asked.rows, 2 * left + 20)
+            siege = Siege(directory, mode, rows, left, asked.seed * 1000 + round_, asked.signals)
             begun = time.monotonic()
             try:
                 numbers = siege.run()
             except AssertionError as broken:
                 print(f"{mode}: a law was broken; the files are in {directory}\n{broken}")
                 return 1
-            print(told(numbers, asked.rows, time.monotonic() - begun), flush=True)
+            print(told(numbers, rows, time.monotonic() - begun), flush=True)
             struck, round_ = struck + numbers.struck, round_ + 1
     return 0
 

@@ -56,6 +56,7 @@ def _be(command: Sequence[str], directory: Path, environment: Mapping[str, str],
         for number, name in enumerate((os.devnull, "stdout", "stderr")):
             descriptor = os.open(name, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
             os.dup2(descriptor, number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the siege itself is in the background
         if fresh:
             os.execve(  # noqa: S606 - the command, as a user starts it
                 sys.executable, [sys.executable, "-m", "batcher", *command], dict(environment)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import urllib.request
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -15,12 +13,12 @@ from batcher.config import Files
 from tests.faulty import ServerProcess, server_process
 
 from .blow import Aim, Blow
+from .command import environment
 from .life import Death, live
 from .modes import MODEL, Mode, identifier_of, is_taken, name_of, write_input
 from .truth import STRANGER, Verdict, judge
 from .weather import faults
 
-ROOT = Path(__file__).resolve().parents[2]
 LATENCY_SECONDS = "0.08"  # long enough that kills find requests in flight, and an input lasts for many of them
 LIVES_TO_FINISH = 30  # refused rows (400 at random) are sent again by each
 SENT_BY = ("--rate", "none", "--no-preflight", "--no-shared-pace", "--timeout", "2", "--concurrency", "4", "--json")
@@ -117,7 +115,7 @@ class Siege:
         death = live(
             ["run", "d.jsonl", "--base-url", server.base_url, *SENT_BY, *self._more()],
             self.directory,
-            self._environment(),
+            environment(self.directory),
             blow,
             fresh=blow is not None and blow.fresh,
         )
@@ -131,11 +129,6 @@ class Siege:
 
     def _more(self) -> list[str]:
         return ["--no-fill-identifiers"] if self.mode is Mode.UNNAMED else []
-
-    def _environment(self) -> Mapping[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "COVERAGE_PROCESS_START") if name in os.environ}
-        state = str(self.directory)
-        return kept | {"OMNI_API_KEY": "k", "HOME": state, "BATCHER_STATE_DIR": state, "PYTHONPATH": str(ROOT)}
 
     def _strangers(self) -> set[str]:
         """Documents of somebody else under identifiers of ours; the names of our rows that must fail for it."""

@@ -1,0 +1,69 @@
+"""`python -m batcher` as a user starts it, in a directory of its own, perhaps with a limit on the size of files."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+CALM = ("--rate", "none", "--no-preflight", "--no-shared-pace", "--timeout", "2")
+
+
+def environment(directory: Path) -> dict[str, str]:
+    """Nothing of the machine's owner, and a key."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    return kept | {
+        "OMNI_API_KEY": "a-key-for-tests",
+        "HOME": str(directory),
+        "BATCHER_STATE_DIR": str(directory),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",  # a limit on file sizes, or a kill, must not leave half a module behind
+    }
+
+
+def begin(directory: Path, base_url: str, *flags: str, limit_bytes: int | None = None) -> subprocess.Popen[str]:
+    """Start `batcher run d.jsonl`. `limit_bytes`: no file may grow beyond it (RLIMIT_FSIZE)."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "batcher", "run", "d.jsonl", "--base-url", base_url, *CALM, "--json", *flags],
+        cwd=directory,
+        env=environment(directory),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(_get_ready, limit_bytes),  # noqa: PLW1509 - no threads here, and `ulimit` would need a shell
+    )
+
+
+def end(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
+    """Exit code, final object and standard error."""
+    with process:
+        output, errors = process.communicate(timeout=60)
+    assert output, f"exit code {process.returncode}: {errors}"
+    assert "Traceback" not in errors, errors
+    return process.returncode, json.loads(output), errors
+
+
+def run(directory: Path, base_url: str, *flags: str, limit_bytes: int | None = None) -> tuple[int, dict[str, Any], str]:
+    """One whole run."""
+    return end(begin(directory, base_url, *flags, limit_bytes=limit_bytes))
+
+
+def write_rows(directory: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """The input."""
+    (directory / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def _get_ready(limit_bytes: int | None) -> None:
+    """In the new process: ctrl-C works even where the tests run in the background; the limit holds."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if limit_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
