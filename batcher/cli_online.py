@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 import anyio
@@ -10,6 +11,7 @@ from .cli_end import Invocation
 from .cli_given import Given, speak
 from .cli_loop import loop_options
 from .cli_run import run_settings
+from .cli_world import world_of
 from .drain import Drain
 from .online import look
 from .preflight import Preflight
@@ -23,7 +25,8 @@ def ask(
     """The plan of a run, and what the instance said, for the final object and in words. Raises BatcherError."""
     settings = run_settings(given, sources)
     speak(invocation, sources)
-    body = partial(look, settings, reporter=reporter, drain=Drain())
+    world = world_of(settings.sending, os.environ, reporter.warning)
+    body = partial(look, settings, reporter=reporter, drain=Drain(), world=world)
     found = anyio.run(body, backend_options=loop_options())
     plan, asked = found.plan, found.preflight
     return plan, _object(plan, asked), [_plan_line(plan), _asked_line(asked, settings.endpoint.base_url)]

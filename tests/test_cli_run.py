@@ -16,6 +16,7 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,11 @@ def created(directory: Path) -> list[str]:
     return [json.loads(line)["identifier"] for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def wait_for_rows(directory: Path, rows: int) -> None:
-    """Until so many are created."""
+def wait_for_rows(process: subprocess.Popen[str], directory: Path, rows: int) -> None:
+    """Until the run has created so many."""
     limit = time.monotonic() + 30
     while len(created(directory)) < rows:
+        assert process.poll() is None, "the run has ended too early"
         assert time.monotonic() < limit, "no row was created in time"
         time.sleep(0.02)
 
@@ -91,7 +93,7 @@ def test_the_first_signal_drains(tmp_path: Path, number: signal.Signals) -> None
     """Exit code 130, a summary, a command line to go on with; the same again creates the rest, none twice."""
     sheet(tmp_path, 20)
     with begin(tmp_path, "--rate", "10/s", "--json") as process:
-        wait_for_rows(tmp_path, 3)
+        wait_for_rows(process, tmp_path, 3)
         process.send_signal(number)
         output, errors = process.communicate(timeout=30)
     found = json.loads(output)
@@ -189,6 +191,33 @@ def test_check_online_asks_and_creates_nothing(tmp_path: Path) -> None:
         assert "key" in done.stderr
         assert "bad-one" not in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["d.csv", "keys"]
+
+
+def test_the_pace_is_remembered_for_the_key(tmp_path: Path) -> None:
+    """A run right after another keeps to the rate of both together, as the server sees it."""
+    sheet(tmp_path, 2)
+    with serving(tmp_path, "--log", "log.jsonl") as url:
+        for name, more in (("a", []), ("b", []), ("alone", ["--no-shared-pace"])):
+            arguments = ["--base-url", url, "--rate", "2/3s", "--no-preflight", "--namespace", name, *more]
+            state = tmp_path / ("nobody" if more else "state")
+            results = f"{name}.results.jsonl"
+            done = start(
+                tmp_path,
+                "run",
+                "d.csv",
+                "--results",
+                results,
+                *arguments,
+                OMNI_API_KEY="k",
+                BATCHER_STATE_DIR=str(state),
+            )
+            assert done.returncode == 0, done.stderr
+    requests = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    times = [datetime.fromisoformat(one["at"]).timestamp() for one in requests if one["method"] == "POST"]
+    assert len(times) == 6
+    assert min(times[2] - times[0], times[3] - times[1]) > 2.9
+    assert len(list((tmp_path / "state").iterdir())) == 1
+    assert not (tmp_path / "nobody").exists()
 
 
 def test_invalid_rows_send_and_write_nothing(tmp_path: Path) -> None:
