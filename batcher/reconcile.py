@@ -91,10 +91,12 @@ class Reconciler:
             look = await self.wire.look(way.key, way.identifier or "")
             if not isinstance(look, Unknown):
                 return look
-            asked += not self.wire.outage.is_on
+            if self.wire.outage.is_on:
+                continue  # its own pauses hold, and this row keeps its place
+            asked += 1
             if asked >= self.settings.max_attempts:
                 return look
-            await self.crew.step_aside(backoff_seconds(max(1, asked), self.random))
+            await self.crew.step_aside(backoff_seconds(asked, self.random))
 
     def _of_our_attempt(self, way: Way, there: There) -> Outcome:
         """It exists, and an attempt of ours at this identifier is unclear: is it ours?"""

@@ -286,6 +286,14 @@ class Memory:
         self.in_flight = 0
         self.most_in_flight = 0
         self._numbers: Counter[str] = Counter()
+        self._left: list[Document] | None = None
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """The server lives inside the block; what it holds can be asked for afterwards, too."""
+        with self.store:
+            yield
+            self._left = list(self.store.documents())
 
     async def request(
         self, method: str, path: str, key: ApiKey, body: bytes | None = None, query: Mapping[str, str] | None = None
@@ -315,7 +323,7 @@ class Memory:
     @property
     def documents(self) -> list[Document]:
         """All documents ever made."""
-        return list(self.store.documents())
+        return list(self.store.documents()) if self._left is None else self._left
 
     def times(self, method: str = "POST") -> list[float]:
         """When the requests of this method left (virtual seconds)."""
