@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import orjson
 from . import table
 from .errors import UsageError
 from .fingerprints import Fingerprints
-from .history import Undone
+from .history import Undone, key_of_line
 from .lines import find_tail, parse_line, read_lines
 from .models import Created, How
 from .storage import Storage
@@ -20,6 +21,7 @@ from .table import is_csv
 _KEY = b'{"key":"'
 _SOURCE = b'","source":"'
 _HASH = b'"specHash":"'
+IdentifierOf = Callable[[str], str | None]
 HASH_DIGITS = 15  # of a spec hash that are kept in memory for each created row: 60 bits
 
 
@@ -144,6 +146,44 @@ class Left:
             self.latest[key] = (identifier, value)
         else:
             self.latest.pop(key, None)
+
+
+@contextmanager
+def open_identifiers(storage: Storage, path: Path, undone: Undone) -> Iterator[IdentifierOf]:
+    """Under which identifier each created key's last document lies; None for a key that has none.
+
+    Of a JSON lines file only the lines' places are kept, and a line is read again when it is asked for; of a CSV file
+    all identifiers are kept.
+    """
+    held: dict[str, str] = {}
+    places = Fingerprints()
+    left = Left(undone)
+    if storage.size(path) is None:
+        yield held.get
+        return
+    if is_csv(path):
+        for created in read_results(storage, path):
+            if created.key in undone:
+                left.see(created.key, created.identifier, 0)
+            else:
+                held[created.key] = created.identifier
+    else:
+        for number, (offset, line) in enumerate(read_lines(storage, path), 1):
+            key = key_of_line(line) or str(parse_line(line, path, str(number))["key"])
+            if key in undone:
+                left.see(key, str(parse_line(line, path, str(number))["identifier"]), 0)
+            else:
+                places.put(key, offset)
+    held.update((key, identifier) for key, (identifier, _) in left.latest.items())
+    with storage.read(path) as stream:
+
+        def identifier_of(key: str) -> str | None:
+            if (offset := places.get(key)) is None:
+                return held.get(key)
+            stream.seek(offset)
+            return str(parse_line(stream.readline(), path, f"offset {offset}")["identifier"])
+
+        yield identifier_of
 
 
 def fingerprint(spec_hash: str) -> int:
