@@ -21,13 +21,17 @@ _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
 def name_key(model_id: str, name: str) -> str:
     """The key of a row that has neither a key nor an identifier of its own: `name:` and 32 hex digits."""
-    text = f"{model_id.lower()}\n{name}".encode("utf-8", "surrogatepass")
-    return "name:" + blake2b(text, digest_size=16).hexdigest()
+    text = f"{model_id.lower()}\n{name}"
+    return "name:" + blake2b(text.encode() if text.isascii() else _encoded(text), digest_size=16).hexdigest()
 
 
 def raw_key(text: str) -> str:
     """The key of a row that is too broken to have a model and a name: `raw:` and 32 hex digits of its text."""
-    return f"raw:{blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
+    return f"raw:{blake2b(_encoded(text), digest_size=16).hexdigest()}"
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # a program that uses the library may pass half a character
 
 
 def slug(name: str) -> str:

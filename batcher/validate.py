@@ -124,13 +124,13 @@ class Validator:
 
     def _is_plain(self, body: Body) -> bool:
         """Is there certainly no problem with these values?"""
-        if "metadata" in body or "filterConfig" in body or "\0" in body.get("description", ""):
+        if "metadata" in body or "filterConfig" in body:
             return False
         try:
             self._wrong(body)
         except ValidationError:
             return False
-        return "\0" not in body["name"]
+        return "\0" not in body["name"] and ("description" not in body or "\0" not in body["description"])
 
 
 def _types(ignore_unknown: bool) -> Callable[[Body], Any]:
