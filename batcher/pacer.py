@@ -40,11 +40,14 @@ class Slot:
         """Call right before the request leaves. False: not now, ask for another slot (this one is given back)."""
         if not self._open:
             raise InternalError("a slot was used twice")
+        # Our time is read before the other runs are told theirs: whatever comes between, theirs is the later one.
+        now = self._pacer.now()
         if self.stale or (self._permit is not None and not self._permit.start()):
             self._give_up()
             return False
         self._open = False
-        self.started_at = self._pacer.start()
+        self.started_at = now
+        self._pacer.start(now)
         return True
 
     def give_back(self) -> None:
@@ -91,16 +94,16 @@ class Pacer:
         self._wake = asyncio.Event()
         self._stuck = False  # nothing but a start or a slot given back can open the window
 
-    def start(self) -> float:
-        now = self.now()
+    def start(self, now: float) -> None:
+        """A slot's request starts."""
         if self._window is not None:
             self._window.start(now)
             if self._stuck:
                 self._wake.set()
         self.brake.started()
-        return now
 
     def give_back(self) -> None:
+        """A slot will never start."""
         if self._window is not None:
             self._window.give_back()
             self._wake.set()
