@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import orjson
 
+from .fields import API_FIELDS
 from .transport import Answer, ApiKey, Reply, Transport
 
 DOCUMENTS = "/api/v1/documents"
@@ -190,10 +191,11 @@ def message_of(answer: Answer) -> str:
 
 
 def speaks_of_token(answer: Answer) -> bool:
-    """Whether a 400 or 403 is about the key itself and not about the row."""
+    """Whether a 400 or 403 is about the key itself and not about the row, whatever words of the row it repeats."""
     if not isinstance(json_of(answer), dict):
         return False
-    return _TOKEN.search(message_of(answer)) is not None
+    message = message_of(answer)
+    return _FIELD.match(message) is None and _TOKEN.search(_QUOTED.sub("", message)) is not None
 
 
 def proves_absence(answer: Answer, identifier: str) -> bool:
@@ -217,7 +219,8 @@ def names_other_field(message: str) -> bool:
 
 _TOKEN = re.compile(r"\b(bearer|token|api[ _-]?key|authorization|authenticat\w+|credentials?)\b", re.IGNORECASE)
 _MODEL = re.compile(r"\b(model|branch)", re.IGNORECASE)
-_FIELD = re.compile(r"Bad Request: [A-Za-z]+(\[\d+\]|\.\w+)*: ")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_FIELD = re.compile(rf"(?:Bad Request: )?(?:{'|'.join(API_FIELDS)})\b[^:]*: ")
 
 
 _DOCUMENTS = re.compile(r"/v\d+/documents/?$")
