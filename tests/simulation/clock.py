@@ -102,6 +102,8 @@ class SimulatedLoop(VirtualLoop):
             left = sorted((task for task in asyncio.all_tasks(self) if not task.done()), key=hash)
             if not left:
                 return
+            self.call_soon(self.stop)
+            self.run_forever()  # first, so that each has begun: anyio leaves a coroutine behind in one that has not
             for task in left:
                 task.cancel()
             self.call_soon(self.stop)

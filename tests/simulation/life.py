@@ -12,7 +12,7 @@ from .schedule import Run, Schedule
 from .world import Product, World
 
 MOST_CALM_RUNS = 30  # more mean that it never comes to an end
-LONGEST_RUN_SECONDS = 1800.0  # then somebody presses ctrl-C: a lone row that a firewall refuses would brake for ever
+LONGEST_RUN_SECONDS = 900.0  # then somebody presses ctrl-C: a lone row that a firewall refuses would brake for ever
 
 
 def live(schedule: Schedule, product: Product) -> World:
@@ -75,7 +75,7 @@ def settle_by_hand(world: World, product: Product, calm: Run) -> bool:
         return False
     world.edit_failures(lines, f"a person settles {sorted(found)}")
     sending: Sending = replace(calm.sending, adopt_existing=True)
-    start = world.start(replace(calm, sending=sending, from_failures=True), product, is_calm=True)
+    world.start(replace(calm, sending=sending, from_failures=True), product, is_calm=True)
     created = {line["key"]: line["how"] for line in world.lines(FILES.results)}
     laws.settled_by_hand(world, found, created)
     return True

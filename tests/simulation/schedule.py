@@ -158,7 +158,7 @@ def _sending(chance: random.Random, rows: int) -> Sending:
         adopt_existing=chance.random() < 0.15,
         resend_uncertain=chance.random() < 0.08,
         shared_pace=False,
-        fsync_ms=chance.choice((20, 20, 100, 100, 1000)),
+        fsync_ms=chance.choice((20, 100, 100, 300, 1000)),
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 from batcher import lines
@@ -143,12 +142,18 @@ TEETH: dict[str, Callable[[], Real]] = {
 
 
 def find(broken_copy: Callable[[], Real], seeds: Iterable[int]) -> tuple[int, str] | None:
-    """The first seed in which the laws notice the broken copy, and which law; None if none does."""
+    """The first seed that the program survives and the broken copy does not, and which law noticed; None if none does."""
     for seed in seeds:
-        world = World(draw(seed), watches_intents=False)
-        product: Any = broken_copy()
-        try:
-            live_in(world, product)
-        except Broken as broken:
-            return seed, str(broken).splitlines()[0]
+        noticed = noticed_in(seed, broken_copy())
+        if noticed is not None and noticed_in(seed, Real()) is None:
+            return seed, noticed
+    return None
+
+
+def noticed_in(seed: int, product: Real) -> str | None:
+    """What the laws say of this copy's life, in one line; None if they hold."""
+    try:
+        live_in(World(draw(seed), watches_intents=False), product)
+    except Broken as broken:
+        return str(broken).splitlines()[0]
     return None

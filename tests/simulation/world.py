@@ -177,9 +177,12 @@ class World:
         laws.before_post(self, start, post)
 
     def _guess_key(self, post: Post) -> str:
-        """Whose a POST is that has no intent: by its marker."""
-        keys = self.starts[-1].keys
-        return next((key for key, given in keys.items() if given.row.marker == post.marker), "")
+        """Whose a POST is that has no intent: the first row with its marker that has not been sent or created yet."""
+        start = self.starts[-1]
+        mine = [key for key, given in start.keys.items() if given.row.marker == post.marker]
+        done = {line["key"] for line in self.lines(FILES.results)}
+        done |= {earlier.key for earlier in self.wire.posts if earlier.run == start.number and earlier.clear}
+        return next((key for key in mine if key not in done), mine[0] if mine else "")
 
     def _take_in_intents(self) -> None:
         """Read on in the durable part of the journal."""
@@ -200,7 +203,10 @@ class World:
 
     def lines(self, path: Path) -> list[dict[str, Any]]:
         """The whole lines of a file as it is now."""
-        return whole_lines(self.disk.content(path))
+        try:
+            return whole_lines(self.disk.content(path))
+        except orjson.JSONDecodeError as error:
+            raise self.broken(f"a corrupt line in {path}: {error}") from None
 
     def intents(self, key: str) -> list[Intent]:
         """All intents of this key, as the journal holds them."""
