@@ -20,7 +20,6 @@ from .models import Problem
 from .reporter import Plan, Silent
 from .sources import Sources
 
-LARGE_RUN = 100  # from here on a first try with a few rows is suggested
 _KEPT = (
     "--base-url",
     "--instance",
@@ -114,5 +113,5 @@ def _next(invocation: Invocation, given: Given, plan: Plan) -> list[str]:
         return ["Mend these rows, or leave them out of a run with --skip-invalid."]
     if not plan.sending:
         return []
-    canary = ["--limit", "5"] if plan.sending >= LARGE_RUN and not plan.created else []
+    canary = ["--limit", "5"] if plan.is_large_first else []
     return [f"Next: {again(['run', *given.inputs, *only(invocation.argv, _KEPT), *canary])}"]

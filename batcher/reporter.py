@@ -14,6 +14,9 @@ from .pace import Rate
 from .summary import Summary
 
 
+LARGE_RUN = 100  # rows; from here on a first run is told of `--limit 5`
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a run finds before it sends. `rows` = created + failed + uncertain + undone + to_do.
@@ -40,6 +43,11 @@ class Plan:
         """Rows that this run will attempt or settle."""
         rows = self.to_do + self.failed - self.invalid + self.uncertain
         return rows if self.limit is None else min(rows, self.limit)
+
+    @property
+    def is_large_first(self) -> bool:
+        """Whether a canary would be wise: many rows, none of them created yet, and no limit given."""
+        return self.limit is None and self.created == 0 and self.sending >= LARGE_RUN
 
     @property
     def seconds(self) -> float | None:

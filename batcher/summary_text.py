@@ -8,13 +8,13 @@ from .config import Files, RunSettings
 from .console import one_line
 from .durations import duration_text
 from .models import Failed, Uncertain
+from .pace import Rate
 from .progress import rate_text
 from .reporter import Plan
 from .summary import SHOWN_FAILURES, Summary
 
 SHOWN_WARNINGS = 10
 _WIDEST_MESSAGE = 300
-LARGE_FIRST_RUN = 100
 
 
 def summary_object(summary: Summary) -> dict[str, object]:
@@ -143,13 +143,22 @@ def _places(summary: Summary) -> Iterator[str]:
                 yield f"{word + ':':<10} {path}"
     if summary.kept_failures is not None:
         yield f"Kept:      {summary.kept_failures} (the failures file had been edited)"
-    rate = f", {rate_text(_requests_per_second(summary))}" if summary.requests else ""
-    allowed = f" of {summary.rate} allowed" if rate and summary.rate not in ("", "none") else ""
-    yield f"Time:      {duration_text(summary.elapsed_seconds)}, {summary.requests:,} requests{rate}{allowed}"
+    yield f"Time:      {duration_text(summary.elapsed_seconds)}, {summary.requests:,} requests{_rate_used(summary)}"
+
+
+def _rate_used(summary: Summary) -> str:
+    """`, 59 of 60/min`: in the unit of the rate that was allowed."""
+    if summary.requests < 2 or summary.rate == "":
+        return ""
+    rate = Rate.parse(summary.rate)
+    if rate is None:
+        return f", {rate_text(_requests_per_second(summary))}"
+    return f", {_requests_per_second(summary) * rate.period_seconds:,.0f} of {rate}"
 
 
 def _requests_per_second(summary: Summary) -> float:
-    return summary.requests / summary.elapsed_seconds if summary.elapsed_seconds > 0 else 0.0
+    """Over the intervals between requests, of which there is one less than requests."""
+    return max(0, summary.requests - 1) / summary.elapsed_seconds if summary.elapsed_seconds > 0 else 0.0
 
 
 def _failure_object(failure: Failed | Uncertain) -> dict[str, object]:

@@ -122,7 +122,7 @@ def test_the_text_adds_up_and_names_things(tmp_path: Path) -> None:
     assert "\x1b" not in text
     assert "own folder of the API key's owner" in text
     assert str(files.results) in text
-    assert "1,250 requests, 21/s of 60/min allowed" in text
+    assert "1,250 requests, 1,249 of 60/min" in text
     assert text.endswith("Next: mend: batcher run d.failures.jsonl")
 
 
