@@ -135,6 +135,7 @@ class Ledger:
         self.histories = past.journaled.histories
         self.counted: dict[str, int] = {}
         self._has_created = False
+        self._syncing = anyio.Lock()
 
     def open(self, journal: Lines, results: Lines, failed: Lines) -> None:
         """Take the open files."""
@@ -222,9 +223,10 @@ class Ledger:
 
     async def sync(self) -> None:
         """Return once all that was written is durable."""
-        await self._results.sync()
-        await self.journal.sync()
-        await self._failures.sync()
+        async with self._syncing:
+            await self._results.sync()
+            await self.journal.sync()
+            await self._failures.sync()
 
     async def rewrite_failures(self, is_input: Callable[[str], bool]) -> Held:
         """Replace the failures file by exactly the lines that still hold, and count them."""
@@ -237,8 +239,9 @@ class Ledger:
         def chunks() -> Iterator[bytes]:
             yield from self._still_held(offsets, lambda line: held.count(line, is_input))
 
-        with on_disk(self._files.failures, "replace"):
-            self._storage.replace(self._files.failures, chunks())
+        async with self._syncing:  # an fsync under way would find that its file has been replaced
+            with on_disk(self._files.failures, "replace"):
+                self._storage.replace(self._files.failures, chunks())
         return held
 
     def _still_held(
