@@ -327,7 +327,9 @@ def test_ctrl_c_while_checking_ends_at_once(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        time.sleep(1.0)  # it reads standard input, which does not end
+        assert process.stdin is not None
+        process.stdin.write("\n" * 300_000)  # more than a pipe holds: written when batcher reads; and it does not end
+        process.stdin.flush()
         process.send_signal(signal.SIGINT)
         process.wait(timeout=30)
         assert process.stderr is not None
