@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import anyio
 import pytest
@@ -33,7 +34,7 @@ def live(job: Job, memory: Memory, body: Callable[[], Awaitable[None]]) -> None:
     virtual.run(main)
 
 
-def once(tmp_path: Path, count: int, script: Script, **settings: object) -> tuple[Ran, Memory, Job, float]:
+def once(tmp_path: Path, count: int, script: Script, **settings: Any) -> tuple[Ran, Memory, Job, float]:
     """One run of so many rows; also how many virtual seconds it took."""
     job, memory = Job(tmp_path), Memory(script)
     job.rows(*[row(f"n{n}") for n in range(count)])

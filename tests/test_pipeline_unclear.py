@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from batcher.sandbox import Fault
+
 from .faulty import FaultyServer, named, on
 from .runs import Job, row
 
@@ -240,7 +242,7 @@ async def test_rows_gone_from_the_input_are_looked_up_and_never_sent(tmp_path: P
     """Intents whose rows are no longer in the input are reconciled: found → created; not found → kept, not sent."""
     job = Job(tmp_path)
     job.rows(row("a"), row("b"))
-    lost = [on("500-after", named("a")), on("500", named("b")), "GET 500@1-10"]
+    lost: list[str | Fault] = [on("500-after", named("a")), on("500", named("b")), "GET 500@1-10"]
     async with FaultyServer(*lost) as server:
         assert (await job.run(server.base_url, concurrency=1)).counts == {"uncertain": 2}
         posts = len(server.posts)

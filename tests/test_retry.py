@@ -57,6 +57,11 @@ def look(answered: Reply) -> Any:
     return judge_look(answered, "doc-1", now=NOW)
 
 
+def kind_of(verdict: object) -> type:
+    """What kind of verdict it is."""
+    return type(verdict)
+
+
 CREATES = [
     (400, "Bad Request: modelId: Required", Refused, Reason.REJECTED),
     (400, 'Bad Request: identifier: "doc-1" is already in use', Refused, Reason.REJECTED),
@@ -91,7 +96,7 @@ def test_a_create_in_each_shape(shape: str, status: int, text: str, kind: type, 
     """The same status and words mean the same in all four error shapes, and the words are the API's own."""
     answered = reply(status, SHAPES[shape](status, text))
     verdict = create(answered)
-    assert type(verdict) is kind
+    assert kind_of(verdict) is kind, verdict
     assert message_of(answered) == text
     assert text in verdict.message
     if reason is not None:
@@ -131,7 +136,7 @@ def test_a_create_in_each_shape(shape: str, status: int, text: str, kind: type, 
 def test_a_create_without_an_error_body(answered: Reply, kind: type, reason: Reason | None) -> None:
     """Successes, pages, empty bodies and transport failures."""
     verdict = create(answered)
-    assert type(verdict) is kind
+    assert kind_of(verdict) is kind
     if reason is not None:
         assert verdict.reason is reason
 
