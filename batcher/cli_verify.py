@@ -61,8 +61,7 @@ def _text(found: Verified, invocation: Invocation, details: int) -> Iterator[str
     yield _headline(found)
     yield f"  {found.rows:>9,} rows read, {found.created:,} of them created"
     others = ((found.not_created, "not created"), (found.undone, "undone"), (found.invalid, "invalid"))
-    if any(number for number, _ in others):
-        yield f"  {found.rows - found.created:>9,} " + ", ".join(f"{n:,} {word}" for n, word in others if n)
+    yield from (f"  {number:>9,} {word}" for number, word in others if number)
     yield f"  {found.same:>9,} as their rows say"
     named = ((found.different, "differ"), (found.missing, "missing"), (found.unreadable, "not readable"))
     yield from (f"  {number:>9,} {word} (named above)" for number, word in named if number)

@@ -105,10 +105,13 @@ def read_journal(
     if storage.size(path) is None:
         return said
     for number, (offset, line) in enumerate(read_lines(storage, path), 1):
-        key = key_of_line(line)
+        key, parsed = key_of_line(line), None
+        if key is None:  # it has none, or one with escapes
+            parsed = parse_line(line, path, str(number))
+            key = str(parsed["key"]) if "key" in parsed else None
         if key is not None and key not in undone and is_created(key):
             continue
-        _take_in(said, parse_line(line, path, str(number)), offset, path, number)
+        _take_in(said, parsed or parse_line(line, path, str(number)), offset, path, number)
     return said
 
 
