@@ -8,6 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import orjson
+
+from .demonstration import demonstrate
 from .modes import Mode
 from .siege import Numbers, Siege
 
@@ -22,23 +25,36 @@ def main() -> int:
         "--seed", type=int, default=1, help="same seed, same blows (the machine's timing stays its own)"
     )
     parser.add_argument("--signals", action="store_true", help="ctrl-C and SIGTERM instead of SIGKILL")
+    parser.add_argument("--directory", type=Path, help="one siege there, its numbers as JSON")
+    parser.add_argument("--demonstration", action="store_true", help="500 rows at 50/s, ctrl-C'd and started again")
     asked = parser.parse_args()
-    for mode in asked.mode or list(Mode):
-        struck, round_ = 0, 0
-        while struck < asked.kills:  # an input that is finished before the kills are spent is followed by another
-            directory = Path(tempfile.mkdtemp(prefix=f"batcher-crash-{mode}-"))
-            left = asked.kills - struck
-            rows = min(asked.rows, 2 * left + 20)
-            siege = Siege(directory, mode, rows, left, asked.seed * 1000 + round_, asked.signals)
-            begun = time.monotonic()
-            try:
-                numbers = siege.run()
-            except AssertionError as broken:
-                print(f"{mode}: a law was broken; the files are in {directory}\n{broken}")
-                return 1
-            print(told(numbers, rows, time.monotonic() - begun), flush=True)
-            struck, round_ = struck + numbers.struck, round_ + 1
-    return 0
+    if asked.demonstration:
+        print(demonstrate(Path(tempfile.mkdtemp(prefix="batcher-demonstration-")), rows=500, rate="50/s"))
+        return 0
+    if asked.directory is not None:
+        mode = Mode(asked.mode[0] if asked.mode else Mode.FILLED)
+        numbers = Siege(asked.directory, mode, asked.rows, asked.kills, asked.seed, asked.signals).run()
+        print(orjson.dumps(numbers, option=orjson.OPT_NON_STR_KEYS).decode())
+        return 0
+    return 0 if all(long_run(asked, mode) for mode in asked.mode or list(Mode)) else 1
+
+
+def long_run(asked: argparse.Namespace, mode: Mode) -> bool:
+    """As many sieges as the kills take; an input that is finished before they are spent is followed by another."""
+    struck, round_ = 0, 0
+    while struck < asked.kills:
+        directory = Path(tempfile.mkdtemp(prefix=f"batcher-crash-{mode}-"))
+        left = asked.kills - struck
+        rows = min(asked.rows, 2 * left + 20)
+        begun = time.monotonic()
+        try:
+            numbers = Siege(directory, mode, rows, left, asked.seed * 1000 + round_, asked.signals).run()
+        except AssertionError as broken:
+            print(f"{mode}: a law was broken; the files are in {directory}\n{broken}")
+            return False
+        print(told(numbers, rows, time.monotonic() - begun), flush=True)
+        struck, round_ = struck + numbers.struck, round_ + 1
+    return True
 
 
 def told(numbers: Numbers, rows: int, seconds: float) -> str:

@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from .modes import Mode
+
 ROOT = Path(__file__).resolve().parents[2]
 CALM = ("--rate", "none", "--no-preflight", "--no-shared-pace", "--timeout", "2")
 
@@ -29,10 +31,12 @@ def environment(directory: Path) -> dict[str, str]:
     }
 
 
-def begin(directory: Path, base_url: str, *flags: str, limit_bytes: int | None = None) -> subprocess.Popen[str]:
-    """Start `batcher run d.jsonl`. `limit_bytes`: no file may grow beyond it (RLIMIT_FSIZE)."""
+def begin(
+    directory: Path, base_url: str, *flags: str, source: str = "d.jsonl", limit_bytes: int | None = None
+) -> subprocess.Popen[str]:
+    """Start `batcher run`. `limit_bytes`: no file may grow beyond it (RLIMIT_FSIZE)."""
     return subprocess.Popen(
-        [sys.executable, "-m", "batcher", "run", "d.jsonl", "--base-url", base_url, *CALM, "--json", *flags],
+        [sys.executable, "-m", "batcher", "run", source, "--base-url", base_url, *CALM, "--json", *flags],
         cwd=directory,
         env=environment(directory),
         stdin=subprocess.DEVNULL,
@@ -52,9 +56,21 @@ def end(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
     return process.returncode, json.loads(output), errors
 
 
-def run(directory: Path, base_url: str, *flags: str, limit_bytes: int | None = None) -> tuple[int, dict[str, Any], str]:
+def run(
+    directory: Path, base_url: str, *flags: str, source: str = "d.jsonl", limit_bytes: int | None = None
+) -> tuple[int, dict[str, Any], str]:
     """One whole run."""
-    return end(begin(directory, base_url, *flags, limit_bytes=limit_bytes))
+    return end(begin(directory, base_url, *flags, source=source, limit_bytes=limit_bytes))
+
+
+def besiege(directory: Path, mode: Mode, rows: int, kills: int, *flags: str) -> dict[str, Any]:
+    """One siege in a process of its own, from which lives can be forked (that of the tests has threads); its numbers."""
+    asked = ("--mode", mode, "--rows", str(rows), "--kills", str(kills), "--directory", str(directory), *flags)
+    command = [sys.executable, "-m", "tests.crash", *asked]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    numbers: dict[str, Any] = json.loads(done.stdout)
+    return numbers
 
 
 def write_rows(directory: Path, rows: Sequence[dict[str, Any]]) -> None:
