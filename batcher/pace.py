@@ -16,6 +16,10 @@ from dataclasses import dataclass
 MARGIN = 1.005
 _EPSILON_SECONDS = 1e-6
 
+# Starts keep a distance that would allow this much of the rate: what a busy machine delayed is made up for slowly,
+# never in a burst, and the window still has the last word.
+CATCH_UP = 1.02
+
 # More starts than these are not remembered one by one: see `Rate.divided`.
 _REMEMBERED = 10_000
 

@@ -10,7 +10,7 @@ from aiolimiter import AsyncLimiter
 
 from .brake import Brake
 from .errors import InternalError
-from .pace import Rate, Window
+from .pace import CATCH_UP, Rate, Window
 from .shared_pace import Permit, RunShare
 from .transport import ApiKey
 
@@ -187,7 +187,8 @@ class Pacer:
 def _limiter(rate: Rate) -> AsyncLimiter:
     """Smooths the starts: one at a time, but 10 ms worth of them may make up for timers that were late.
 
-    The window alone keeps the law, so the limiter leaks at the full rate.
+    The window alone keeps the law, so the limiter leaks a little faster than the rate (see `CATCH_UP`).
     """
-    lump = 1.0 + rate.per_second * _SLACK_SECONDS
-    return AsyncLimiter(lump, lump / rate.per_second)
+    per_second = CATCH_UP * rate.per_second
+    lump = 1.0 + per_second * _SLACK_SECONDS
+    return AsyncLimiter(lump, lump / per_second)

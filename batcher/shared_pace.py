@@ -17,7 +17,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 
-from .pace import MARGIN, Rate
+from .pace import CATCH_UP, MARGIN, Rate
 from .pace_file import DEAD, LEASE_SECONDS, PENDING, BrokenPaceFile, PaceFile, Run, Table, boot_clock
 from .transport import ApiKey
 
@@ -180,7 +180,7 @@ class RunShare:
             me.turns = max([me.turns, *(run.turns for run in others if _recent(run, now))])
         law, left = _law(me, others, now), _left_to_others(me, others, now)
         spaced_from = table.spaced_from if table.spaced_from <= now else 0.0  # later can only be damage
-        apart = law.window_seconds / MARGIN / law.limit
+        apart = law.window_seconds / (MARGIN * CATCH_UP * law.limit)
         due = spaced_from + apart
         opens = max(due + left * apart, self._opens_at(file, table.granted, law, left, now))
         if opens <= now:
