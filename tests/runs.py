@@ -209,7 +209,7 @@ class Job:
 
 def lines(path: Path) -> list[dict[str, Any]]:
     """The objects of a JSON lines file; none if it is missing."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
 
 
 def contents(directory: Path) -> dict[str, bytes]:
