@@ -1,0 +1,206 @@
+"""The three files together: where each row stands before a run, and what an outcome leaves in which file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batcher.config import Files
+from batcher.errors import DiskTrouble, UsageError
+from batcher.failures import Form
+from batcher.identity import spec_hash
+from batcher.journal import Intent
+from batcher.ledger import Ledger, Past, Standing, open_ledger, read_past
+from batcher.models import Created, Failed, How, Reason, Uncertain
+from batcher.storage import Disk
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+BODY = b'{"modelId":"m","name":"n"}'
+OTHER = b'{"modelId":"m","name":"n","description":"changed"}'
+AT = "2026-11-23T10:00:00.000+00:00"
+
+
+def files_in(directory: Path) -> Files:
+    """The three files there."""
+    return Files(results=directory / "r.jsonl", failures=directory / "f.jsonl", journal=directory / "j.jsonl")
+
+
+def past_of(files: Files) -> Past:
+    """What they say."""
+    return read_past(Disk(), files, "base", "")
+
+
+@asynccontextmanager
+async def opened(directory: Path, storage: Disk | None = None) -> AsyncIterator[Ledger]:
+    """The files open for a run."""
+    files = files_in(directory)
+    troubles: list[DiskTrouble] = []
+    async with open_ledger(
+        storage or Disk(),
+        files,
+        past_of(files),
+        run="r1",
+        now=lambda: NOW,
+        form=Form(),
+        base_url="base",
+        namespace="",
+        fsync_ms=10,
+        on_trouble=troubles.append,
+    ) as ledger:
+        yield ledger
+
+
+def intent(key: str, identifier: str | None = "doc-1") -> Intent:
+    """An intent of BODY."""
+    return Intent(key, identifier, identifier is not None, 1, AT, "r1", "d", 1, spec_hash(BODY), BODY)
+
+
+COMMON: dict[str, Any] = {"source": "d", "line": 1, "attempts": 1, "at": AT, "run": "r1", "status": 201}
+
+
+def created(key: str, sent_hash: str = spec_hash(BODY)) -> Created:
+    """A created outcome."""
+    return Created(
+        key=key,
+        how=How.CREATED,
+        spec_hash=sent_hash,
+        identifier="doc-1",
+        name="n",
+        model_id="m",
+        url="u",
+        dashboard_id=None,
+        workbook_id=None,
+        elapsed_ms=1,
+        **COMMON,
+    )
+
+
+def unsuccessful(kind: type[Failed | Uncertain], key: str) -> Failed | Uncertain:
+    """A failed or uncertain outcome."""
+    return kind(key=key, reason=Reason.REJECTED, message="m", hint="h", identifier=None, spec={"name": "n"}, **COMMON)
+
+
+async def test_where_rows_stand_after_a_run(tmp_path: Path) -> None:
+    """Created, changed, failed, uncertain, new; an unclear attempt without a failures line is uncertain, too."""
+    async with opened(tmp_path) as ledger:
+        for key in ("created", "failed", "uncertain", "open", "cleared"):
+            await ledger.intend(intent(key))
+        ledger.book(created("created"))
+        ledger.book(created("adopted", ""))
+        ledger.clear("failed")
+        ledger.book(unsuccessful(Failed, "failed"))
+        ledger.book(unsuccessful(Uncertain, "uncertain"))
+        ledger.clear("cleared")
+    past = past_of(files_in(tmp_path))
+    expected = {
+        "created": Standing.CREATED,
+        "adopted": Standing.CREATED,
+        "failed": Standing.FAILED,
+        "uncertain": Standing.UNCERTAIN,
+        "open": Standing.UNCERTAIN,
+        "cleared": Standing.NEW,
+        "never seen": Standing.NEW,
+    }
+    assert {key: past.standing(key, lambda: spec_hash(BODY)) for key in expected} == expected
+    assert past.standing("created", lambda: spec_hash(OTHER)) is Standing.CHANGED
+    assert past.standing("adopted", lambda: spec_hash(OTHER)) is Standing.CREATED, "what was adopted has no hash"
+
+
+async def test_an_undone_row_is_new_again_only_when_asked_or_changed(tmp_path: Path) -> None:
+    """Not created again without --recreate-undone; a row whose content has changed since is another wish."""
+    files = files_in(tmp_path)
+    async with opened(tmp_path) as ledger:
+        await ledger.intend(intent("k"))
+        ledger.book(created("k"))
+        said = {"key": "k", "type": "undone", "identifier": "doc-1", "specHash": spec_hash(BODY), "lines": 1}
+        ledger.journal.write(said)
+    past = past_of(files)
+    assert past.standing("k", lambda: spec_hash(BODY)) is Standing.UNDONE
+    assert past.standing("k", lambda: spec_hash(BODY), recreate=True) is Standing.NEW
+    assert past.standing("k", lambda: spec_hash(OTHER)) is Standing.NEW
+
+
+async def test_an_outcome_is_in_its_file_when_book_returns(tmp_path: Path) -> None:
+    """Results for created ones; journal first, then the failures file for the others; the journal says `created` once."""
+    files = files_in(tmp_path)
+    async with opened(tmp_path) as ledger:
+        ledger.book(created("a"))
+        assert b'"a"' in files.results.read_bytes()
+        ledger.book(created("b"))
+        ledger.book(unsuccessful(Failed, "c"))
+        assert b'"c"' in files.journal.read_bytes()
+        assert b'"c"' in files.failures.read_bytes()
+    types = [json.loads(line)["type"] for line in files.journal.read_text().splitlines()]
+    assert types == ["journal", "run", "created", "failed"]
+
+
+async def test_rewriting_leaves_exactly_what_still_holds(tmp_path: Path) -> None:
+    """One line a key, the last one; created keys are gone; the size and digest are announced before."""
+    files = files_in(tmp_path)
+    async with opened(tmp_path) as ledger:
+        for key in "abc":
+            ledger.book(unsuccessful(Failed, key))
+        ledger.book(unsuccessful(Uncertain, "a"))
+        ledger.book(created("b"))
+        held = await ledger.rewrite_failures(lambda key: key != "c")
+    assert (held.failed, held.uncertain, held.others) == (0, 1, 1)
+    lines = [json.loads(line) for line in files.failures.read_text().splitlines()]
+    assert {line["key"]: line["outcome"] for line in lines} == {"a": "uncertain", "c": "failed"}
+    announced = json.loads(files.journal.read_text().splitlines()[-1])
+    assert (announced["type"], announced["size"]) == ("rewriting", files.failures.stat().st_size)
+
+
+async def test_settling_and_clearing(tmp_path: Path) -> None:
+    """`clear` takes back the last attempt, `settle` all; what is not there cannot be taken back, and says nothing."""
+    async with opened(tmp_path) as ledger:
+        await ledger.intend(intent("k"))
+        await ledger.intend(intent("k", "doc-2"))
+        ledger.clear("k")
+        assert [sent.identifier for sent in ledger.unclear("k")] == ["doc-1"]
+        ledger.settle("k")
+        assert ledger.unclear("k") == []
+        size = ledger.journal.size()
+        ledger.clear("k")
+        ledger.settle("nobody")
+        assert ledger.journal.size() == size
+
+
+async def test_bodies_of_earlier_runs_are_read_from_the_journal(tmp_path: Path) -> None:
+    """What an unclear attempt sent is found again by its offset."""
+    async with opened(tmp_path) as ledger:
+        await ledger.intend(intent("other"))
+        await ledger.intend(intent("k"))
+        assert ledger.body_of(ledger.unclear("k")[0]) == BODY
+    async with opened(tmp_path) as ledger:
+        [sent] = ledger.unclear("k")
+        assert sent.body is None
+        assert json.loads(ledger.body_of(sent)) == json.loads(BODY)
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        ({"version": 1, "baseUrl": "elsewhere", "namespace": ""}, "baseUrl 'elsewhere', this run has 'base'"),
+        ({"version": 1, "baseUrl": "base", "namespace": "eu"}, "namespace 'eu', this run has ''"),
+        ({"version": 2, "baseUrl": "base", "namespace": ""}, "has version 2; this batcher reads version 1"),
+    ],
+)
+def test_files_that_belong_to_something_else_are_refused(tmp_path: Path, head: dict[str, Any], words: str) -> None:
+    """Another base URL, namespace or version, with what to do."""
+    files = files_in(tmp_path)
+    files.journal.write_text(json.dumps({"type": "journal"} | head) + "\n")
+    with pytest.raises(UsageError, match=words):
+        past_of(files)
+
+
+async def test_status_needs_no_base_url(tmp_path: Path) -> None:
+    """Without a base URL any journal is read."""
+    async with opened(tmp_path):
+        pass
+    assert read_past(Disk(), files_in(tmp_path), "", "").created.get("k") is None
