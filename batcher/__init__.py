@@ -13,7 +13,9 @@ Names are loaded when they are first used, so that importing the package costs n
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from .models import Row as Row
     from .models import Spec as Spec
     from .models import Uncertain as Uncertain
+    from .onlooker import Onlooker as Onlooker
+    from .onlooker import Unwatched as Unwatched
     from .pace import Rate as Rate
     from .pipeline import run as run
     from .pipeline import status as status
@@ -58,7 +62,10 @@ if TYPE_CHECKING:
     from .summary import Summary as Summary
     from .summary import exit_code as exit_code
     from .transport import ApiKey as ApiKey
+    from .undo import Undoing as Undoing
+    from .undo import UndoSettings as UndoSettings
     from .undo import undo as undo
+    from .verify import Verified as Verified
     from .verify import verify as verify
 
 _HOMES = {
@@ -77,18 +84,30 @@ _HOMES = {
     ),
     "library": ("Outcomes", "create"),
     "models": ("Created", "Failed", "How", "Outcome", "Problem", "Reason", "Row", "Spec", "Uncertain"),
+    "onlooker": ("Onlooker", "Unwatched"),
     "pace": ("Rate",),
     "pipeline": ("run", "status"),
     "reporter": ("Plan", "Reporter", "Silent"),
     "results": ("read_results",),
     "summary": ("Summary", "exit_code"),
     "transport": ("ApiKey",),
-    "undo": ("undo",),
-    "verify": ("verify",),
+    "undo": ("UndoSettings", "Undoing", "undo"),
+    "verify": ("Verified", "verify"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = ["__version__", *_HOME_OF]  # noqa: PLE0604 - the table above is the list
+
+
+class _Package(ModuleType):
+    """Importing `batcher.check` would put the module in the place of the public function `batcher.check`."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOME_OF and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> object:

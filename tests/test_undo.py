@@ -343,6 +343,17 @@ async def test_results_in_csv(tmp_path: Path) -> None:
         assert (await undone(job, server.base_url)).deleted == 2
 
 
+def test_public_functions_are_functions_whatever_was_imported_first() -> None:
+    """The modules of the same names do not take their places in the package."""
+    code = (
+        "import batcher\nfrom batcher.undo import UndoSettings\nimport batcher.verify, batcher.pipeline, batcher.check\n"
+        "print([callable(getattr(batcher, name)) for name in ('undo', 'verify', 'check', 'run', 'create')])\n"
+        "assert batcher.UndoSettings is UndoSettings"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[True, True, True, True, True]\n"
+
+
 # the command ----------------------------------------------------------------------------------------------------
 
 MODEL = "3f0d2b10-0000-4000-8000-000000000001"
