@@ -30,7 +30,12 @@ def run_until(body: Callable[[], Awaitable[T]], interrupts: Interrupts, deadline
     """Run `body` in a loop of its own; signals and the deadline (seconds from now) end it in good order."""
     with interrupts.caught():
         whole = partial(_until_deadline, body, interrupts.drain, deadline_seconds)
-        return anyio.run(whole, backend_options=loop_options())
+        try:
+            return anyio.run(whole, backend_options=loop_options())
+        except RuntimeError as error:
+            if interrupts.has_raised:  # a loop that is interrupted between two steps complains of that in its own way
+                raise KeyboardInterrupt from error
+            raise
 
 
 async def _until_deadline(body: Callable[[], Awaitable[T]], drain: Drain, deadline_seconds: float | None) -> T:
@@ -52,13 +57,15 @@ class Interrupts:
     """What SIGINT, SIGTERM and SIGHUP do to a run.
 
     Before anything can be sent a signal ends the program at once (KeyboardInterrupt). Afterwards the first drains, the
-    second stops at once, and a third no longer waits for that. They act between two steps of the event loop.
+    second stops at once, and a third no longer waits for that. They act between two steps of the event loop. While the
+    run closes its files, which ends by itself, the first two change nothing.
     """
 
     drain: Drain
     say: Callable[[str], None]
     count: int = 0
     has_sent: bool = False
+    has_raised: bool = False
     loop: asyncio.AbstractEventLoop | None = None
 
     @contextmanager
@@ -85,12 +92,12 @@ class Interrupts:
             self.loop = None
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if self.loop is None:
-            raise KeyboardInterrupt
         self.count += 1
-        if self.count > 2:
+        if not self.has_sent or self.count > 2:
+            self.has_raised = True
             raise KeyboardInterrupt
-        self.loop.call_soon_threadsafe(self._pass_on, self.count, signal.Signals(number).name)
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self._pass_on, self.count, signal.Signals(number).name)
 
     def _pass_on(self, count: int, name: str) -> None:
         if count == 1:

@@ -14,8 +14,11 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+import anyio.lowlevel
 import pytest
 
+from batcher.cli_loop import Interrupts, run_until
+from batcher.drain import Drain
 from tests.crash.command import begin, besiege, end, run, write_rows
 from tests.crash.demonstration import demonstrate
 from tests.crash.modes import Mode
@@ -89,6 +92,24 @@ def test_the_second_signal_stops_at_once(tmp_path: Path) -> None:
         assert (code, found["created"], found["reconciled"]) == (0, 12, 4), errors
     verdict = judge(Job(tmp_path).files, tmp_path / "server.sqlite", names, set(), start=1)
     assert not verdict.problems
+
+
+def test_a_signal_while_the_files_are_closed_changes_nothing() -> None:
+    """Regression: it ended the event loop between two steps, and the run in an internal error. A third is obeyed."""
+    interrupts = Interrupts(Drain(), print)
+
+    async def close(signals: int) -> int:
+        with interrupts.draining():
+            await anyio.lowlevel.checkpoint()
+        for _ in range(signals):
+            signal.raise_signal(signal.SIGINT)
+        return 7
+
+    assert run_until(partial(close, 2), interrupts, None) == 7
+    assert not interrupts.drain.is_on
+    with pytest.raises(BaseExceptionGroup) as caught:
+        run_until(partial(close, 1), interrupts, None)
+    assert caught.group_contains(KeyboardInterrupt)
 
 
 def test_a_second_run_is_told_who_holds_the_files(tmp_path: Path) -> None:
