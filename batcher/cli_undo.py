@@ -38,8 +38,9 @@ from .console import one_line
 from .drain import Drain
 from .durations import about_text, clock_text, duration_text
 from .files import files_of_results
+from .ours import Ours
 from .pace import Rate
-from .undo import Ours, Undoing, UndoSettings
+from .undo import Undoing, UndoSettings
 from .undo import undo as undo_results
 
 LISTED = 20

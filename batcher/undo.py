@@ -9,7 +9,7 @@ written after the server's answer, so a crash in between costs one DELETE that i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -22,12 +22,11 @@ from .crew import Crew
 from .drain import Drain, End
 from .errors import DiskTrouble, UsageError
 from .gate import KeysRefused
-from .history import Undone, undone_identifiers
 from .ledger import read_past
-from .lines import Lines, open_lines, parse_line, read_lines
-from .models import Created, How, Problem
+from .lines import Lines, open_lines
+from .models import Problem
 from .onlooker import Onlooker
-from .results import read_results
+from .ours import Ours, find_ours, journal_header
 from .retry import Absent, Braked, KeyRefused, NoWay, Refused, There, Unknown, Unsent, backoff_seconds, judge_delete
 from .storage import Storage
 from .survey import lock
@@ -45,20 +44,6 @@ class UndoSettings:
     sending: Sending = field(default_factory=Sending)
     is_dry: bool = True
     force: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Ours:
-    """A document that this results file created and that undo has not deleted. `lines`: of the results file, telling of it."""
-
-    key: str
-    identifier: str
-    name: str
-    source: str
-    line: int
-    spec_hash: str
-    at: str
-    lines: int
 
 
 @dataclass(slots=True)
@@ -136,7 +121,7 @@ async def undo(
 def find(storage: Storage, settings: UndoSettings) -> Undoing:
     """What there is to delete. Raises UsageError if it cannot be told, or not yet."""
     files = settings.files
-    header = _header(storage, files)
+    header = journal_header(storage, files)
     base_url = str(header.get("baseUrl"))
     mine = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
     if mine not in ("", base_url):
@@ -152,53 +137,15 @@ def find(storage: Storage, settings: UndoSettings) -> Undoing:
             f"{rows} uncertain: nobody knows yet whether the document exists. Run the same inputs again first, which "
             "settles that; or leave them as they are with --force. Nothing was deleted."
         )
-    found = Undoing(base_url, settings.is_dry, uncertain=uncertain, limit=settings.sending.limit)
-    found.ours = tuple(_ours(storage, files, found))
-    return found
-
-
-def _header(storage: Storage, files: Files) -> dict[str, object]:
-    """The journal's first line. Without a journal nobody knows where these documents are, nor which were undone."""
-    if storage.size(files.journal):
-        for _, line in read_lines(storage, files.journal):
-            return parse_line(line, files.journal, "1")
-    raise UsageError(
-        f"{files.journal} is missing; it says where these documents are and which were deleted already. "
-        "Put it back beside the results, then run undo again; nothing was deleted."
-    )
-
-
-def _ours(storage: Storage, files: Files, found: Undoing) -> Iterator[Ours]:
-    """Newest first; counts the others in `found`."""
-    undone: Undone = undone_identifiers(storage, files.journal)
-    latest: dict[tuple[str, str], Ours] = {}
-    adopted: dict[tuple[str, str], int] = {}  # the last line that says so
-    for created in read_results(storage, files.results):
-        which = (created.key, created.identifier)
-        before = latest.pop(which, None)
-        one = latest[which] = _ours_of(created, before)
-        if created.how is How.ADOPTED:
-            adopted[which] = one.lines
-    for which, one in reversed(latest.items()):
-        lines = undone.get(one.key, {}).get(one.identifier, 0)
-        if one.lines <= lines:
-            found.undone_before += 1
-        elif adopted.get(which, 0) > lines:
-            found.adopted += 1
-        else:
-            yield one
-
-
-def _ours_of(created: Created, before: Ours | None) -> Ours:
-    return Ours(
-        created.key,
-        created.identifier,
-        created.name,
-        created.source,
-        created.line,
-        created.spec_hash,
-        created.at,
-        1 if before is None else before.lines + 1,
+    whose = find_ours(storage, files)
+    return Undoing(
+        base_url,
+        settings.is_dry,
+        whose.ours,
+        adopted=whose.adopted,
+        undone_before=whose.undone_before,
+        uncertain=uncertain,
+        limit=settings.sending.limit,
     )
 
 
