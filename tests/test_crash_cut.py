@@ -1,6 +1,7 @@
-"""Files cut at every byte of their last line, and broken in the middle: repaired in the one case, named in the other.
+"""Files cut at any byte of their last line, and broken in the middle: repaired in the one case, named in the other.
 
-The server is asked what happened: nothing may be created twice, nothing may be missing.
+The server is asked what happened: nothing may be created twice, nothing may be missing. With CUT_EVERY=1 there is a run
+after a cut at each single byte; else the repair itself is tried at each byte, and a run at some of them.
 """
 
 from __future__ import annotations
@@ -14,12 +15,17 @@ from pathlib import Path
 import pytest
 
 from batcher.errors import InvalidInput, UsageError
+from batcher.lines import repair
+from batcher.storage import Disk
 from tests.faulty import FaultyServer, named, on
 from tests.runs import Job, row
 
 NAMES = ("alpha", "beta", "gamma")
 """The rows; the last of them is `gamma`."""
-STRIDE = int(os.environ.get("CUT_STRIDE", "11"))  # 1 for every byte; results and intents are always cut at every byte
+EVERY = int(
+    os.environ.get("CUT_EVERY", "9")
+)  # 1: a run after a cut at each byte; else at each so-many-th and at the ends
+ENDS = 12
 
 
 def again(job: Job, before: Path) -> None:
@@ -34,10 +40,15 @@ def keep(job: Job, directory: Path) -> Path:
     return directory
 
 
-def last_line(path: Path) -> range:
-    """Every size of the file with its last line cut, from none of it to all but its newline."""
+def last_line(path: Path) -> list[int]:
+    """The sizes of the file with its last line cut, from none of it to all but its newline."""
     text = path.read_bytes()
-    return range(text.rfind(b"\n", 0, len(text) - 1) + 1, len(text))
+    return chosen(text.rfind(b"\n", 0, len(text) - 1) + 1, len(text))
+
+
+def chosen(start: int, end: int) -> list[int]:
+    """The sizes at which to cut."""
+    return [size for size in range(start, end) if (size - start) % EVERY == 0 or min(size - start, end - size) <= ENDS]
 
 
 def insert_line(path: Path, number: int, line: bytes) -> Path:
@@ -57,7 +68,23 @@ def job(tmp_path: Path) -> Job:
     return job
 
 
-async def test_results_cut_at_every_byte_of_the_last_line(job: Job, tmp_path: Path) -> None:
+async def test_the_repair_at_every_byte(job: Job) -> None:
+    """Of the last 600: what is left are whole lines and nothing else; a line that lacks only its newline counts."""
+    async with FaultyServer("400@3", "bare") as server:
+        await job.run(server.base_url, concurrency=1)
+    disk = Disk()
+    for path in (job.files.results, job.files.journal, job.files.failures):
+        text = path.read_bytes()
+        for size in range(max(0, len(text) - 600), len(text) + 1):
+            path.write_bytes(text[:size])
+            repair(disk, path)
+            whole = text.rfind(b"\n", 0, size) + 1
+            if size < len(text) and text[size : size + 1] == b"\n":
+                whole = size + 1
+            assert path.read_bytes() == text[:whole], (path.name, size)
+
+
+async def test_results_cut_in_the_last_line(job: Job, tmp_path: Path) -> None:
     """The row whose line is torn is found again through its intent; nothing is sent."""
     async with FaultyServer("bare") as server:
         await job.run(server.base_url, concurrency=1)
@@ -72,7 +99,7 @@ async def test_results_cut_at_every_byte_of_the_last_line(job: Job, tmp_path: Pa
         assert len(server.posts) == len(server.commits) == len(NAMES)
 
 
-async def test_the_journal_cut_at_every_byte_of_its_last_intent(job: Job, tmp_path: Path) -> None:
+async def test_the_journal_cut_in_its_last_intent(job: Job, tmp_path: Path) -> None:
     """Cut as a crash leaves it: the outcome was never written. Whether or not the intent is whole, nothing is made twice."""
     async with FaultyServer("bare") as server:
         await job.run(server.base_url, concurrency=1)
@@ -82,7 +109,7 @@ async def test_the_journal_cut_at_every_byte_of_its_last_intent(job: Job, tmp_pa
         results = job.files.results.read_bytes()
         job.files.results.write_bytes(results[: results.rfind(b"\n", 0, -1) + 1])
         before = keep(job, tmp_path / "before")
-        for size in range(start, end):
+        for size in chosen(start, end):
             again(job, before)
             job.files.journal.write_bytes(text[:size])
             ran = await job.run(server.base_url)
@@ -99,7 +126,7 @@ async def test_the_journal_cut_in_its_first_lines(job: Job) -> None:
         text = job.files.journal.read_bytes()
         start = text.index(b'{"key":')
         job.files.results.unlink()
-        for size in range(0, start + 1, STRIDE):
+        for size in chosen(0, start + 1):
             job.files.journal.write_bytes(text[:size])
             job.files.results.unlink(missing_ok=True)
             job.files.failures.unlink(missing_ok=True)
@@ -123,7 +150,7 @@ async def test_failures_cut_in_the_last_line(tmp_path: Path, form: str) -> None:
         text = job.files.journal.read_bytes()
         job.files.journal.write_bytes(text[: text.rfind(b'{"type":"rewriting"')])  # it died before it closed its files
         before = keep(job, tmp_path / "before")
-        for size in range(whole.rfind(b"\n", 0, -1) + 1, len(whole), STRIDE):
+        for size in last_line(job.files.failures):
             again(job, before)
             job.files.failures.write_bytes(whole[:size])
             ran = await job.run(server.base_url)
@@ -144,7 +171,7 @@ async def test_a_failures_file_cut_and_fed_in(tmp_path: Path, form: str) -> None
         whole = job.files.failures.read_bytes()
         before = keep(job, tmp_path / "before")
         start = whole.rfind(b"\n", 0, -1) + 1
-        for size in range(start, len(whole), STRIDE):
+        for size in chosen(start, len(whole)):
             again(job, before)
             job.files.failures.write_bytes(whole[:size])
             with suppress(InvalidInput):  # a row that is not whole; its place was told
