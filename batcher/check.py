@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-from .claims import Claims, Places, base_of, identifier_of, value_of
+from .claims import Claims, Places, base_of, holding, identifier_of, value_of
 from .config import Reading
 from .decode import Source
 from .errors import Stopped
@@ -145,10 +145,10 @@ def _claim(row: Row, body: Body, value: int, checked: Checked) -> tuple[str, lis
         checked.repeats += bool(value >> 32) and claims.is_copy(base, value)
         return claims.another(base, value), []
     found = []
-    if base in claims.keys:
-        found.append(claims.clash(row, base, "identifier" if own is None else KEY))
-    if identifier is not None and base != f"id:{identifier}" and f"id:{identifier}" in claims.keys:
-        found.append(claims.clash(row, f"id:{identifier}", "identifier"))
+    if identifier is not None and holding(identifier) in claims.keys:
+        found.append(claims.clash(row, holding(identifier), "identifier"))
+    if base in claims.keys and (own is not None or not found):
+        found.append(claims.clash(row, base, KEY))
     return claims.claim(base, None, value) or claims.another(base, value), found
 
 

@@ -61,16 +61,16 @@ class Claims:
     """The keys and identifiers of all rows so far."""
 
     places: Places
-    keys: Fingerprints = field(default_factory=Fingerprints)  # key, or `id:` and identifier → value
+    keys: Fingerprints = field(default_factory=Fingerprints)  # key, or what `holding` makes of an identifier → value
     repeated: Fingerprints = field(default_factory=Fingerprints)  # key without ~2, ~3 → how many rows share it
 
     def claim(self, base: str, identifier: str | None, value: int) -> str | None:
         """Take `base` as a row's key, and its identifier; None, and nothing is taken, if another row has one of them."""
-        if identifier is None or base == (own := f"id:{identifier}"):
+        if identifier is None:
             return base if self.keys.add(base, value) else None
-        if own in self.keys or not self.keys.add(base, value):
+        if holding(identifier) in self.keys or not self.keys.add(base, value):
             return None
-        self.keys.add(own, value)
+        self.keys.add(holding(identifier), value)
         return base
 
     def claim_plain(self, own: str | None, body: Body, written: bytes, source: int, line: int) -> str | None:
@@ -115,8 +115,13 @@ class Claims:
         where = self.places.words(self.keys.get(key) or 0)
         if field == KEY:
             return Problem(row.source, row.line, KEY, f"{shown(key)} is the key of {where} too; each row needs its own")
-        text = f"{shown(key.removeprefix('id:'))} is the identifier of {where} too; each document needs its own"
+        text = f"{shown(key.removeprefix(holding('')))} is the identifier of {where} too; each document needs its own"
         return Problem(row.source, row.line, field, text)
+
+
+def holding(identifier: str) -> str:
+    """Under what an identifier is claimed: no key looks like it, so that a row's identifier is not taken for a key."""
+    return f"\0{identifier}"
 
 
 def identifier_of(body: Body) -> str | None:

@@ -35,7 +35,13 @@ class Crew:
                 self._hire()
 
     async def step_aside(self, seconds: float) -> None:
-        """Wait without holding a place; then take one again."""
+        """Wait without holding a place; then take one again. Nobody holds one outside `work`.
+
+        A wait that is cancelled does not take its place again: then the run drains, and nobody needs one.
+        """
+        if not self._workers:
+            await anyio.sleep(seconds)
+            return
         self._places.release()
         if not self._is_over and self._workers < self._most and not self._places.statistics().tasks_waiting:
             self._hire()

@@ -57,6 +57,11 @@ class History:
         return self.undone > 0 and not self.unclear and self.failure is None and self.undone_hash is not None
 
     @property
+    def may_be_orphan(self) -> bool:
+        """Whether there is something to look up or to say, should its row be no longer in the input."""
+        return self.unclear[-1].identifier is not None if self.unclear else self.is_uncertain
+
+    @property
     def is_open(self) -> bool:
         """Whether an attempt of it is unclear."""
         return bool(self.unclear)

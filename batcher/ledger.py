@@ -124,11 +124,13 @@ class Ledger:
         run: str,
         form: failures.Form,
         on_trouble: Callable[[DiskTrouble], None],
+        *,
+        appends_failures: bool,
     ) -> None:
         self._storage = storage
         self._files = files
         self._form = form
-        self._fits = form.fits(storage, files.failures)
+        self._appends_failures = appends_failures and form.fits(storage, files.failures)
         self._encode = encode_record if is_csv(files.results) else encode_line
         self._on_trouble = on_trouble
         self.run = run
@@ -136,6 +138,8 @@ class Ledger:
         self.counted: dict[str, int] = {}
         self._has_created = False
         self._syncing = anyio.Lock()
+        self._is_dirty = False
+        self._dirtied = anyio.Event()
 
     def open(self, journal: Lines, results: Lines, failed: Lines) -> None:
         """Take the open files."""
@@ -164,6 +168,7 @@ class Ledger:
         history = self.histories.get(key)
         if history is not None and history.unclear:
             history.unclear.pop()
+            self._dirty()
             self.journal.write({"key": key, "type": "clear"})
 
     def settle(self, key: str) -> None:
@@ -171,6 +176,7 @@ class Ledger:
         history = self.histories.get(key)
         if history is not None and history.unclear:
             history.unclear.clear()
+            self._dirty()
             self.journal.write({"key": key, "type": "settled"})
 
     def unclear(self, key: str) -> list[Sent]:
@@ -190,8 +196,14 @@ class Ledger:
             stream.seek(sent.offset)
             return parse_line(stream.readline(), self._files.journal, f"offset {sent.offset}")
 
+    def failure_of(self, key: str) -> dict[str, object]:
+        """The last failed or uncertain outcome of this key, as the journal holds it."""
+        offset = self.histories[key].failure
+        return next(failures.journaled_lines(self._storage, self._files.journal, [] if offset is None else [offset]))
+
     def book(self, outcome: Outcome) -> None:
         """Write an outcome down. Nothing is counted that is not written."""
+        self._dirty()
         match outcome:
             case Created():
                 self._results.write(self._encode(outcome))
@@ -206,7 +218,7 @@ class Ledger:
                 history.failure, history.is_uncertain = offset, isinstance(outcome, Uncertain)
                 if isinstance(outcome, Failed):
                     history.unclear.clear()
-                if self._fits:
+                if self._appends_failures:
                     self._wrote(self._failures.write, self._form.line(line))
 
     def _wrote(self, write: Callable[[W], int], what: W) -> bool:
@@ -221,6 +233,18 @@ class Ledger:
     def _count(self, what: str) -> None:
         self.counted[what] = self.counted.get(what, 0) + 1
 
+    def _dirty(self) -> None:
+        if not self._is_dirty:
+            self._is_dirty = True
+            self._dirtied.set()
+
+    async def sync_when_dirty(self, seconds: float) -> None:
+        """Wait until something is written; make it durable at most so many seconds later."""
+        await self._dirtied.wait()
+        await anyio.sleep(seconds)
+        self._is_dirty, self._dirtied = False, anyio.Event()
+        await self.sync()
+
     async def sync(self) -> None:
         """Return once all that was written is durable."""
         async with self._syncing:
@@ -228,13 +252,28 @@ class Ledger:
             await self.journal.sync()
             await self._failures.sync()
 
+    def count_failures(self, is_input: Callable[[str], bool]) -> Held:
+        """Count the lines that hold, and leave the failures file as it is."""
+        held = Held(uncertain=self._unlisted(is_input))
+        for line in failures.journaled_lines(self._storage, self._files.journal, self._failing()):
+            held.count(line, is_input)
+        return held
+
+    def _unlisted(self, is_input: Callable[[str], bool]) -> int:
+        """Rows whose attempt is unclear and whose outcome could not be written: no line tells of them."""
+        unlisted = (key for key, one in self.histories.items() if one.is_open and one.failure is None)
+        return sum(map(is_input, unlisted))
+
+    def _failing(self) -> list[int]:
+        return sorted(history.failure for history in self.histories.values() if history.failure is not None)
+
     async def rewrite_failures(self, is_input: Callable[[str], bool]) -> Held:
         """Replace the failures file by exactly the lines that still hold, and count them."""
-        offsets = sorted(history.failure for history in self.histories.values() if history.failure is not None)
+        offsets = self._failing()
         size, digest = failures.digest_of(self._still_held(offsets))
         self.journal.write({"type": "rewriting", "size": size, "digest": digest, "run": self.run})
         await self.journal.sync()
-        held = Held()
+        held = Held(uncertain=self._unlisted(is_input))
 
         def chunks() -> Iterator[bytes]:
             yield from self._still_held(offsets, lambda line: held.count(line, is_input))
@@ -287,9 +326,13 @@ async def open_ledger(
     namespace: str,
     fsync_ms: int,
     on_trouble: Callable[[DiskTrouble], None],
+    appends_failures: bool = True,
 ) -> AsyncIterator[Ledger]:
-    """Open the files for the block, mend their tails, serve intents, and fsync outcomes at most `fsync_ms` late."""
-    ledger = Ledger(storage, files, past, run, form, on_trouble)
+    """Open the files for the block, mend their tails, serve intents, and fsync outcomes at most `fsync_ms` late.
+
+    Without `appends_failures` the failures file is touched only when it is rewritten: it is being read.
+    """
+    ledger = Ledger(storage, files, past, run, form, on_trouble, appends_failures=appends_failures)
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(open_lines(storage, files.journal))
         results = stack.enter_context(open_lines(storage, files.results))
@@ -299,7 +342,7 @@ async def open_ledger(
             header = {"type": "journal", "version": VERSION, "baseUrl": base_url, "namespace": namespace}
             ledger.journal.write(header)
         for file, start in ((results, head(files.results)), (failed, form.head())):
-            if start and file.size() == 0:
+            if start and file.size() == 0 and (file is results or appends_failures):
                 file.write(start)
         ledger.journal.write({"type": "run", "run": run, "at": now().isoformat(timespec="milliseconds")})
         async with ledger.journal.group_syncs(), anyio.create_task_group() as group:
@@ -322,7 +365,6 @@ async def _sync_at_last(ledger: Ledger, on_trouble: Callable[[DiskTrouble], None
 async def _sync_now_and_then(ledger: Ledger, seconds: float, on_trouble: Callable[[DiskTrouble], None]) -> None:
     try:
         while True:
-            await anyio.sleep(seconds)
-            await ledger.sync()
+            await ledger.sync_when_dirty(seconds)
     except DiskTrouble as trouble:
         on_trouble(trouble)

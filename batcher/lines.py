@@ -27,7 +27,8 @@ class Lines:
         self._file = file
         self._path = path
         self._broken: DiskTrouble | None = None
-        self._written = 0  # bytes ever written here, and how many of them are known to be durable
+        # bytes in the file, and how many of them are known to be durable: of what a killed run left, none
+        self._written = file.size()
         self._synced = 0
 
     def write(self, line: bytes) -> int:

@@ -7,22 +7,45 @@ from collections.abc import Iterator
 import orjson
 
 from .ledger import Ledger
-from .models import Outcome, Reason, Row, Spec
+from .models import Failed, Outcome, Reason, Row, Spec
 from .reconcile import Reconciler
 from .retry import Refused
 from .send import with_identifier
-from .way import Way
+from .way import Way, stamp
 from .wire import Wire
+
+_GONE = "it was not created, and its row is no longer in the input"
+_GONE_HINT = "Put the row back, or run this failures file."
 
 
 async def settle_orphan(key: str, wire: Wire, ledger: Ledger, reconciler: Reconciler) -> Outcome | None:
     """Look one up. There → created; absent for good → failed, so that its content is not lost; else as it was."""
+    if not ledger.unclear(key):  # an earlier run found that nothing was made, but ended before it could say so
+        return _gone(key, ledger, wire)
     way = _way_of(key, ledger)
     outcome = await reconciler.settle(way)
     if outcome is None and not ledger.unclear(key):
-        gone = Refused(Reason.INTERRUPTED, 404, "it was not created, and its row is no longer in the input")
-        return way.failed(gone, ledger.run, wire.now(), "Put the row back, or run this failures file.")
+        return way.failed(Refused(Reason.INTERRUPTED, 404, _GONE), ledger.run, wire.now(), _GONE_HINT)
     return outcome
+
+
+def _gone(key: str, ledger: Ledger, wire: Wire) -> Failed:
+    said = ledger.failure_of(key)
+    spec, identifier = said["spec"], said["identifier"]
+    return Failed(
+        key=key,
+        source=str(said["source"]),
+        line=int(str(said["line"])),
+        reason=Reason.INTERRUPTED,
+        status=404,
+        message=_GONE,
+        hint=_GONE_HINT,
+        attempts=0,
+        identifier=None if identifier is None else str(identifier),
+        at=stamp(wire.now()),
+        run=ledger.run,
+        spec=spec if isinstance(spec, dict) else str(spec),
+    )
 
 
 def _way_of(key: str, ledger: Ledger) -> Way:

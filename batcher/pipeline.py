@@ -27,7 +27,7 @@ from .orphans import left_open, settle_orphan
 from .preflight import budget_of, preflight
 from .reporter import Plan, Reporter
 from .summary import Summary
-from .survey import Survey, book_invalid, keep_edited, lock, survey, tidy_input
+from .survey import Survey, book_invalid, is_fed_back, keep_edited, lock, survey, tidy_input
 from .wire import Wire
 from .world import World
 
@@ -74,7 +74,7 @@ async def _send(settings: RunSettings, found: Survey, reporter: Reporter, drain:
                         await _send_pass(standing, settings, found, batch)
             except Stopped as stopped:
                 drain.start(End.STOPPED, str(stopped))
-        held = await _close_files(ledger, found, wire)
+        held = await _close_files(ledger, found, wire, batch if is_fed_back(settings) else None)
     return found.summary(settings, world, drain, batch=batch, held=held, requests=wire.requests)
 
 
@@ -94,15 +94,20 @@ async def _settle_orphans(wire: Wire, ledger: Ledger, batch: Batch, found: Surve
                 ledger.book(outcome)
 
 
-async def _close_files(ledger: Ledger, found: Survey, wire: Wire) -> Held | None:
-    """Bring the failures file up to date; None if the disk does not let us."""
+async def _close_files(ledger: Ledger, found: Survey, wire: Wire, fed_back: Batch | None) -> Held | None:
+    """Bring the failures file up to date; None if the disk does not let us.
+
+    One that is the input is left as it is while some of its rows have not been tried: it may be all there is of them.
+    """
     held = None
     with anyio.CancelScope(shield=True):
         try:
             for way in left_open(ledger):
                 ledger.book(way.uncertain(ledger.run, wire.now()))
             await ledger.sync()
-            held = await ledger.rewrite_failures(found.is_input)
+            held = ledger.count_failures(found.is_input)
+            if fed_back is None or found.rows_without_outcome(fed_back.tally, held) == 0:
+                held = await ledger.rewrite_failures(found.is_input)
         except DiskTrouble as trouble:
             wire.stop(str(trouble))
     return held
@@ -127,6 +132,7 @@ async def _open(
             namespace=sending.namespace,
             fsync_ms=sending.fsync_ms,
             on_trouble=lambda trouble: drain.start(End.STOPPED, str(trouble)),
+            appends_failures=not is_fed_back(settings),
         ) as ledger,
     ):
         yield wire, ledger

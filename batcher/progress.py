@@ -169,7 +169,9 @@ class ConsoleReporter:
         watch.snapshot(time.monotonic())
         self.console.note(plan_text(plan, datetime.now().astimezone()))
         if plan.is_large_first:
-            self.console.note("A large first run: --limit 5 sends only five, to be looked at first; ctrl-C loses nothing")
+            self.console.note(
+                "A large first run: --limit 5 sends only five, to be looked at first; ctrl-C loses nothing"
+            )
         with self.around(), self._shown(watch):
             yield
 

@@ -13,7 +13,6 @@ from .models import Outcome, Problem
 from .pace import Rate
 from .summary import Summary
 
-
 LARGE_RUN = 100  # rows; from here on a first run is told of `--limit 5`
 
 

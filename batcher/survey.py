@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from .batch import Batch
+from .batch import Batch, Tally
 from .check import Checked, check, read_specs
 from .config import Files, RunSettings
 from .decode import Source
@@ -87,7 +87,7 @@ class Survey:
         """The counts, from what was read, what was written, and what the failures file holds now."""
         tally = batch.tally if batch is not None else None
         created_before = self.count(Standing.CREATED) + self.count(Standing.CHANGED)
-        to_do = self.count(Standing.NEW) - self.booked.get(Standing.NEW, 0)
+        to_do = self.count(Standing.NEW) - self.booked.get(Standing.NEW, 0) + self._settled()
         if held is None:
             held = self._held_without_files(batch)
             if tally is not None:  # the disk failed, so that rows in flight may be uncertain without being booked
@@ -124,6 +124,18 @@ class Survey:
             first_failures=tuple(tally.first) if tally else (),
             warnings=tuple(self.warnings),
         )
+
+    def rows_without_outcome(self, tally: Tally, held: Held) -> int:
+        """Rows that are neither created nor in the failures file's lines."""
+        created = self.count(Standing.CREATED) + self.count(Standing.CHANGED)
+        created += tally.created + tally.reconciled + tally.adopted
+        return self.checked.rows - created - held.failed - held.uncertain
+
+    def _settled(self) -> int:
+        """Rows that were uncertain, are known now not to exist, and were not sent again before the run ended."""
+        histories = self.past.journaled.histories
+        known = (histories.get(key) for key in self.past.uncertain if self.is_input(key))
+        return sum(1 for one in known if one is not None and not one.is_open and one.failure is None)
 
     def _held_without_files(self, batch: Batch | None) -> Held:
         """Nothing was to be done, or the disk failed: what is known without reading the failures file's lines."""
@@ -180,9 +192,7 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, rep
             "Mend them, or leave them out with --skip-invalid."
         )
     histories = past.journaled.histories
-    orphans = [
-        k for k, h in histories.items() if h.is_open and h.unclear[-1].identifier and k not in checked.claims.keys
-    ]
+    orphans = [key for key, one in histories.items() if one.may_be_orphan and key not in checked.claims.keys]
     plan = standings.plan(settings, checked)
     form = Form(layout_of(sources, settings.reading)) if is_csv(settings.files.failures) else Form()
     files = settings.files
@@ -281,7 +291,7 @@ def keep_edited(settings: RunSettings, world: World, found: Survey) -> None:
     """A failures file that somebody edited, and that is not the input, is kept before anything is written to it."""
     files = settings.files
     journaled, form = found.past.journaled, found.form
-    if _is_fed_back(settings) or not is_edited(world.storage, files.failures, files.journal, journaled, form):
+    if is_fed_back(settings) or not is_edited(world.storage, files.failures, files.journal, journaled, form):
         return
     found.kept_failures = files.failures.with_name(f"{files.failures.stem}.{world.run_id}{files.failures.suffix}")
     with on_disk(found.kept_failures, "write"):
@@ -290,11 +300,11 @@ def keep_edited(settings: RunSettings, world: World, found: Survey) -> None:
 
 def tidy_input(settings: RunSettings, world: World) -> None:
     """A failures file that is the input may have been left by a run that died: mend its tail and its repeated keys."""
-    if _is_fed_back(settings):
+    if is_fed_back(settings):
         with on_disk(settings.files.failures, "mend"):
-            tidy(world.storage, settings.files.failures)
+            tidy(world.storage, settings.files.failures, settings.files.journal)
 
 
-def _is_fed_back(settings: RunSettings) -> bool:
+def is_fed_back(settings: RunSettings) -> bool:
     failures = settings.files.failures
     return any(name != "-" and Path(name).resolve() == failures.resolve() for name in settings.inputs)

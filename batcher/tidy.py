@@ -1,8 +1,8 @@
 """A failures file that is the input, and that a run may have died over while it appended to it (contract 6).
 
 Of a key that has several lines the last one counts. An unfinished last line is the dead run's if its key stands in an
-earlier line: then it is cut off. Else a person wrote it and only its newline is missing; what is wrong with it
-otherwise, the check will say.
+earlier line, or if it is how a line begins that the journal tells of: then it is cut off. Else a person wrote it and
+only its newline is missing; what is wrong with it otherwise, the check will say.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import orjson
 
 from . import table
 from .cells import restore
-from .lines import is_object
+from .failures import Form
+from .fed_back import OUTCOMES
+from .lines import is_object, read_lines
 from .storage import Storage
 from .table import is_csv
 
@@ -37,6 +39,8 @@ class Record:
 class _Seen:
     """What stands where: the last record of each key, and of an unfinished one, whether it is torn."""
 
+    storage: Storage
+    journal: Path
     last: dict[str, int] = field(default_factory=dict)
     heads: set[bytes] = field(default_factory=set)
     count: int = 0
@@ -59,15 +63,28 @@ class _Seen:
             return record.key in self.last and not record.head
         if not record.head:
             return True
-        return any(one.startswith(record.head) or record.head.startswith(one) for one in self.heads if one)
+        if any(one.startswith(record.head) or record.head.startswith(one) for one in self.heads if one):
+            return True
+        return self._is_journaled(record)
+
+    def _is_journaled(self, record: Record) -> bool:
+        """Whether the journal tells of a failures line that begins like this."""
+        if self.storage.size(self.journal) is None:
+            return False
+        for _, line in read_lines(self.storage, self.journal):
+            if line.startswith(record.head) and (b'"type":"failed"' in line or b'"type":"uncertain"' in line):
+                said = orjson.loads(line)
+                if said["type"] in OUTCOMES and Form().line(said).startswith(record.text):
+                    return True
+        return False
 
 
-def tidy(storage: Storage, path: Path) -> bool:
+def tidy(storage: Storage, path: Path, journal: Path) -> bool:
     """Leave one line for each key, and none torn; whether there was anything to do."""
     if not storage.size(path):
         return False
     split = _csv_records if is_csv(path) else _json_records
-    seen = _Seen()
+    seen = _Seen(storage, journal)
     try:
         for number, record in enumerate(split(storage, path)):
             seen.take(number, record)

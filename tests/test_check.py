@@ -53,7 +53,7 @@ def test_a_row_that_is_not_fine_counts_among_those_of_its_name(tmp_path: Path) -
         ({"identifier": "ab"}, {"identifier": "ab"}, 'identifier: "ab" is the identifier of a.jsonl:1 too'),
         ({"identifier": "ab"}, {"identifier": "ab", "key": "k"}, 'identifier: "ab" is the identifier of a.jsonl:1 too'),
         ({"identifier": "ab", "key": "k"}, {"identifier": "ab"}, 'identifier: "ab" is the identifier of a.jsonl:1 too'),
-        ({"key": "id:ab"}, {"identifier": "ab"}, 'identifier: "ab" is the identifier of a.jsonl:1 too'),
+        ({"key": "id:ab"}, {"identifier": "ab"}, 'key: "id:ab" is the key of a.jsonl:1 too'),
         ({"identifier": "ab"}, {"key": "id:ab"}, 'key: "id:ab" is the key of a.jsonl:1 too'),
         ({"key": "id:ab", "identifier": "ab"}, {"key": "x"}, None),
         ({"key": "a"}, {"key": "A"}, None),

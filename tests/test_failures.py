@@ -183,23 +183,23 @@ def test_a_file_that_a_run_died_over_is_one_line_for_each_key(
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / name
         path.write_bytes(b"".join(first) + b"".join(more)[:cut])
-        tidy(Disk(), path)
+        tidy(Disk(), path, path.with_name("none.journal.jsonl"))
         found = path.read_bytes()
         assert sorted(keys(path)) == ["a", "b", "c"]
         for key in "abc":
             newest = max((number for number in whole if appended[number] == key), default=None)
             if newest is not None and all(appended[n] != key for n in range(newest + 1, len(more))):
                 assert f"again {newest}".encode() in found
-        assert not tidy(Disk(), path)
+        assert not tidy(Disk(), path, path.with_name("none.journal.jsonl"))
         assert path.read_bytes() == found
 
 
 def test_a_file_that_is_well_is_left_alone(tmp_path: Path) -> None:
     """Nothing is written where nothing is to be done, and a missing file is none."""
     path = tmp_path / "f.jsonl"
-    assert not tidy(Disk(), path)
+    assert not tidy(Disk(), path, path.with_name("none.journal.jsonl"))
     path.write_bytes(b"".join(texts(Form(), failed("a"), failed("b"))))
-    assert not tidy(Disk(), path)
+    assert not tidy(Disk(), path, path.with_name("none.journal.jsonl"))
 
 
 @pytest.mark.parametrize("name", list(FORMS))
@@ -207,7 +207,7 @@ def test_a_persons_last_line_is_kept(tmp_path: Path, name: str) -> None:
     """A last line without newline whose key stands nowhere else is a person's, and gets its newline."""
     path, form = tmp_path / name, FORMS[name]
     path.write_bytes((form.head() + b"".join(texts(form, failed("a"), failed("b")))).rstrip(b"\r\n"))
-    assert tidy(Disk(), path)
+    assert tidy(Disk(), path, path.with_name("none.journal.jsonl"))
     assert keys(path) == ["a", "b"]
     assert path.read_bytes().endswith(b"\n")
 
@@ -217,7 +217,7 @@ def test_a_persons_broken_last_line_is_kept_for_the_check_to_name(tmp_path: Path
     path = tmp_path / "f.jsonl"
     first, second = texts(Form(), failed("a"), failed("b"))
     path.write_bytes(first + second.rstrip()[:-1])
-    tidy(Disk(), path)
+    tidy(Disk(), path, path.with_name("none.journal.jsonl"))
     assert path.read_bytes() == first + second.rstrip()[:-1] + b"\n"
 
 
@@ -226,7 +226,7 @@ def test_a_spreadsheet_in_another_encoding_is_left_alone(tmp_path: Path) -> None
     path = tmp_path / "f.csv"
     text = (CSV.head() + b"".join(texts(CSV, failed("a"), failed("a")))).decode().encode("utf-16")
     path.write_bytes(text)
-    assert not tidy(Disk(), path)
+    assert not tidy(Disk(), path, path.with_name("none.journal.jsonl"))
     assert path.read_bytes() == text
 
 
