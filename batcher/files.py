@@ -24,7 +24,7 @@ def files_of(
     if results is None:
         results, default_failures = _beside(inputs, sandbox=sandbox)
     else:
-        default_failures = None
+        default_failures = _itself(inputs)
     files = _around(results, failures or default_failures)
     _check_apart(inputs, files)
     return files
@@ -94,6 +94,14 @@ def _beside(inputs: Sequence[str], *, sandbox: bool) -> tuple[Path, Path | None]
     if ours["form"] == "csv" and not results.exists() and results.with_suffix(".csv").exists():
         results = results.with_suffix(".csv")
     return results, path.with_name(f"{stem}{mark}.failures.{ours['form']}")
+
+
+def _itself(inputs: Sequence[str]) -> Path | None:
+    """A failures file that is the input, whatever it is called: it goes on being the failures file."""
+    if len(inputs) != 1 or inputs[0] == STANDARD_INPUT:
+        return None
+    path = Path(inputs[0])
+    return path if path.stat().st_size and _may_be_replaced(path) else None
 
 
 def _stem(name: str) -> str:

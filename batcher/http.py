@@ -54,7 +54,7 @@ class HttpTransport:
         except aiohttp.ClientConnectorDNSError as error:
             return NotSent(Cause.DNS, f"the host {error.host} is not known")
         except aiohttp.ClientConnectorError as error:
-            return NotSent(Cause.REFUSED, f"no connection to {error.host}:{error.port} ({error.os_error.strerror})")
+            return NotSent(Cause.REFUSED, f"no connection to {error.host}:{error.port} ({_why(error.os_error)})")
         except aiohttp.ConnectionTimeoutError:
             return NotSent(Cause.CONNECT_TIMEOUT, "the server did not take the connection in time")
         except TimeoutError:
@@ -108,3 +108,8 @@ def _behind_proxy(base_url: str) -> bool:
     """Whether proxy variables apply; looking them up for each request is slow, so only where one is set."""
     host = urlsplit(base_url).hostname or ""
     return not host.startswith(_LOOPBACK) and any(name.lower() in ("https_proxy", "http_proxy") for name in os.environ)
+
+
+def _why(error: OSError) -> str:
+    """The system's words; asyncio puts the address into their place, which stands beside them anyway."""
+    return os.strerror(error.errno).lower() if error.errno else str(error)

@@ -153,3 +153,12 @@ def test_undo_finds_the_files_of_its_results(tmp_path: Path) -> None:
         files_of_results(tmp_path / "d.journal.jsonl")
     with pytest.raises(UsageError, match="no such results file"):
         files_of_results(tmp_path / "x.results.jsonl")
+
+
+def test_a_failures_file_of_any_name_stays_the_failures_file(tmp_path: Path) -> None:
+    """`run mend.csv --results done.csv` brings mend.csv up to date, not a new file beside the results."""
+    mend = tmp_path / "mend.csv"
+    mend.write_text("name,batcher_key,batcher_outcome\nA,k,failed\n")
+    assert files_of([str(mend)], results=tmp_path / "done.csv").failures == mend
+    mend.write_text("name\nA\n")
+    assert files_of([str(mend)], results=tmp_path / "done.csv").failures == tmp_path / "done.failures.csv"
