@@ -156,7 +156,8 @@ class RunShare:
             except BrokenPaceFile:
                 file.prepare()
                 table = file.load()
-            return self._queue(file, table, now)
+            # Read again: whoever was stopped before it got the lock must not decide by an old time.
+            return self._queue(file, table, self._clock())
 
     def _opened(self, now: float) -> PaceFile:
         """The file; opened anew if somebody deleted it, for new runs would not meet us there."""

@@ -354,6 +354,9 @@ def remarks(cell: Cell, seen: Seen, ours: list[float]) -> str:
     reach = cell.workers / max(cell.latency_seconds, 0.001) / cell.rate.per_second
     if reach < 1.5:
         said.append(f"bound by workers and latency: {min(1.0, reach):.0%} of the rate at best")
+    spans = [late - early for early, late in zip(seen.starts, seen.starts[cell.rate.limit :], strict=False)]
+    if min(spans, default=cell.rate.guarded_seconds) < cell.rate.period_seconds * MARGIN:
+        said.append(f"{cell.rate.limit + 1} starts in {min(spans):.6f} s")
     if seen.cpu_share is not None:
         said.append(f"{seen.cpu_share:.1%} of a core")
     if cell.enforce:
