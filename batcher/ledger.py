@@ -254,15 +254,10 @@ class Ledger:
 
     def count_failures(self, is_input: Callable[[str], bool]) -> Held:
         """Count the lines that hold, and leave the failures file as it is."""
-        held = Held(uncertain=self._unlisted(is_input))
+        held = Held()
         for line in failures.journaled_lines(self._storage, self._files.journal, self._failing()):
             held.count(line, is_input)
         return held
-
-    def _unlisted(self, is_input: Callable[[str], bool]) -> int:
-        """Rows whose attempt is unclear and whose outcome could not be written: no line tells of them."""
-        unlisted = (key for key, one in self.histories.items() if one.is_open and one.failure is None)
-        return sum(map(is_input, unlisted))
 
     def _failing(self) -> list[int]:
         return sorted(history.failure for history in self.histories.values() if history.failure is not None)
@@ -273,7 +268,7 @@ class Ledger:
         size, digest = failures.digest_of(self._still_held(offsets))
         self.journal.write({"type": "rewriting", "size": size, "digest": digest, "run": self.run})
         await self.journal.sync()
-        held = Held(uncertain=self._unlisted(is_input))
+        held = Held()
 
         def chunks() -> Iterator[bytes]:
             yield from self._still_held(offsets, lambda line: held.count(line, is_input))

@@ -105,9 +105,10 @@ async def _close_files(ledger: Ledger, found: Survey, wire: Wire, fed_back: Batc
             for way in left_open(ledger):
                 ledger.book(way.uncertain(ledger.run, wire.now()))
             await ledger.sync()
-            held = ledger.count_failures(found.is_input)
-            if fed_back is None or found.rows_without_outcome(fed_back.tally, held) == 0:
-                held = await ledger.rewrite_failures(found.is_input)
+            counted = ledger.count_failures(found.is_input)
+            if fed_back is None or found.rows_without_outcome(fed_back.tally, counted) == 0:
+                counted = await ledger.rewrite_failures(found.is_input)
+            held = counted
         except DiskTrouble as trouble:
             wire.stop(str(trouble))
     return held

@@ -87,8 +87,12 @@ class Survey:
         """The counts, from what was read, what was written, and what the failures file holds now."""
         tally = batch.tally if batch is not None else None
         created_before = self.count(Standing.CREATED) + self.count(Standing.CHANGED)
-        to_do = self.count(Standing.NEW) - self.booked.get(Standing.NEW, 0) + self._settled()
-        if held is None:
+        unlisted = self._unlisted()
+        new_unlisted = sum(key not in self.past.uncertain for key in unlisted)
+        to_do = self.count(Standing.NEW) - self.booked.get(Standing.NEW, 0) - new_unlisted + self._settled()
+        if held is not None:
+            held.uncertain += len(unlisted)
+        else:
             held = self._held_without_files(batch)
             if tally is not None:  # the disk failed, so that rows in flight may be uncertain without being booked
                 created = created_before + tally.created + tally.reconciled + tally.adopted
@@ -130,6 +134,11 @@ class Survey:
         created = self.count(Standing.CREATED) + self.count(Standing.CHANGED)
         created += tally.created + tally.reconciled + tally.adopted
         return self.checked.rows - created - held.failed - held.uncertain
+
+    def _unlisted(self) -> list[str]:
+        """Rows whose attempt is unclear, and whose outcome could not be written: no failures line tells of them."""
+        histories = self.past.journaled.histories.items()
+        return [key for key, one in histories if one.is_open and one.failure is None and self.is_input(key)]
 
     def _settled(self) -> int:
         """Rows that were uncertain, are known now not to exist, and were not sent again before the run ended."""
