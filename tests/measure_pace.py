@@ -291,7 +291,7 @@ def starts_of(client: subprocess.Popen[str]) -> list[float]:
 
 
 def run_command(cell: Cell, port: int, directory: Path, command: list[str]) -> float:
-    """`batcher run` for the cell's time, then ctrl-C; the share of a core that its second half took."""
+    """`batcher run` for the cell's time, then SIGTERM; the share of a core that its second half took."""
     rows = max(10_000, int(2 * cell.rate.per_second * cell.seconds))
     write_rows(directory / "rows.jsonl", rows)
     flags = [f"--base-url=http://127.0.0.1:{port}", f"--rate={cell.rate}", f"--concurrency={cell.workers}", "--quiet"]
@@ -308,7 +308,7 @@ def run_command(cell: Cell, port: int, directory: Path, command: list[str]) -> f
         before = cpu_seconds(run.pid)
         time.sleep(cell.seconds / 2)
         used = cpu_seconds(run.pid) - before
-        run.send_signal(signal.SIGINT)
+        run.send_signal(signal.SIGTERM)  # a shell lets what it runs in the background ignore SIGINT
         errors = run.communicate()[1]
     if run.returncode not in (0, 5, 130):
         print(f"{cell.name}: exit {run.returncode}: {errors}", file=sys.stderr)
