@@ -89,6 +89,8 @@ class Batch:
             spec = next(specs, None) if isinstance(specs, Iterator) else await self._next(specs)
             if spec is None:
                 return False
+            if self.sender.awaits_person(spec):
+                return True  # nothing leaves for it, so the limit is for others
             if self._left is not None:
                 self._left -= 1
             await self.sender.send(spec)

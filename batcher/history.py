@@ -166,8 +166,6 @@ def _apply(history: History, line: dict[str, object], offset: int) -> None:
                 str(line["specHash"]),
                 offset,
             )
-            if line.get("resend"):
-                history.unclear.clear()
             history.unclear.append(sent)
             history.undone_hash = None
             if sent.is_filled:

@@ -152,8 +152,6 @@ class Ledger:
         sent = Sent(
             intent.identifier, intent.is_filled, datetime.fromisoformat(intent.at), intent.spec_hash, -1, intent.body
         )
-        if intent.is_resend:
-            history.unclear.clear()
         history.unclear.append(sent)
         if intent.is_filled:
             history.identifier = intent.identifier

@@ -120,6 +120,8 @@ class Reconciler:
 
     async def _refused_after_unclear(self, way: Way, refused: Refused) -> Outcome:
         """A refusal while an earlier attempt is unclear: perhaps because that one made it. Reads may lag: ask for 30 s."""
+        if way.identifier is None:  # nothing to look for: the earlier attempt stays as it was
+            return self._uncertain(way)
         until = anyio.current_time() + LAG_SECONDS
         wait = 1.0
         while True:
@@ -163,8 +165,10 @@ class Reconciler:
         return self._uncertain(way, f"{said}; the attempt without an identifier is still unclear")
 
     def _settle_if_old(self, way: Way) -> bool:
-        """A 404 long after the last unclear attempt proves that none of them did anything."""
+        """A 404 long after the last unclear attempt at this identifier proves that none of them did anything."""
         sent = self.ledger.unclear(way.key)
+        if any(one.identifier != way.identifier for one in sent):
+            return False
         if sent and self.wire.now() - sent[-1].at > timedelta(seconds=SETTLED_SECONDS):
             self.ledger.settle(way.key)
             return True

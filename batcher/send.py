@@ -86,6 +86,14 @@ class Sender:
             else:
                 self._book(way, outcome)
 
+    def awaits_person(self, spec: Spec) -> bool:
+        """Whether nothing can be asked or sent for this row: an attempt without identifier is unclear, and it says so."""
+        history = self.ledger.histories.get(spec.key)
+        if history is None or not history.unclear or not history.is_uncertain or self.settings.resend_uncertain:
+            return False
+        is_named = spec.identifier is not None and self.settings.adopt_existing
+        return history.unclear[-1].identifier is None and history.failure is not None and not is_named
+
     def _set_out(self, spec: Spec) -> Way:
         """Under which identifier (contract 5): an unclear attempt's, the user's, the journal's, or a new one."""
         history = self.ledger.histories.get(spec.key)

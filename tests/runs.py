@@ -218,9 +218,10 @@ def contents(directory: Path) -> dict[str, bytes]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until it holds."""
-    while not condition():  # noqa: ASYNC110 - the condition is a server's, which has no event for it
-        await anyio.sleep(0.01)
+    """Wait until it holds, at most ten seconds."""
+    with anyio.fail_after(10):
+        while not condition():  # noqa: ASYNC110 - the condition is a server's, which has no event for it
+            await anyio.sleep(0.01)
 
 
 def interrupt_after(drain: Drain, count: int, end: End = End.INTERRUPTED) -> Witness:

@@ -51,7 +51,7 @@ CASES: list[tuple[str, list[dict[str, Any]], int]] = [
     ("settled ends all", [intent("k"), intent("k"), say("k", "settled")], 0),
     ("failed ends all", [intent("k"), intent("k"), say("k", "failed")], 0),
     ("uncertain ends none", [intent("k"), intent("k"), say("k", "uncertain")], 2),
-    ("a resend begins anew", [intent("k", None), intent("k", resend=True)], 1),
+    ("a resend takes nothing back", [intent("k", None), intent("k", resend=True)], 2),
     ("undone ends all", [intent("k"), say("k", "undone", identifier="doc-1", specHash="ab")], 0),
     ("a clear without an intent is harmless", [say("k", "clear")], 0),
     ("an unknown type is passed over", [intent("k"), say("k", "from the future", what=1)], 1),
