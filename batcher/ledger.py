@@ -338,6 +338,8 @@ async def open_ledger(
             if start and file.size() == 0 and (file is results or appends_failures):
                 file.write(start)
         ledger.journal.write({"type": "run", "run": run, "at": now().isoformat(timespec="milliseconds")})
+        # durable before any outcome: by it the next run knows that this one may have died before its end
+        await ledger.journal.sync()
         async with ledger.journal.group_syncs(), anyio.create_task_group() as group:
             group.start_soon(_sync_now_and_then, ledger, fsync_ms / 1000, on_trouble)
             try:

@@ -254,10 +254,19 @@ class World:
         lines = self.lines(FILES.failures)
         if lines and (start.run.from_failures or self.only_failures_left):
             start.reads_failures = True
+            lines = self._one_for_each_identifier(lines)
             last = {line["key"]: line["spec"] for line in lines}
             start.inputs = tuple(Input(row_of(spec), key) for key, spec in last.items())
         else:
             start.inputs = tuple(Input(row, row.key) for row in self.rows)
+
+    def _one_for_each_identifier(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """A row that was given a key since has two lines, and its identifier can be only one's: a person takes one out."""
+        last = {line["spec"].get("identifier") or number: line for number, line in enumerate(lines)}
+        if len(last) < len(lines):
+            lines = [line for line in lines if any(line is one for one in last.values())]
+            self.edit_failures(lines, "a person takes the line of the old key out of the failures file")
+        return lines
 
     def edit(self, run: Run) -> Run:
         """Edit the input as the run's edits say; a switch of `--no-fill-identifiers` stays."""
