@@ -8,6 +8,7 @@ are treated the same, record by record.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,10 +97,20 @@ def repair(storage: Storage, path: Path) -> None:
     if tail is None:
         return
     if tail.is_whole:
+        end = _end_of_line(storage, path)
         with storage.append(path) as file:
-            file.write(b"\n")
+            file.write(end)
     else:
         storage.truncate(path, tail.offset)
+
+
+def _end_of_line(storage: Storage, path: Path) -> bytes:
+    """What a whole last line lacks: CSV records end with two characters, of which one may be there already."""
+    if not table.is_csv(path):
+        return b"\n"
+    with storage.read(path) as stream:
+        stream.seek(-1, os.SEEK_END)
+        return b"\n" if stream.read(1) == b"\r" else b"\r\n"
 
 
 def find_tail(storage: Storage, path: Path) -> Tail | None:
