@@ -12,15 +12,15 @@ from pathlib import Path
 
 import orjson
 
-from .claims import Claims, Places, base_of, holding, identifier_of, value_of
 from .config import Reading
-from .decode import Source
 from .errors import Stopped
-from .fields import KEY
 from .fingerprints import Fingerprints
 from .models import Problem, Row, Spec
-from .normalise import Body
 from .read import Content, read_contents, read_rows
+from .rows.claims import Claims, Places, base_of, holding, identifier_of, value_of
+from .rows.decode import Source
+from .rows.fields import KEY
+from .rows.normalise import Body
 from .validate import Validator, own_key
 
 _MOST_KEPT = 1000  # different model ids, and own identifiers, kept for the preflight

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .compare import Difference, differences
-from .json_text import shown
+from .rows.json_text import shown
 
 _TILES = "queryPresentations"
 _TILE = re.compile(r"queryPresentations\[(\d+)\](?:\.query)?(?:\.(\w+))?")

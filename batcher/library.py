@@ -14,7 +14,6 @@ import anyio
 
 from .batch import Batch, Tally
 from .check import Checked, Listeners, check_row
-from .claims import Claims, Places
 from .client import Client
 from .config import OMNI_RATE, Files, Reading, Sending
 from .drain import Drain, End
@@ -29,6 +28,7 @@ from .nowhere import Nowhere
 from .omni import Omni
 from .pace import Rate
 from .read import as_read
+from .rows.claims import Claims, Places
 from .storage import Disk, Storage
 from .validate import Validator
 from .way import stamp

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import orjson
 
-from .fields import API_FIELDS
+from .rows.fields import API_FIELDS
 from .transport import Answer, ApiKey, Reply, Transport
 
 DOCUMENTS = "/api/v1/documents"

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from .config import RunSettings
 from .connect import open_wire
-from .decode import open_inputs
 from .drain import Drain, End
 from .errors import UsageError
 from .preflight import Preflight, budget_of, preflight
 from .reporter import Plan, Reporter
+from .rows.decode import open_inputs
 from .survey import survey
 from .world import World
 

@@ -19,13 +19,13 @@ import anyio
 from .batch import Batch
 from .config import RunSettings
 from .connect import open_wire
-from .decode import open_inputs
 from .drain import Drain, End
 from .errors import DiskTrouble, Stopped, UsageError
 from .ledger import Held, Ledger, Standing, open_ledger
 from .orphans import left_open, settle_orphan
 from .preflight import budget_of, preflight
 from .reporter import Plan, Reporter
+from .rows.decode import open_inputs
 from .summary import Summary
 from .survey import Survey, book_invalid, is_fed_back, keep_edited, lock, survey, tidy_input
 from .wire import Wire

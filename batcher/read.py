@@ -14,16 +14,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from . import csv_rows, json_rows, workbook
 from .config import Reading
-from .csv_rows import Header, Table
-from .decode import SAVE_AS_UTF8, Source, has_mark, naming, open_bytes, open_utf8
 from .errors import UsageError
-from .fed_back import as_read
-from .fields import API_FIELDS
-from .json_rows import Texts
-from .json_text import shown
 from .models import Row
+from .rows import csv_rows, json_rows, workbook
+from .rows.csv_rows import Header, Table
+from .rows.decode import SAVE_AS_UTF8, Source, has_mark, naming, open_bytes, open_utf8
+from .rows.fed_back import as_read
+from .rows.fields import API_FIELDS
+from .rows.json_rows import Texts
+from .rows.json_text import shown
 from .table import Layout
 
 __all__ = ["as_read", "format_of", "layout_of", "read_contents", "read_rows"]

@@ -13,7 +13,6 @@ from pathlib import Path
 from .batch import Batch, Tally
 from .check import Checked, check, read_specs
 from .config import Files, RunSettings
-from .decode import Source
 from .drain import Drain, End
 from .errors import InvalidInput, Locked, UsageError
 from .failures import Form, is_edited, is_left_open, journaled_lines
@@ -25,6 +24,7 @@ from .models import Failed, Problem, Reason, Row, Spec
 from .preflight import Asked
 from .read import as_read, layout_of
 from .reporter import Plan, Reporter
+from .rows.decode import Source
 from .summary import Summary
 from .table import is_csv
 from .tidy import tidy

@@ -19,8 +19,8 @@ from typing import BinaryIO
 
 import orjson
 
-from .cells import cell_of, defuse, restore, value_of
-from .fields import KEY, field_of
+from .rows.cells import cell_of, defuse, restore, value_of
+from .rows.fields import KEY, field_of
 
 LONGEST_CELL = 64 * 1024 * 1024  # characters; an answer has at most 8 MB
 OUTCOME_PREFIX = "batcher_"

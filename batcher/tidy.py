@@ -15,8 +15,8 @@ from pathlib import Path
 import orjson
 
 from . import table
-from .cells import restore
 from .lines import is_object, read_lines
+from .rows.cells import restore
 from .storage import Storage
 from .table import is_csv
 

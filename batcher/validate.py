@@ -14,17 +14,17 @@ from typing import Any
 import orjson
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from . import complaints
-from .allowed import ALLOWED, document_type
-from .cells import Unread
 from .config import Reading
-from .csv_rows import Broken, Header, Table
-from .fed_back import is_failure
-from .fields import JSON_FIELDS, KEY, KINDS
-from .json_text import doubt_of, kind_of, shown
 from .models import Problem, Row, Spec
-from .normalise import Body, Normaliser, Plan
 from .read import Content
+from .rows import complaints
+from .rows.allowed import ALLOWED, document_type
+from .rows.cells import Unread
+from .rows.csv_rows import Broken, Header, Table
+from .rows.fed_back import is_failure
+from .rows.fields import JSON_FIELDS, KEY, KINDS
+from .rows.json_text import doubt_of, kind_of, shown
+from .rows.normalise import Body, Normaliser, Plan
 
 Plain = tuple[str | None, Body, bytes]  # the row's own key, its body, and its body as JSON
 

@@ -22,7 +22,6 @@ from .check import Checked, check, read_specs
 from .config import RunSettings
 from .connect import open_wire
 from .crew import Crew
-from .decode import Source, open_inputs
 from .drain import Drain, End
 from .errors import Stopped, UsageError
 from .findings import findings
@@ -34,6 +33,7 @@ from .models import Problem, Spec
 from .onlooker import Onlooker
 from .results import IdentifierOf, open_identifiers
 from .retry import Absent, There, Unknown, backoff_seconds
+from .rows.decode import Source, open_inputs
 from .wire import Wire
 from .world import World
 

@@ -7,5 +7,5 @@ import pytest
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """asyncio only: aiolimiter and aiohttp need it."""
+    """Asyncio only: aiolimiter and aiohttp need it."""
     return "asyncio"

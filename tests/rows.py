@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from batcher.check import Checked, check, read_specs
 from batcher.config import Reading
-from batcher.decode import open_inputs
 from batcher.models import Problem, Row, Spec
+from batcher.rows.decode import open_inputs
 
 MODEL = "3f2b8c1e-5d4a-4b6f-9a7e-2c1d0e9f8a7b"
 OTHER_MODEL = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"

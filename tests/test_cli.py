@@ -14,10 +14,10 @@ from pathlib import Path
 import click
 import pytest
 
-from batcher.cli import batcher, execute
-from batcher.cli_end import Invocation, end
+from batcher.cli.commands import batcher, execute
+from batcher.cli.end import Invocation, end
+from batcher.cli.settings import BY_NAME, default_of, shown
 from batcher.errors import Locked, Stopped, UsageError
-from batcher.settings import BY_NAME, default_of, shown
 
 COMMANDS = ("run", "check", "status", "verify", "undo", "sandbox", "config")
 KEY = "omni_osk_0123456789abcdefWXYZ"
@@ -165,7 +165,7 @@ def test_a_command_imports_only_what_it_needs(tmp_path: Path, arguments: list[st
     """Start-up is paid on every tick of a schedule."""
     (tmp_path / "good.csv").write_text(GOOD)
     code = (
-        "import sys\nfrom batcher.cli import execute\n"
+        "import sys\nfrom batcher.cli.commands import execute\n"
         f"code = execute({arguments!r}, 0.0)\n"
         f"print('LOADED', code, [name for name in {absent!r} if name in sys.modules])"
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 import anyio.lowlevel
 import pytest
 
-from batcher.cli_loop import Interrupts, run_until
+from batcher.cli.loop import Interrupts, run_until
 from batcher.drain import Drain
 from tests.crash.command import begin, besiege, end, run, write_rows
 from tests.crash.demonstration import demonstrate

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from batcher.cli.files import check_writable, files_of, files_of_results
 from batcher.errors import UsageError
-from batcher.files import check_writable, files_of, files_of_results
 
 
 def names(directory: Path, name: str, text: str = "", *, sandbox: bool = False) -> tuple[str, str, str]:

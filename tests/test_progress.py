@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batcher import progress
-from batcher.console import Console, Unbreakable, one_line
+from batcher.cli import progress
+from batcher.cli.console import Console, Unbreakable, one_line
+from batcher.cli.progress import ConsoleReporter, Snapshot, Tally, Watch, line_text, plan_text, rate_text
+from batcher.cli.progress_bar import picture
 from batcher.models import Created, Failed, How, Problem, Reason
 from batcher.pace import Rate
-from batcher.progress import ConsoleReporter, Snapshot, Tally, Watch, line_text, plan_text, rate_text
-from batcher.progress_bar import picture
 from batcher.reporter import Plan, Reporter, Silent
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)

@@ -13,12 +13,12 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batcher import json_rows
 from batcher.config import Reading
-from batcher.decode import open_inputs
 from batcher.errors import UsageError
 from batcher.models import Row
 from batcher.read import as_read, layout_of, read_rows
+from batcher.rows import json_rows
+from batcher.rows.decode import open_inputs
 from tests.rows import COLUMNS, ITEM, MODEL, Told, csv_text, documents, jsonl, write
 
 SIMPLE = f"modelId,name\n{MODEL},One\n{MODEL},Two\n"

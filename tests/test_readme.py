@@ -106,7 +106,18 @@ def test_options_named_in_the_readme_exist() -> None:
         )
         helps += done.stdout
     known = set(re.findall(r"--[a-z][a-z-]+", helps)) | {"--version", "--help"}
-    foreign = {"--kills", "--seeds", "--seed", "--jobs", "--quick", "--full", "--rounds", "--only", "--quiet", "--upgrade"}
+    foreign = {
+        "--kills",
+        "--seeds",
+        "--seed",
+        "--jobs",
+        "--quick",
+        "--full",
+        "--rounds",
+        "--only",
+        "--quiet",
+        "--upgrade",
+    }
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     assert named - known - foreign == set()
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
-from batcher.files import files_of
+from batcher.cli.files import files_of
 from batcher.storage import Disk
 
 from .faulty import server_process

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batcher.base_url import is_known, normalise, of_instance
-from batcher.durations import duration_option, duration_text, parse_duration, parse_seconds
+from batcher.cli.durations import duration_option, duration_text, parse_duration, parse_seconds
+from batcher.cli.settings import LASTING
+from batcher.cli.sources import Sources, masked
 from batcher.errors import UsageError
-from batcher.settings import LASTING
-from batcher.sources import Sources, masked
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 KEY = "omni_osk_0123456789abcdefWXYZ"

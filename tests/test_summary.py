@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import batcher.summary
-from batcher.cli_next import next_steps
+from batcher.cli.next import next_steps
+from batcher.cli.summary_text import summary_object, summary_text
 from batcher.config import Files
 from batcher.models import Failed, Reason, Uncertain
 from batcher.summary import Summary, exit_code
-from batcher.summary_text import summary_object, summary_text
 
 
 def summary(**fields: Any) -> Summary:

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batcher import workbook
-from batcher.cells import defuse, restore
 from batcher.config import Reading
-from batcher.decode import Source
 from batcher.errors import UsageError
-from batcher.fields import API_FIELDS
 from batcher.read import as_read, layout_of, read_rows
+from batcher.rows import workbook
+from batcher.rows.cells import defuse, restore
+from batcher.rows.decode import Source
+from batcher.rows.fields import API_FIELDS
 from batcher.table import (
     Layout,
     failures_from_csv,

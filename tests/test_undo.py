@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from batcher import cli_undo
+from batcher.cli import undo as cli_undo
 from batcher.config import Endpoint, Sending
 from batcher.drain import Drain, End
 from batcher.errors import Locked, UsageError

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import pytest
 
-from batcher import cli_verify
+from batcher.cli import verify as cli_verify
 from batcher.drain import Drain, End
 from batcher.errors import UsageError
 from batcher.findings import findings

@@ -16,8 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from batcher import cli_run, http
-from batcher.cli import execute
+from batcher import http
+from batcher.cli import run as cli_run
+from batcher.cli.commands import execute
 
 from .blow import Blow
 

@@ -21,10 +21,10 @@ import orjson
 from batcher import pipeline
 from batcher import world as outside
 from batcher.config import Endpoint, Files, RunSettings
-from batcher.decode import Source
 from batcher.drain import Drain, End
 from batcher.identity import name_key
 from batcher.reporter import Silent
+from batcher.rows.decode import Source
 from batcher.storage import Storage
 from batcher.summary import Summary
 from batcher.transport import ApiKey

@@ -1,0 +1,117 @@
+"""`batcher check`: every problem of every row; with --online also what the instance says to it. Nothing is written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ..check import check as check_rows
+from ..models import Problem
+from ..reporter import Plan, Silent
+from ..rows.decode import open_inputs
+from .console import Console
+from .durations import about_text, clock_text
+from .end import Invocation
+from .files import check_inputs
+from .given import Given, prepare, speak
+from .lines import again, only
+from .sources import Sources
+
+_KEPT = (
+    "--base-url",
+    "--instance",
+    "--sandbox",
+    "--profile",
+    "--config",
+    "--results",
+    "--failures",
+    "--format",
+    "--sheet",
+)
+_LISTED = 1000
+
+
+def check(invocation: Invocation, options: Mapping[str, Any]) -> int:
+    """Exit code 0 if every row is fine, else 2; 2 also if the instance would take none of them. Raises BatcherError."""
+    given, sources = prepare(invocation, "check", options)
+    reporter = _Problems(invocation.console)
+    if given.flag("online"):
+        from .online import ask  # noqa: PLC0415 - only this needs the network
+
+        plan, fields, told = ask(invocation, given, sources, reporter)
+    else:
+        plan, fields, told = _offline(invocation, given, sources, reporter)
+    invocation.code = 0 if plan.invalid == 0 else 2
+    fields = _object(plan) | fields
+    invocation.console.summary("\n".join([*_counts(plan), *told, *_next(invocation, given, plan)]), fields)
+    invocation.final({**fields, "problems": [_problem_object(problem) for problem in reporter.first]})
+    return invocation.code
+
+
+@dataclass(slots=True)
+class _Problems(Silent):
+    """Shows problems and warnings as they are found; keeps the first for the final object."""
+
+    console: Console
+    first: list[Problem] = field(default_factory=list)
+
+    def problem(self, problem: Problem) -> None:
+        self.console.problem(problem)
+        if len(self.first) < _LISTED:
+            self.first.append(problem)
+
+    def warning(self, message: str) -> None:
+        self.console.warning(message)
+
+
+def _offline(
+    invocation: Invocation, given: Given, sources: Sources, reporter: _Problems
+) -> tuple[Plan, dict[str, object], list[str]]:
+    """Only the inputs: files of earlier runs are not looked at."""
+    check_inputs(given.inputs)
+    speak(invocation, sources)
+    with open_inputs(given.inputs, sys.stdin.buffer) as inputs:
+        checked = check_rows(inputs, sources.reading(), on_problem=reporter.problem, on_warning=reporter.warning)
+    plan = Plan(
+        rows=checked.rows,
+        failed=checked.invalid,
+        invalid=checked.invalid,
+        to_do=checked.valid,
+        rate=sources.get("rate").value,
+        keys=max(1, len(sources.keys().keys)),
+    )
+    return plan, {"repeats": checked.repeats}, []
+
+
+def _counts(plan: Plan) -> list[str]:
+    lines = [f"{plan.rows:,} rows read: {plan.rows - plan.invalid:,} fine, {plan.invalid:,} invalid"]
+    if plan.seconds is not None and plan.sending:
+        when = clock_text(plan.seconds, datetime.now().astimezone())
+        which = "the fine ones" if plan.sending == plan.rows - plan.invalid else f"the {plan.sending:,} to create"
+        lines.append(f"A run of {which} takes {about_text(plan.seconds)} at {plan.rate}: started now, until {when}")
+    return lines
+
+
+def _object(plan: Plan) -> dict[str, object]:
+    return {
+        "rows": plan.rows,
+        "valid": plan.rows - plan.invalid,
+        "invalid": plan.invalid,
+        "secondsAtRate": plan.seconds,
+    }
+
+
+def _problem_object(problem: Problem) -> dict[str, object]:
+    return {"source": problem.source, "line": problem.line, "field": problem.field, "message": problem.message}
+
+
+def _next(invocation: Invocation, given: Given, plan: Plan) -> list[str]:
+    if plan.invalid:
+        return ["Mend these rows, or leave them out of a run with --skip-invalid."]
+    if not plan.sending:
+        return []
+    canary = ["--limit", "5"] if plan.is_large_first else []
+    return [f"Next: {again(['run', *given.inputs, *only(invocation.argv, _KEPT), *canary])}"]

@@ -1,0 +1,172 @@
+"""Standard error and standard output as batcher uses them: text or JSON lines, never in the way of the run.
+
+A reader that has gone away (`batcher run … | head`, a closed terminal) silences the stream; the run goes on to its end.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TextIO
+
+from ..models import Created, Outcome, Problem
+
+if TYPE_CHECKING:
+    from .progress import Snapshot
+
+
+class Unbreakable:
+    """A text stream that swallows the errors of a reader that is gone, and stays quiet from then on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Wrap a stream; its own buffering is kept."""
+        self._stream = stream
+        self.broken = False
+
+    def write(self, text: str) -> int:
+        """Write, or do nothing once the stream is broken. Characters that it cannot carry are escaped."""
+        if not self.broken:
+            try:
+                self._stream.write(text)
+            except UnicodeEncodeError:
+                encoding = self._stream.encoding or "ascii"
+                self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            except (OSError, ValueError):
+                self._break()
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or do nothing once the stream is broken."""
+        if not self.broken:
+            try:
+                self._stream.flush()
+            except (OSError, ValueError):
+                self._break()
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return not self.broken and self._stream.isatty()
+
+    def _break(self) -> None:
+        """Point the descriptor at nothing, so that the interpreter's last flush does not complain either."""
+        self.broken = True
+        try:
+            descriptor = self._stream.fileno()
+        except (OSError, ValueError):
+            return
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nothing, descriptor)
+        finally:
+            os.close(nothing)
+
+
+@dataclass(slots=True)
+class Console:
+    """Writes messages to standard error. `above` prints text above a bar while there is one."""
+
+    stream: Unbreakable
+    json: bool = False
+    quiet: bool = False
+    above: Callable[[str], None] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def problem(self, problem: Problem) -> None:
+        """An invalid row."""
+        place = {"source": problem.source, "line": problem.line, "field": problem.field}
+        self._put("error", "problem", str(problem), place)
+
+    def warning(self, message: str) -> None:
+        """A warning."""
+        self._put("warning", "warning", message, {}, prefix="warning: ")
+
+    def error(self, message: str, code: int) -> None:
+        """What ends the command."""
+        self._put("error", "error", message, {"exitCode": code}, prefix="batcher: ")
+
+    def note(self, message: str) -> None:
+        """An explanation; not with -q."""
+        if not self.quiet:
+            self._put("info", "note", message, {})
+
+    def progress(self, snapshot: Snapshot, line: str) -> None:
+        """A progress line."""
+        counts: dict[str, object] = {
+            "created": snapshot.created,
+            "failed": snapshot.failed,
+            "uncertain": snapshot.uncertain,
+            "left": snapshot.left,
+            "requests": snapshot.requests,
+            "inFlight": snapshot.in_flight,
+            "secondsLeft": snapshot.seconds_left,
+        }
+        self._put("info", "progress", line, counts)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """One row's outcome, for -v."""
+        place: dict[str, object] = {"key": outcome.key, "source": outcome.source, "line": outcome.line}
+        where = f"{outcome.source}:{outcome.line}"
+        if isinstance(outcome, Created):
+            self._put("info", "created", f"{where}: {outcome.how}: {outcome.url}", place | {"url": outcome.url})
+            return
+        kind = type(outcome).__name__.lower()
+        reason: dict[str, object] = {"reason": outcome.reason.value, "status": outcome.status}
+        self._put("warning", kind, f"{where}: {kind} ({outcome.reason}): {outcome.message}", place | reason)
+
+    def summary(self, text: str, fields: Mapping[str, object]) -> None:
+        """The closing words; not with -q."""
+        if not self.quiet:
+            self._put("info", "summary", text, fields)
+
+    def _put(self, level: str, event: str, message: str, fields: Mapping[str, object], *, prefix: str = "") -> None:
+        if self.json:
+            line = _json_line({"time": _now(), "level": level, "event": event, "message": message} | dict(fields))
+        else:
+            line = prefix + one_line(message) if event != "summary" else message
+        above = self.above
+        if above is not None:
+            above(line)
+            return
+        with self._lock:
+            self.stream.write(line + "\n")
+            self.stream.flush()
+
+
+def one_line(message: str) -> str:
+    """A message without control characters: what a server or a spreadsheet wrote must not move the cursor."""
+    if message.isprintable():
+        return message
+    return "".join(c if c.isprintable() else (" " if c in "\n\t" else f"\\x{ord(c):02x}") for c in message)
+
+
+def standard_error(*, json: bool = False, quiet: bool = False) -> Console:
+    """The console of this process."""
+    return Console(Unbreakable(sys.stderr), json, quiet)
+
+
+def print_object(fields: Mapping[str, object]) -> None:
+    """One JSON object on standard output, on one line."""
+    out = Unbreakable(sys.stdout)
+    out.write(_json_line(fields) + "\n")
+    out.flush()
+
+
+def print_text(text: str) -> None:
+    """A result for people or pipes on standard output."""
+    out = Unbreakable(sys.stdout)
+    out.write(text + "\n")
+    out.flush()
+
+
+def _json_line(fields: Mapping[str, object]) -> str:
+    import orjson  # noqa: PLC0415 - text output does without
+
+    return orjson.dumps(fields).decode()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,169 @@
+"""How a command ends: every error as one line and one exit code; a traceback only where it helps; a key nowhere."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from ..errors import BatcherError, InternalError
+from .console import Console, Unbreakable, print_object, standard_error
+
+INTERRUPTED = 130
+UNSENT = "interrupted before anything was sent"
+KEY_VARIABLES = ("OMNI_API_KEYS", "OMNI_API_KEY", "OMNI_API_TOKEN")
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One command line on its way: what it was, how it talks, and its exit code once that is known.
+
+    `beside` is the directory of the results, where a traceback may go. `secrets` are cut out of every traceback.
+    """
+
+    argv: tuple[str, ...]
+    started: float
+    command: str = ""
+    console: Console = field(default_factory=standard_error)
+    json: bool = False
+    verbose: bool = False
+    summary: Path | None = None
+    beside: Path | None = None
+    secrets: tuple[str, ...] = ()
+    has_sent: Callable[[], bool] = bool
+    code: int = 0
+
+    def usage_error(self, message: str) -> None:
+        """End with exit code 2."""
+        self.code = 2
+        self.failed(message)
+
+    def failed(self, message: str) -> None:
+        """Say what ended the command, on standard error and, if asked for, as the final object."""
+        message = self.clean(message)
+        self.console.error(message, self.code)
+        self.final({"error": message})
+
+    def final(self, fields: Mapping[str, object]) -> None:
+        """Print the final object with `--json` and write it with `--summary`."""
+        whole = {"command": self.command, "exitCode": self.code} | dict(fields)
+        if self.json:
+            print_object(whole)
+        if self.summary is not None:
+            self._write(self.summary, whole)
+
+    def clean(self, text: str) -> str:
+        """The text without any key that is known to this process."""
+        for secret in (*self.secrets, *_environment_secrets()):
+            text = text.replace(secret, "(key)")
+        return text
+
+    def seconds_since_start(self) -> float:
+        """How long the process has been running."""
+        return time.monotonic() - self.started
+
+    def _write(self, path: Path, whole: Mapping[str, object]) -> None:
+        import orjson  # noqa: PLC0415 - only for --summary
+
+        part = path.with_name(f"{path.name}.part")
+        try:
+            part.write_bytes(orjson.dumps(whole, option=orjson.OPT_INDENT_2) + b"\n")
+            part.replace(path)
+        except OSError as error:
+            self.console.warning(f"--summary {path}: cannot be written: {error.strerror}")
+
+
+@contextmanager
+def end(invocation: Invocation) -> Iterator[None]:
+    """Turn whatever a command raises into its message and exit code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        invocation.code = INTERRUPTED
+        invocation.failed(
+            "interrupted; what was in flight is settled by the next run" if invocation.has_sent() else UNSENT
+        )
+    except BatcherError as error:
+        invocation.code = error.exit_code
+        if isinstance(error, InternalError):
+            _keep_traceback(invocation)
+        invocation.failed(str(error))
+    except BrokenPipeError:
+        invocation.code = 0  # the reader of --help or the like has seen enough
+    except BaseExceptionGroup as group:
+        _group(invocation, group)
+    except Exception as error:  # noqa: BLE001 - the last stop before the user
+        _unexpected(invocation, error)
+    finally:
+        Unbreakable(sys.stdout).flush()
+
+
+def usage_text(error: click.ClickException) -> str:
+    """Click's complaint in this program's voice, with what to type instead."""
+    context = getattr(error, "ctx", None)
+    where = context.command_path if context else "batcher"
+    match error:
+        case click.NoSuchOption():
+            near = difflib.get_close_matches(error.option_name, error.possibilities or [], n=1)
+            message = f"no option {error.option_name}" + (f"; did you mean {near[0]}?" if near else "")
+        case click.MissingParameter():
+            message = f"{(error.param and error.param.metavar) or 'an argument'} is missing"
+        case _:
+            said = error.format_message().rstrip(".")
+            message = f"{said[:1].lower()}{said[1:]}"
+    return f"{message} (help: {where} --help)"
+
+
+def _group(invocation: Invocation, group: BaseExceptionGroup[BaseException]) -> None:
+    """Task groups wrap what ended them; the one error of ours, or an interrupt, is what counts."""
+    ours, rest = group.split((BatcherError, KeyboardInterrupt))
+    if rest is not None or ours is None:
+        _unexpected(invocation, group)
+        return
+    leaves: list[BaseException] = list(_leaves(ours))
+    with end(invocation):
+        raise next((leaf for leaf in leaves if isinstance(leaf, KeyboardInterrupt)), leaves[0])
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+def _unexpected(invocation: Invocation, error: BaseException) -> None:
+    invocation.code = InternalError.exit_code
+    kept = _keep_traceback(invocation)
+    where = f"the details are in {kept}" if kept else "run it again with -v for the details"
+    invocation.failed(f"internal error ({type(error).__name__}); {where}. What was recorded is safe; run it again.")
+
+
+def _keep_traceback(invocation: Invocation) -> Path | None:
+    """Print the traceback with -v, else put it beside the results; None if it was not written."""
+    text = invocation.clean(traceback.format_exc())
+    if invocation.verbose:
+        invocation.console.stream.write(text)
+        return None
+    if invocation.beside is None:
+        return None
+    path = invocation.beside / f"batcher-error-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
+    try:
+        path.write_text(f"{invocation.clean(' '.join(invocation.argv))}\n\n{text}", encoding="utf-8")
+    except OSError:
+        return None
+    return path
+
+
+def _environment_secrets() -> Iterator[str]:
+    for variable in KEY_VARIABLES:
+        yield from (part.strip() for part in os.environ.get(variable, "").split(",") if part.strip())

@@ -1,0 +1,48 @@
+"""What to do next, as command lines that can be pasted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..summary import Summary
+from .lines import again, only, with_inputs, without
+
+_VERIFY = ("--base-url", "--instance", "--sandbox", "--profile", "--config", "--results", "--failures", "--namespace")
+
+
+def next_steps(argv: Sequence[str], inputs: Sequence[str], summary: Summary) -> tuple[str, ...]:
+    """Explanations, each with its command line; empty if there is nothing to say."""
+    return tuple(_steps(argv, inputs, summary)) if summary.adds_up else ()
+
+
+def _steps(argv: Sequence[str], inputs: Sequence[str], summary: Summary) -> Iterator[str]:
+    from_input = "-" in inputs  # the same standard input must be fed again
+    same = again(without(argv, "--limit") if summary.limit_reached else argv)
+    if summary.to_do:
+        yield f"go on with the {summary.to_do:,} rows left: {same}"
+    elif summary.uncertain:
+        yield f"settle the uncertain rows, which comes first in the next run: {same}"
+    if from_input and (summary.to_do or summary.uncertain):
+        yield "(with the same standard input)"
+    if summary.failed and summary.files is not None:
+        line = with_inputs(argv, inputs, [str(summary.files.failures)], _named(argv, inputs, summary))
+        yield f"mend the failed rows in {summary.files.failures}, then: {line}"
+    if summary.created == summary.rows and summary.created_now:
+        yield from _after_success(argv, inputs, summary)
+
+
+def _after_success(argv: Sequence[str], inputs: Sequence[str], summary: Summary) -> Iterator[str]:
+    if summary.sandbox:
+        yield f"for real: {again([*without(argv, '--sandbox'), '--instance', 'NAME'])}"
+    elif "-" not in inputs:
+        yield f"compare them with what was sent: {again(['verify', *inputs, *only(argv, _VERIFY)])}"
+
+
+def _named(argv: Sequence[str], inputs: Sequence[str], summary: Summary) -> list[str]:
+    """`--results` for a failures file whose own name does not lead to these results."""
+    given = any(word == "--results" or word.startswith("--results=") for word in argv)
+    if given or summary.files is None or len(inputs) != 1:
+        return []
+    expected = summary.files.failures.name.partition(".failures.")[0]
+    usual = expected and summary.files.results.name.startswith(f"{expected}.results.")
+    return [] if usual else ["--results", str(summary.files.results)]

@@ -1,0 +1,67 @@
+"""The part of `batcher check` that asks the instance."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+import anyio
+
+from ..drain import Drain
+from ..online import look
+from ..preflight import Preflight
+from ..reporter import Plan, Reporter
+from .end import Invocation
+from .given import Given, speak
+from .loop import loop_options
+from .run import run_settings
+from .sources import Sources
+from .world import world_of
+
+
+def ask(
+    invocation: Invocation, given: Given, sources: Sources, reporter: Reporter
+) -> tuple[Plan, dict[str, object], list[str]]:
+    """The plan of a run, and what the instance said, for the final object and in words. Raises BatcherError."""
+    settings = run_settings(given, sources)
+    speak(invocation, sources)
+    world = world_of(settings.sending, os.environ, reporter.warning)
+    body = partial(look, settings, reporter=reporter, drain=Drain(), world=world)
+    found = anyio.run(body, backend_options=loop_options())
+    plan, asked = found.plan, found.preflight
+    return plan, _object(plan, asked), [_plan_line(plan), _asked_line(asked, settings.endpoint.base_url)]
+
+
+def _object(plan: Plan, asked: Preflight) -> dict[str, object]:
+    return {
+        "created": plan.created,
+        "uncertain": plan.uncertain,
+        "undone": plan.undone,
+        "sending": plan.sending,
+        "requests": asked.requests,
+        "keys": asked.keys,
+        "offersCreate": asked.offers_create,
+        "models": asked.models,
+        "unknownModels": asked.unknown_models,
+        "identifiers": asked.identifiers,
+        "takenIdentifiers": asked.taken,
+    }
+
+
+def _plan_line(plan: Plan) -> str:
+    return f"Of these {plan.created:,} are created already, {plan.undone:,} undone, {plan.sending:,} are to be created"
+
+
+def _asked_line(asked: Preflight, base_url: str) -> str:
+    told = [f"{_count(asked.keys, 'key')} valid"]
+    if asked.offers_create is not None:
+        told.append("v1 create is offered" if asked.offers_create else "v1 create is not offered")
+    if asked.models:
+        told.append(f"{asked.models - asked.unknown_models:,} of {_count(asked.models, 'model')} known")
+    if asked.identifiers:
+        told.append(f"{asked.taken:,} of {_count(asked.identifiers, 'identifier')} taken already")
+    return f"Asked {base_url} with {_count(asked.requests, 'request')}: {', '.join(told)}"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

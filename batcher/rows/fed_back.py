@@ -1,0 +1,72 @@
+"""What a failures line keeps of a row, and the row that such a line becomes when the failures file is fed back in.
+
+A failures line's `spec` is the row as read. For a row from a spreadsheet it holds JSON values where a cell could be
+read as JSON and the cell's text where not; so in a line that is read back, text in a field that is no text field is
+taken for a cell. (Text that stood in an untyped field of a JSON input is therefore written as JSON, quotes and all.)
+
+Which identifier counts: one in `spec` always, it is the user's. The one beside `spec` is what batcher used, and says
+nothing new, except in a line that is uncertain and whose `spec` has none: there it is how a person settles the row,
+by naming the document that was found. One of the form that batcher fills in by itself (a slug, `-` and 16 characters
+of base32) is never taken for the person's; in the rare case that the document is really called so, put it in `spec`.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+from ..identity import looks_filled
+from ..models import Row
+from .cells import value_of
+from .fields import JSON_FIELDS, KEY, KINDS, Kind
+from .json_text import BrokenJson, parse_object
+
+OUTCOMES = ("failed", "uncertain")
+
+
+def as_read(row: Row) -> dict[str, object] | str:
+    """What `spec` of a failures line holds for this row: its fields, or its text if it is too broken to have any."""
+    if row.fault is not None:
+        return row.text or ""
+    if row.cells:
+        read = ((field, value_of(field, str(cell))) for field, cell in row.fields.items())
+        return {field: value for field, value in read if value is not None}
+    return {field: _as_cell(field, value) for field, value in row.fields.items()}
+
+
+def _as_cell(field: str, value: object) -> object:
+    if type(value) is str and KINDS.get(field) is Kind.UNTYPED:
+        return orjson.dumps(value).decode()
+    return value
+
+
+def is_failure(line: dict[str, object]) -> bool:
+    """Is this object a line of a failures file?"""
+    return "spec" in line and "key" in line and line.get("outcome") in OUTCOMES
+
+
+def row_of(source: str, number: int, line: dict[str, object]) -> Row:
+    """The row in a failures line; its key is the line's."""
+    spec = line["spec"]
+    if not isinstance(spec, dict):
+        text = spec if isinstance(spec, str) else orjson.dumps(spec).decode()
+        try:
+            spec = parse_object(text.encode("utf-8", "surrogatepass"))
+        except BrokenJson as error:
+            return Row(source, number, {KEY: line["key"]}, text=text, fault=_fault(error))
+    fields = {**spec, KEY: line["key"] or spec.get(KEY)}
+    for name in JSON_FIELDS:
+        if isinstance(value := fields.get(name), str):
+            fields[name] = value_of(name, value)
+    identifier = line.get("identifier")
+    if (
+        line["outcome"] == "uncertain"
+        and not spec.get("identifier")
+        and isinstance(identifier, str)
+        and not looks_filled(identifier.strip())
+    ):
+        fields["identifier"] = identifier
+    return Row(source, number, fields)
+
+
+def _fault(what: object) -> str:
+    return f'spec {what}; replace it by the row as a JSON object, like {{"modelId": "…", "name": "…"}}'
