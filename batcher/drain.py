@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from enum import StrEnum
+from types import TracebackType
 
 import anyio
 
@@ -61,12 +62,26 @@ class Drain:
             finally:
                 self._waits.remove(scope)
 
-    @contextlib.contextmanager
-    def in_flight(self) -> Iterator[None]:
+    def in_flight(self) -> _Flight:
         """A block that a starting drain does not touch."""
-        with anyio.CancelScope(shield=not self._is_now) as scope:
-            self._flights.add(scope)
-            try:
-                yield
-            finally:
-                self._flights.discard(scope)
+        return _Flight(self._flights, anyio.CancelScope(shield=not self._is_now))
+
+
+class _Flight:
+    """One request in flight. Not a generator's context manager: every request passes here."""
+
+    __slots__ = ("_flights", "_scope")
+
+    def __init__(self, flights: set[anyio.CancelScope], scope: anyio.CancelScope) -> None:
+        self._flights = flights
+        self._scope = scope
+
+    def __enter__(self) -> None:
+        self._scope.__enter__()
+        self._flights.add(self._scope)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self._flights.discard(self._scope)
+        return self._scope.__exit__(kind, error, trace)

@@ -5,7 +5,6 @@ Both are fixed for ever: `tests/test_identity.py` holds golden values. A changed
 
 from __future__ import annotations
 
-import base64
 import re
 import unicodedata
 from hashlib import blake2b
@@ -15,6 +14,9 @@ import orjson
 SLUG_LENGTH = 30
 KEY_LENGTH = 200
 _HASH_BYTES = 10  # 80 bits are exactly 16 characters of base32
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # base32 by 10 bits: five times quicker
+_SHIFTS = range(70, -1, -10)
 _FILLED = re.compile(r"[a-z0-9-]{1,30}-[a-z2-7]{16}")
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -36,7 +38,9 @@ def _encoded(text: str) -> bytes:
 
 def slug(name: str) -> str:
     """The name in a-z, 0-9 and `-`, at most 30 characters, `doc` if nothing of it can be said so."""
-    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
+    plain = name.lower()
+    if not name.isascii():
+        plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
     return _NOT_SLUG.sub("-", plain).strip("-")[:SLUG_LENGTH].strip("-") or "doc"
 
 
@@ -47,8 +51,8 @@ def fill_identifier(name: str, key: str, namespace: str, undone: int) -> str:
     another one after `batcher undo` (Trash may hold on to the first).
     """
     facts = orjson.dumps([namespace, key, undone])
-    digest = blake2b(facts, digest_size=_HASH_BYTES).digest()
-    return f"{slug(name)}-{base64.b32encode(digest).decode().lower()}"
+    number = int.from_bytes(blake2b(facts, digest_size=_HASH_BYTES).digest(), "big")
+    return f"{slug(name)}-{''.join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])}"
 
 
 def looks_filled(identifier: str) -> bool:

@@ -19,6 +19,7 @@ Intents are kept for good. Unknown types and fields are passed over when the jou
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -77,26 +78,34 @@ class Journal:
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
-        self._wanted = anyio.Event()
-        self._synced = anyio.Event()
+        self._wanted = asyncio.Event()
+        self._gathered: list[bytes] = []  # intents that wait for the next group
+        self._gathered_bytes = 0
+        self._waiting: list[asyncio.Future[None]] = []  # those who wait for them
         self._failure: DiskTrouble | None = None
 
     async def intend(self, intent: Intent) -> int:
-        """Write the intent and return its offset once it would survive a power cut. Raises DiskTrouble."""
-        offset = self._lines.write(intent.encode())
-        synced = self._synced
+        """Return the intent's offset once it would survive a power cut. Raises DiskTrouble."""
+        self._raise_failure()
+        synced = asyncio.get_running_loop().create_future()
+        line = intent.encode()
+        offset = self._lines.size() + self._gathered_bytes
+        self._gathered.append(line)
+        self._gathered_bytes += len(line)
+        self._waiting.append(synced)
         self._wanted.set()
-        await synced.wait()
-        if self._failure is not None:
-            raise self._failure
+        await synced
+        self._raise_failure()
         return offset
 
     def write(self, said: dict[str, Any]) -> int:
-        """Write one line and return its offset. Raises DiskTrouble."""
+        """Write one line, after all intents so far, and return its offset. Raises DiskTrouble."""
+        self._write_gathered()
         return self._lines.write(orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE))
 
     async def sync(self) -> None:
         """Return once everything is durable. Raises DiskTrouble."""
+        self._write_gathered()
         await self._lines.sync()
 
     def size(self) -> int:
@@ -114,23 +123,38 @@ class Journal:
                 group.cancel_scope.cancel()
 
     async def _serve(self) -> None:
+        waiting: list[asyncio.Future[None]] = []
         try:
             while True:
                 await self._wanted.wait()
                 await anyio.sleep(GATHER_SECONDS)
-                self._wanted, synced, self._synced = anyio.Event(), self._synced, anyio.Event()
-                try:
-                    await self._lines.sync()
-                except DiskTrouble as trouble:
-                    self._failure = trouble
-                    return
-                except BaseException:
-                    self._failure = DiskTrouble("the run ended before this intent was on disk")
-                    raise
-                finally:
-                    synced.set()
+                self._wanted.clear()
+                waiting, self._waiting = self._waiting, []
+                await self.sync()
+                _wake(waiting)
+        except DiskTrouble as trouble:
+            self._failure = trouble
         finally:
             # nobody may wait for an fsync that will not come
             self._failure = self._failure or DiskTrouble("the run ended before this intent was on disk")
-            self._wanted.set()
-            self._synced.set()
+            _wake(waiting + self._waiting)
+
+    def _write_gathered(self) -> None:
+        """All intents of a group in one piece: they are not needed on disk before the group's fsync."""
+        if self._gathered:
+            gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
+            try:
+                self._lines.write(b"".join(gathered))
+            except DiskTrouble as trouble:
+                self._failure = trouble  # for those who wait for these intents
+                raise
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+
+def _wake(waiting: list[asyncio.Future[None]]) -> None:
+    for one in waiting:
+        if not one.done():  # its row may have been cut off meanwhile
+            one.set_result(None)

@@ -75,7 +75,7 @@ class Wire:
         `row` tells troubles of one row from troubles of several. Raises KeysRefused with the last key gone.
         """
         while True:
-            is_probe = await self.outage.enter()
+            is_probe = self.outage.is_on and await self.outage.enter()
             try:
                 slot = await self.gate.slot()
                 if self.outage.is_on and not is_probe:
