@@ -1,7 +1,8 @@
 """The command line as a user meets it: help, typos, exit codes, what is imported, closed pipes, completion."""
 
-from __future__ import contextlib
+from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
