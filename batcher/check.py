@@ -23,22 +23,17 @@ from .rows.fields import KEY
 from .rows.normalise import Body
 from .validate import Validator, own_key
 
-_MOST_KEPT = 1000  # different model ids, and own identifiers, kept for the preflight
-
 
 @dataclass(slots=True)
 class Checked:
     """What one pass over all inputs found. `rows` = `valid` + `invalid`.
 
-    `repeats` counts rows that are wholly identical to an earlier one (they are valid); `models` are the different model
-    ids and `identifiers` the users' own identifiers of valid rows: at most 1,000 of each, in input order.
+    `repeats` counts rows that are wholly identical to an earlier one (they are valid).
     """
 
     claims: Claims = field(repr=False)
     invalid: int = 0
     repeats: int = 0
-    models: dict[str, None] = field(default_factory=dict)
-    identifiers: dict[str, None] = field(default_factory=dict)
     fine: bytearray = field(default_factory=bytearray, repr=False)  # for each row: 1 if it can be sent, else 0
 
     @property
@@ -94,7 +89,7 @@ def check(
 
 def _check_content(content: Content, checked: Checked, validator: Validator, told: Listeners) -> None:
     """Check one input; what is plainly fine about its rows is settled here, for speed."""
-    plain, claim, models = validator.plain_of(content), checked.claims.claim_plain, checked.models
+    plain, claim = validator.plain_of(content), checked.claims.claim_plain
     source = checked.claims.places.of(content.source)
     for line, record in content.records:
         found = plain(record)
@@ -103,8 +98,6 @@ def _check_content(content: Content, checked: Checked, validator: Validator, tol
             key = claim(own, body, written, source, line)
             if key is not None:
                 checked.fine.append(1)
-                if body["modelId"] not in models or "identifier" in body:
-                    _remember(checked, body)
                 if told.on_row is not None and (row := content.row(line, record)) is not None:
                     told.on_row(validator.spec_of(row, key, body, written))
                 continue
@@ -123,7 +116,6 @@ def check_row(row: Row, checked: Checked, validator: Validator, told: Listeners)
     problems += clashes
     if not problems:
         checked.fine.append(1)
-        _remember(checked, body)
         if told.on_row is not None:
             told.on_row(validator.spec_of(row, key, body, written))
         return
@@ -150,13 +142,6 @@ def _claim(row: Row, body: Body, value: int, checked: Checked) -> tuple[str, lis
     if base in claims.keys and (own is not None or not found):
         found.append(claims.clash(row, base, KEY))
     return claims.claim(base, None, value) or claims.another(base, value), found
-
-
-def _remember(checked: Checked, body: Body) -> None:
-    if len(checked.models) < _MOST_KEPT:
-        checked.models[body["modelId"]] = None
-    if "identifier" in body and len(checked.identifiers) < _MOST_KEPT:
-        checked.identifiers[body["identifier"]] = None
 
 
 def _repeats_in_words(count: int) -> str:

@@ -135,7 +135,6 @@ class Ledger:
         self._on_trouble = on_trouble
         self.run = run
         self.histories = past.journaled.histories
-        self.counted: dict[str, int] = {}
         self._has_created = False
         self._syncing = anyio.Lock()
         self._is_dirty = False
@@ -206,7 +205,6 @@ class Ledger:
             case Created():
                 self._results.write(self._encode(outcome))
                 self.histories.pop(outcome.key, None)
-                self._count(outcome.how)
                 if not self._has_created:
                     self._has_created = self._wrote(self.journal.write, {"type": "created", "run": self.run})
             case Failed() | Uncertain():
@@ -227,9 +225,6 @@ class Ledger:
             self._on_trouble(trouble)
             return False
         return True
-
-    def _count(self, what: str) -> None:
-        self.counted[what] = self.counted.get(what, 0) + 1
 
     def _dirty(self) -> None:
         if not self._is_dirty:

@@ -16,6 +16,7 @@ from batcher.check import check, read_specs
 from batcher.config import Reading
 from batcher.errors import Stopped
 from batcher.identity import name_key
+from batcher.preflight import Asked
 from batcher.read import as_read
 from tests.rows import COLUMNS, ITEM, MODEL, OTHER_MODEL, Told, csv_text, documents, identifiers, jsonl, write
 
@@ -96,9 +97,11 @@ def test_many_rows_of_one_name_are_no_matter(tmp_path: Path) -> None:
 def test_what_the_preflight_wants_to_know(tmp_path: Path) -> None:
     """The model ids and own identifiers of the rows that can be sent."""
     rows = [doc("a", identifier="ab"), doc("b", modelId=OTHER_MODEL), doc("c", identifier="B"), doc("d", modelId="x")]
-    checked = told(tmp_path, rows).checked
-    assert (list(checked.models), list(checked.identifiers)) == ([MODEL, OTHER_MODEL], ["ab"])
-    assert (checked.rows, checked.valid, checked.invalid) == (4, 2, 2)
+    found, asked = told(tmp_path, rows), Asked()
+    for spec in found.specs:
+        asked.see(spec)
+    assert (list(asked.models), list(asked.identifiers)) == ([MODEL, OTHER_MODEL], ["ab"])
+    assert (found.checked.rows, found.checked.valid, found.checked.invalid) == (4, 2, 2)
 
 
 def test_both_passes_say_the_same(tmp_path: Path) -> None:

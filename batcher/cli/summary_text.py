@@ -13,7 +13,6 @@ from .console import one_line
 from .durations import duration_text
 from .progress import rate_text
 
-SHOWN_WARNINGS = 10
 _WIDEST_MESSAGE = 300
 
 

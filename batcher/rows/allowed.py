@@ -86,8 +86,3 @@ def document_type(config: ConfigDict) -> Any:
         metadataVersion: Some
 
     return Document
-
-
-def nul_fields(body: dict[str, Any]) -> list[str]:
-    """The text fields that hold a NUL character, which no database behind the API can keep."""
-    return [name for name in ("name", "description") if isinstance(text := body.get(name), str) and "\0" in text]

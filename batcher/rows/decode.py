@@ -25,7 +25,6 @@ from ..errors import UsageError
 CHUNK_BYTES = 1 << 17
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
-_WORKBOOK = b"PK\x03\x04"
 STDIN = "-"
 
 
