@@ -1,0 +1,54 @@
+"""Start a process, and say what it took: seconds, CPU, peak memory. It runs on the harness's own core, which then idles."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = sys.executable
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one process took. `cpu_seconds` is user and system together, `peak_bytes` its largest resident size."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+    output: str
+
+
+def start(*command: str | Path, codes: Sequence[int] = (0,)) -> Taken:
+    """Run a command to its end. Raises RuntimeError if it exits with none of `codes`."""
+    environment = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
+    environment |= {"OMNI_API_KEY": "omni_osk_benchmark", "PYTHONPATH": str(ROOT)}
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        begun = time.perf_counter()
+        with subprocess.Popen(command, stdout=output, stderr=errors, env=environment, cwd=ROOT) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - begun
+        output.seek(0)
+        errors.seek(0)
+        said, complained = output.read().decode(), errors.read().decode()
+    if process.returncode not in codes:
+        told = "\n".join((" ".join(map(str, command)), f"exit {process.returncode}", said[-2000:], complained[-2000:]))
+        raise RuntimeError(told)
+    return Taken(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, said)
+
+
+def python(*arguments: str | Path) -> Taken:
+    """Run this Python."""
+    return start(PYTHON, *arguments)
+
+
+def batcher(*arguments: str | Path) -> Taken:
+    """Run our command as a user would."""
+    return start(PYTHON, "-m", "batcher", *arguments)
