@@ -71,7 +71,7 @@ def check(
         inputs: what `decode.open_inputs` gives, or paths.
         reading: how to read them.
         on_problem: is told every problem, in input order.
-        on_row: is given the spec of each row that is fine.
+        on_row: is given the spec of each row that is fine; the fields of its `row` may be the normalised ones.
         on_invalid: is given each row that is not, its key, and its problems.
         on_warning: is told of rows that are allowed but look like a mistake.
 
@@ -98,8 +98,10 @@ def _check_content(content: Content, checked: Checked, validator: Validator, tol
             key = claim(own, body, written, source, line)
             if key is not None:
                 checked.fine.append(1)
-                if told.on_row is not None and (row := content.row(line, record)) is not None:
-                    told.on_row(validator.spec_of(row, key, body, written))
+                if (
+                    told.on_row is not None
+                ):  # its raw fields would have to be read once more, and nobody here wants them
+                    told.on_row(validator.spec_of(Row(content.source, line, body), key, body, written))
                 continue
         row = content.row(line, record)
         if row is not None:

@@ -16,6 +16,7 @@ from .errors import UsageError
 from .lines import parse_line, read_lines
 from .storage import Storage
 
+_UNDONE = b'"type":"undone"'
 _KEY = b'{"key":"'
 ALL_LINES = 1 << 62
 
@@ -90,16 +91,27 @@ class Journaled:
 def undone_identifiers(storage: Storage, path: Path) -> Undone:
     """What undo deleted. Costs one look through the journal; almost always empty."""
     undone: dict[str, dict[str, int]] = {}
-    if storage.size(path) is None:
+    if storage.size(path) is None or not _speaks_of(_UNDONE, storage, path):
         return undone
     for number, (_, line) in enumerate(read_lines(storage, path), 1):
-        if b'"type":"undone"' in line:
+        if _UNDONE in line:
             said = parse_line(line, path, str(number))
             if said.get("type") == "undone":
                 lines = said.get("lines")
                 identifiers = undone.setdefault(str(said["key"]), {})
                 identifiers[str(said["identifier"])] = lines if isinstance(lines, int) else ALL_LINES
     return undone
+
+
+def _speaks_of(text: bytes, storage: Storage, path: Path) -> bool:
+    """Whether this text is anywhere in the file; many times faster than line by line."""
+    with storage.read(path) as stream:
+        tail = b""
+        while piece := stream.read(1 << 20):
+            if text in piece or text in tail + piece[: len(text)]:
+                return True
+            tail = piece[-len(text) :]
+    return False
 
 
 def read_journal(

@@ -18,7 +18,7 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # base32 by 10 bits: five times quicker
 _SHIFTS = range(70, -1, -10)
 _FILLED = re.compile(r"[a-z0-9-]{1,30}-[a-z2-7]{16}")
-_NOT_SLUG = re.compile(r"[^a-z0-9]+")
+_SLUG = str.maketrans({code: " " for code in range(128) if chr(code) not in "abcdefghijklmnopqrstuvwxyz0123456789"})
 
 
 def name_key(model_id: str, name: str) -> str:
@@ -41,7 +41,7 @@ def slug(name: str) -> str:
     plain = name.lower()
     if not name.isascii():
         plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
-    return _NOT_SLUG.sub("-", plain).strip("-")[:SLUG_LENGTH].strip("-") or "doc"
+    return "-".join(plain.translate(_SLUG).split())[:SLUG_LENGTH].strip("-") or "doc"
 
 
 def fill_identifier(name: str, key: str, namespace: str, undone: int) -> str:
