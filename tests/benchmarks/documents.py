@@ -8,10 +8,6 @@ from uuid import UUID
 
 import orjson
 
-from batcher.identity import name_key, spec_hash
-from batcher.models import Created, How
-from batcher.results import encode_line
-
 SPECS = 20_000  # rows of the standard file
 MODELS = tuple(str(UUID(int=0x6F1D_0000_0000_4000_8000_0000_0000_0000 + number)) for number in range(7))
 TABLES = ("order_items", "sessions", "invoices", "shipments", "tickets")
@@ -71,37 +67,6 @@ def _write(path: Path, lines: Iterator[bytes]) -> Path:
             stream.writelines(lines)
         beside.replace(path)
     return path
-
-
-def write_results(path: Path, count: int) -> Path:
-    """A results file that says that all of `write_jsonl`'s specs are created, with answers of full size."""
-    return _write(path, map(_results_line, range(count)))
-
-
-def _results_line(number: int) -> bytes:
-    fields = spec(number)
-    body = orjson.dumps(fields)
-    name, model_id = str(fields["name"]), str(fields["modelId"])
-    created = Created(
-        key=name_key(model_id, name),
-        source="input.jsonl",
-        line=number + 1,
-        how=How.CREATED,
-        spec_hash=spec_hash(body),
-        identifier=f"document-{number}",
-        name=name,
-        model_id=model_id,
-        url=f"https://acme.omniapp.co/dashboards/document-{number}",
-        dashboard_id=None,
-        workbook_id=None,
-        attempts=1,
-        status=201,
-        elapsed_ms=100,
-        at="2026-11-24T00:00:00.000+00:00",
-        run="benchmark",
-        response=answer(),
-    )
-    return encode_line(created)
 
 
 def answer() -> bytes:

@@ -28,7 +28,11 @@ class Taken:
 def start(*command: str | Path, codes: Sequence[int] = (0,)) -> Taken:
     """Run a command to its end. Raises RuntimeError if it exits with none of `codes`."""
     environment = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
-    environment |= {"OMNI_API_KEY": "omni_osk_benchmark", "PYTHONPATH": str(ROOT)}
+    environment |= {
+        "OMNI_API_KEY": "omni_osk_benchmark",
+        "PYTHONPATH": str(ROOT),
+        "XDG_STATE_HOME": tempfile.gettempdir(),
+    }
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         begun = time.perf_counter()
         with subprocess.Popen(command, stdout=output, stderr=errors, env=environment, cwd=ROOT) as process:

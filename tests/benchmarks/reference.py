@@ -11,6 +11,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from time import perf_counter, process_time
 from typing import BinaryIO
 
@@ -36,21 +37,24 @@ async def worker(session: aiohttp.ClientSession, url: str, specs: Iterator[bytes
     return created
 
 
-async def main(source: str, url: str, target: str, concurrency: int, *, is_bare: bool) -> None:
-    """Send everything."""
+async def send(specs: BinaryIO, url: str, output: BinaryIO, concurrency: int, *, is_bare: bool) -> None:
+    """Send everything, and print what it took."""
     headers = {"Authorization": "Bearer reference", "Content-Type": "application/json"}
     connector = aiohttp.TCPConnector(limit=concurrency)
-    with open(source, "rb") as specs, open(target, "wb", buffering=1 << 16) as output:  # noqa: ASYNC230, PTH123 - as one writes it
-        async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
-            begun, cpu = perf_counter(), process_time()
-            to = None if is_bare else output
-            counts = await asyncio.gather(*(worker(session, url, specs, to) for _ in range(concurrency)))
-            output.flush()
-            print(
-                json.dumps({"documents": sum(counts), "seconds": perf_counter() - begun, "cpu": process_time() - cpu})
-            )
+    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
+        begun, cpu = perf_counter(), process_time()
+        to = None if is_bare else output
+        counts = await asyncio.gather(*(worker(session, url, specs, to) for _ in range(concurrency)))
+        output.flush()
+        taken = {"documents": sum(counts), "seconds": perf_counter() - begun, "cpu": process_time() - cpu}
+    print(json.dumps(taken))
+
+
+def main(source: str, url: str, target: str, concurrency: str, *stages: str) -> None:
+    """One run."""
+    with Path(source).open("rb") as specs, Path(target).open("wb", buffering=1 << 16) as output:
+        uvloop.run(send(specs, url, output, int(concurrency), is_bare="post" in stages))
 
 
 if __name__ == "__main__":
-    given, where, into, workers, *stage = sys.argv[1:]
-    uvloop.run(main(given, where, into, int(workers), is_bare="post" in stage))
+    main(*sys.argv[1:])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import cast
 
 from .documents import answer
 
@@ -27,8 +28,7 @@ class Fixed(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
-        assert isinstance(transport, asyncio.Transport)
-        self._back = transport
+        self._back = cast("asyncio.Transport", transport)
         self._held = b""
 
     def data_received(self, data: bytes) -> None:
