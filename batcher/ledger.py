@@ -1,17 +1,13 @@
-"""The three files of a run held together: what is known before it begins, and each outcome as it happens.
+"""The three files of a run, open for writing: each intent before its request leaves, each outcome as it happens.
 
-Which file is the truth: what is created the results say; everything else the journal says; the failures file is written
-from the journal. An outcome is written without waiting, so that no cancellation can come between knowing and writing.
+An outcome is written without waiting, so that no cancellation can come between knowing and writing.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
-from pathlib import Path
 from typing import TypeVar
 
 import anyio
@@ -19,98 +15,18 @@ import orjson
 
 from . import failures
 from .config import Files
-from .errors import DiskTrouble, UsageError
-from .fingerprints import Fingerprints
-from .history import History, Journaled, Sent, read_journal, undone_identifiers
+from .errors import DiskTrouble
+from .failures import Held
+from .history import History, Sent
 from .journal import VERSION, Intent, Journal
 from .lines import Lines, on_disk, open_lines, parse_line
 from .models import Created, Failed, Outcome, Uncertain
-from .results import encode_line, encode_record, fingerprint, head, index_results
+from .past import Past
+from .results import encode_line, encode_record, head
 from .storage import Storage
 from .table import is_csv
 
 W = TypeVar("W")
-
-
-class Standing(Enum):
-    """Where a row stands before a run."""
-
-    NEW = "new"
-    CREATED = "created"
-    CHANGED = "changed"  # created, but the row differs now from what was sent
-    UNDONE = "undone"
-    FAILED = "failed"
-    UNCERTAIN = "uncertain"
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What the files say before a run: the created keys with a fingerprint of what was sent, and all other histories."""
-
-    created: Fingerprints
-    journaled: Journaled
-    uncertain: frozenset[str] = field(default_factory=frozenset)
-    failed: frozenset[str] = field(default_factory=frozenset)
-
-    def standing(self, key: str, spec_hash: Callable[[], str], *, recreate: bool = False) -> Standing:
-        """Where this row stands. Its content's hash is only asked for where it matters.
-
-        With `recreate` an undone row is a new one.
-        """
-        if key in self.uncertain:
-            return Standing.UNCERTAIN
-        if key in self.failed:
-            return Standing.FAILED
-        history = self.journaled.histories.get(key) if self.journaled.histories else None
-        if history is not None and history.is_undone:
-            return Standing.UNDONE if not recreate and history.undone_hash in ("", spec_hash()) else Standing.NEW
-        sent = self.created.get(key)
-        if sent is None:
-            return Standing.NEW
-        return Standing.CREATED if sent in (0, fingerprint(spec_hash())) else Standing.CHANGED
-
-
-def read_past(storage: Storage, files: Files, base_url: str, namespace: str) -> Past:
-    """Read what earlier runs left. Writes nothing. Raises UsageError if these files belong to something else."""
-    try:
-        undone = undone_identifiers(storage, files.journal)
-        created = index_results(storage, files.results, undone)
-        journaled = read_journal(storage, files.journal, lambda key: created.get(key) is not None, undone)
-    except OSError as error:
-        raise UsageError(f"cannot read {error.filename or files.journal}: {error.strerror}") from error
-    for key in undone:
-        if created.get(key) is not None:  # made anew since: its history is over
-            journaled.histories.pop(key, None)
-    _check_header(files.journal, journaled, base_url, namespace)
-    if journaled.has_created and storage.size(files.results) is None:
-        raise UsageError(
-            f"{files.journal} knows of created documents, but {files.results} is missing. Put that file back; or, to start "
-            f"over and look up every row again, move {files.journal} and {files.failures} away as well."
-        )
-    histories = journaled.histories.items()
-    return Past(
-        created,
-        journaled,
-        frozenset(key for key, history in histories if history.is_open),
-        frozenset(key for key, history in histories if history.failure is not None and not history.is_open),
-    )
-
-
-def _check_header(path: Path, journaled: Journaled, base_url: str, namespace: str) -> None:
-    if journaled.header is None:
-        return
-    version = journaled.header.get("version")
-    if version != VERSION:
-        raise UsageError(
-            f"{path}:1: this journal has version {version}; this batcher reads version {VERSION}. Update it."
-        )
-    for name, mine in (("baseUrl", base_url), ("namespace", namespace)):
-        theirs = journaled.header.get(name)
-        if theirs != mine and not (name == "baseUrl" and mine == ""):  # `status` needs no base URL
-            raise UsageError(
-                f"{path} was begun with {name} {theirs!r}, this run has {mine!r}. The same rows on another {name} "
-                "are other documents: name other files with --results, or use the earlier setting."
-            )
 
 
 class Ledger:
@@ -144,6 +60,17 @@ class Ledger:
         """Take the open files."""
         self._results, self._failures = results, failed
         self.journal = Journal(journal)
+
+    def begin(self, base_url: str, namespace: str, at: datetime) -> None:
+        """Write what new files begin with, and that this run begins."""
+        if self.journal.size() == 0:
+            header = {"type": "journal", "version": VERSION, "baseUrl": base_url, "namespace": namespace}
+            self.journal.write(header)
+        if self._results.size() == 0 and (start := head(self._files.results)):
+            self._results.write(start)
+        if self._failures.size() == 0 and self._appends_failures and (start := self._form.head()):
+            self._failures.write(start)
+        self.journal.write({"type": "run", "run": self.run, "at": at.isoformat(timespec="milliseconds")})
 
     async def intend(self, intent: Intent) -> None:
         """Return once this attempt is on disk; from then on it counts as unclear."""
@@ -281,26 +208,6 @@ class Ledger:
             yield self._form.line(line)
 
 
-@dataclass(slots=True)
-class Held:
-    """The failures file's lines, counted: those of this run's inputs, and others."""
-
-    failed: int = 0
-    invalid: int = 0
-    uncertain: int = 0
-    others: int = 0
-
-    def count(self, line: dict[str, object], is_input: Callable[[str], bool]) -> None:
-        """Count one line."""
-        if not is_input(str(line["key"])):
-            self.others += 1
-        elif line["type"] == "uncertain":
-            self.uncertain += 1
-        else:
-            self.failed += 1
-            self.invalid += line["reason"] == "invalid"
-
-
 @contextlib.asynccontextmanager
 async def open_ledger(
     storage: Storage,
@@ -326,13 +233,7 @@ async def open_ledger(
         results = stack.enter_context(open_lines(storage, files.results))
         failed = stack.enter_context(open_lines(storage, files.failures))
         ledger.open(journal, results, failed)
-        if journal.size() == 0:
-            header = {"type": "journal", "version": VERSION, "baseUrl": base_url, "namespace": namespace}
-            ledger.journal.write(header)
-        for file, start in ((results, head(files.results)), (failed, form.head())):
-            if start and file.size() == 0 and (file is results or appends_failures):
-                file.write(start)
-        ledger.journal.write({"type": "run", "run": run, "at": now().isoformat(timespec="milliseconds")})
+        ledger.begin(base_url, namespace, now())
         # durable before any outcome: by it the next run knows that this one may have died before its end
         await ledger.journal.sync()
         async with ledger.journal.group_syncs(), anyio.create_task_group() as group:

@@ -22,11 +22,12 @@ from .failures import Form
 from .gate import Gate
 from .hints import HINTS
 from .identity import spec_hash
-from .ledger import Ledger, Past, Standing, open_ledger, read_past
+from .ledger import Ledger, open_ledger
 from .models import Failed, Outcome, Problem, Reason, Row, Spec
 from .nowhere import Nowhere
 from .omni import Omni
 from .pace import Rate
+from .past import Past, Standing, read_past
 from .read import as_read
 from .rows.claims import Claims, Places
 from .storage import Disk, Storage

@@ -21,8 +21,10 @@ from .config import RunSettings
 from .connect import open_wire
 from .drain import Drain, End
 from .errors import DiskTrouble, Stopped, UsageError
-from .ledger import Held, Ledger, Standing, open_ledger
+from .failures import Held
+from .ledger import Ledger, open_ledger
 from .orphans import left_open, settle_orphan
+from .past import Standing
 from .preflight import budget_of, preflight
 from .reporter import Plan, Reporter
 from .rows.decode import open_inputs

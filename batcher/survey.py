@@ -15,12 +15,13 @@ from .check import Checked, check, read_specs
 from .config import Files, RunSettings
 from .drain import Drain, End
 from .errors import InvalidInput, Locked, UsageError
-from .failures import Form, is_edited, is_left_open, journaled_lines
+from .failures import Form, Held, is_edited, is_left_open, journaled_lines
 from .hints import HINTS
 from .identity import spec_hash
-from .ledger import Held, Ledger, Past, Standing, read_past
+from .ledger import Ledger
 from .lines import on_disk
 from .models import Failed, Problem, Reason, Row, Spec
+from .past import Past, Standing, read_past
 from .preflight import Asked
 from .read import as_read, layout_of
 from .reporter import Plan, Reporter

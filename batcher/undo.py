@@ -22,11 +22,11 @@ from .crew import Crew
 from .drain import Drain, End
 from .errors import DiskTrouble, UsageError
 from .gate import KeysRefused
-from .ledger import read_past
 from .lines import Lines, open_lines
 from .models import Problem
 from .onlooker import Onlooker
 from .ours import Ours, find_ours, journal_header
+from .past import read_past
 from .retry import Absent, Braked, KeyRefused, NoWay, Refused, There, Unknown, Unsent, backoff_seconds, judge_delete
 from .storage import Storage
 from .survey import lock

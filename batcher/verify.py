@@ -28,9 +28,9 @@ from .findings import findings
 from .gate import KeysRefused
 from .history import undone_identifiers
 from .identity import spec_hash
-from .ledger import Past, Standing, read_past
 from .models import Problem, Spec
 from .onlooker import Onlooker
+from .past import Past, Standing, read_past
 from .results import IdentifierOf, open_identifiers
 from .retry import Absent, There, Unknown, backoff_seconds
 from .rows.decode import Source, open_inputs

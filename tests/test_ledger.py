@@ -16,8 +16,9 @@ from batcher.errors import DiskTrouble, UsageError
 from batcher.failures import Form
 from batcher.identity import spec_hash
 from batcher.journal import Intent
-from batcher.ledger import Ledger, Past, Standing, open_ledger, read_past
+from batcher.ledger import Ledger, open_ledger
 from batcher.models import Created, Failed, How, Reason, Uncertain
+from batcher.past import Past, Standing, read_past
 from batcher.storage import Disk
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

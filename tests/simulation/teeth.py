@@ -14,8 +14,8 @@ from unittest.mock import patch
 
 from batcher import lines
 from batcher.journal import Intent, Journal
-from batcher.ledger import Past, Standing
 from batcher.models import Created, How
+from batcher.past import Past, Standing
 from batcher.reconcile import Reconciler
 from batcher.retry import Refused, There
 from batcher.storage import Storage
