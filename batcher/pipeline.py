@@ -22,14 +22,18 @@ from .connect import open_wire
 from .drain import Drain, End
 from .errors import DiskTrouble, Stopped, UsageError
 from .failures import Held
+from .invalid import book_invalid
 from .ledger import Ledger, open_ledger
+from .lock import lock
 from .orphans import left_open, settle_orphan
 from .past import Standing
 from .preflight import budget_of, preflight
 from .reporter import Plan, Reporter
 from .rows.decode import open_inputs
+from .summarise import rows_without_outcome, summarise
 from .summary import Summary
-from .survey import Survey, book_invalid, is_fed_back, keep_edited, lock, survey, tidy_input
+from .survey import Survey, keep_edited, survey
+from .tidy import is_fed_back, tidy_input
 from .wire import Wire
 from .world import World
 
@@ -46,7 +50,7 @@ async def run(settings: RunSettings, *, reporter: Reporter, drain: Drain, world:
         sources = stack.enter_context(open_inputs(settings.inputs, sys.stdin.buffer))
         found = survey(settings, sources, world, reporter)
         if not found.has_work:
-            return found.summary(settings, world, drain)
+            return summarise(settings, world, found, drain)
         if not settings.endpoint.keys and (found.plan.sending or found.orphans):
             raise UsageError(settings.endpoint.no_key_hint)
         keep_edited(settings, world, found)
@@ -77,7 +81,7 @@ async def _send(settings: RunSettings, found: Survey, reporter: Reporter, drain:
             except Stopped as stopped:
                 drain.start(End.STOPPED, str(stopped))
         held = await _close_files(ledger, found, wire, batch if is_fed_back(settings) else None)
-    return found.summary(settings, world, drain, batch=batch, held=held, requests=wire.requests)
+    return summarise(settings, world, found, drain, batch=batch, held=held, requests=wire.requests)
 
 
 async def _send_pass(standing: Standing, settings: RunSettings, found: Survey, batch: Batch) -> None:
@@ -108,7 +112,7 @@ async def _close_files(ledger: Ledger, found: Survey, wire: Wire, fed_back: Batc
                 ledger.book(way.uncertain(ledger.run, wire.now()))
             await ledger.sync()
             counted = ledger.count_failures(found.is_input)
-            if fed_back is None or found.rows_without_outcome(fed_back.tally, counted) == 0:
+            if fed_back is None or rows_without_outcome(found, fed_back.tally, counted) == 0:
                 counted = await ledger.rewrite_failures(found.is_input)
             held = counted
         except DiskTrouble as trouble:

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import platform
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from .batch import Batch, Tally
 from .check import Checked, check, read_specs
-from .config import Files, RunSettings
-from .drain import Drain, End
-from .errors import InvalidInput, Locked, UsageError
-from .failures import Form, Held, is_edited, is_left_open, journaled_lines
-from .hints import HINTS
+from .config import RunSettings
+from .errors import InvalidInput
+from .failures import Form, is_edited, is_left_open
 from .identity import spec_hash
-from .ledger import Ledger
 from .lines import on_disk
-from .models import Failed, Problem, Reason, Row, Spec
+from .models import Spec
 from .past import Past, Standing, read_past
 from .preflight import Asked
-from .read import as_read, layout_of
+from .read import layout_of
 from .reporter import Plan, Reporter
 from .rows.decode import Source
-from .summary import Summary
 from .table import is_csv
-from .tidy import tidy
+from .tidy import is_fed_back
 from .way import stamp
 from .world import World
 
@@ -74,113 +66,6 @@ class Survey:
         for spec in read_specs(self.sources, settings.reading, self.checked):
             if self.past.standing(spec.key, partial(spec_hash, spec.body), recreate=recreate) is standing:
                 yield spec
-
-    def summary(
-        self,
-        settings: RunSettings,
-        world: World,
-        drain: Drain,
-        *,
-        batch: Batch | None = None,
-        held: Held | None = None,
-        requests: int = 0,
-    ) -> Summary:
-        """The counts, from what was read, what was written, and what the failures file holds now."""
-        tally = batch.tally if batch is not None else None
-        created_before = self.count(Standing.CREATED) + self.count(Standing.CHANGED)
-        unlisted = self._unlisted()
-        new_unlisted = sum(key not in self.past.uncertain for key in unlisted)
-        to_do = self.count(Standing.NEW) - self.booked.get(Standing.NEW, 0) - new_unlisted + self._settled()
-        if held is not None:
-            held.uncertain += len(unlisted)
-        else:
-            held = self._held_without_files(batch)
-            if tally is not None:  # the disk failed, so that rows in flight may be uncertain without being booked
-                created = created_before + tally.created + tally.reconciled + tally.adopted
-                to_do = self.checked.rows - created - self.count(Standing.UNDONE) - held.failed - held.uncertain
-        return Summary(
-            run=world.run_id,
-            started=self.started,
-            finished=stamp(world.now()),
-            elapsed_seconds=world.timer() - self.begun,
-            inputs=settings.inputs,
-            base_url=settings.endpoint.base_url,
-            sandbox=settings.endpoint.sandbox,
-            rows=self.checked.rows,
-            created_now=tally.created if tally else 0,
-            created_before=created_before,
-            reconciled=tally.reconciled if tally else 0,
-            adopted=tally.adopted if tally else 0,
-            failed=held.failed,
-            invalid=held.invalid,
-            uncertain=held.uncertain,
-            to_do=to_do,
-            undone=self.count(Standing.UNDONE),
-            changed=self.count(Standing.CHANGED),
-            other_failures=held.others,
-            requests=requests,
-            rate=str(settings.sending.rate) if settings.sending.rate else "none",
-            stopped=drain.reasons.get(End.STOPPED),
-            interrupted=End.INTERRUPTED in drain.reasons,
-            deadline_reached=End.DEADLINE in drain.reasons,
-            limit_reached=batch is not None and batch.is_limit_reached,
-            files=settings.files,
-            kept_failures=self.kept_failures,
-            first_failures=tuple(tally.first) if tally else (),
-            warnings=tuple(self.warnings),
-        )
-
-    def rows_without_outcome(self, tally: Tally, held: Held) -> int:
-        """Rows that are neither created nor in the failures file's lines."""
-        created = self.count(Standing.CREATED) + self.count(Standing.CHANGED)
-        created += tally.created + tally.reconciled + tally.adopted
-        return self.checked.rows - created - held.failed - held.uncertain
-
-    def _unlisted(self) -> list[str]:
-        """Rows whose attempt is unclear, and whose outcome could not be written: no failures line tells of them."""
-        histories = self.past.journaled.histories.items()
-        return [key for key, one in histories if one.is_open and one.failure is None and self.is_input(key)]
-
-    def _settled(self) -> int:
-        """Rows that were uncertain, are known now not to exist, and were not sent again before the run ended."""
-        histories = self.past.journaled.histories
-        known = (histories.get(key) for key in self.past.uncertain if self.is_input(key))
-        return sum(1 for one in known if one is not None and not one.is_open and one.failure is None)
-
-    def _held_without_files(self, batch: Batch | None) -> Held:
-        """Nothing was to be done, or the disk failed: what is known without reading the failures file's lines."""
-        histories = self.past.journaled.histories
-        open_keys = [key for key, one in histories.items() if one.is_open or one.failure is not None]
-        held = Held()
-        for key in open_keys:
-            if not self.is_input(key):
-                held.others += 1
-            elif histories[key].is_open:
-                held.uncertain += 1
-            else:
-                held.failed += 1
-        if batch is None:
-            held.invalid = self.checked.invalid
-        return held
-
-
-@contextlib.contextmanager
-def lock(files: Files, world: World) -> Iterator[None]:
-    """Hold the run's files. Raises Locked, saying who holds them, or UsageError if there is no place for them."""
-    holder = f"process {os.getpid()} on {platform.node()}, run {world.run_id}, since {stamp(world.now())}"
-    path = files.journal
-    taking = world.storage.lock(path, holder.encode())
-    try:
-        taking.__enter__()
-    except BlockingIOError as error:
-        raise Locked(f"{path.name} is in use by {error}. Wait for it to end, or stop it; nothing was sent.") from None
-    except OSError as error:
-        raise UsageError(
-            f"{path.parent}: cannot write here ({error.strerror}). Name another place with --results."
-        ) from error
-    with contextlib.ExitStack() as stack:
-        stack.push(taking.__exit__)
-        yield
 
 
 def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, reporter: Reporter) -> Survey:
@@ -267,38 +152,6 @@ def _name_rows(found: Survey, standings: _Standings, reporter: Reporter) -> None
             reporter.warning(text)
 
 
-def book_invalid(settings: RunSettings, world: World, found: Survey, ledger: Ledger) -> None:
-    """With --skip-invalid: the invalid rows go to the failures file, unless they stand there already."""
-    if not found.checked.invalid:
-        return
-
-    def book(row: Row, key: str, problems: list[Problem]) -> None:
-        outcome = Failed(
-            key=key,
-            source=row.source,
-            line=row.line,
-            reason=Reason.INVALID,
-            status=None,
-            message="; ".join(f"{one.field}: {one.message}" if one.field else one.message for one in problems),
-            hint=HINTS[Reason.INVALID],
-            attempts=0,
-            identifier=None,
-            at=stamp(world.now()),
-            run=world.run_id,
-            spec=as_read(row),
-        )
-        history = ledger.histories.get(key)
-        if history is not None and history.is_open:
-            return  # an attempt of it is unclear: uncertain until it is mended, as it cannot be called failed
-        if history is not None and history.failure is not None:
-            before = next(journaled_lines(world.storage, settings.files.journal, [history.failure]))
-            if before.get("message") == outcome.message and before.get("spec") == outcome.spec:
-                return
-        ledger.book(outcome)
-
-    check(found.sources, settings.reading, on_problem=lambda _: None, on_invalid=book, on_warning=lambda _: None)
-
-
 def keep_edited(settings: RunSettings, world: World, found: Survey) -> None:
     """A failures file that somebody edited, and that is not the input, is kept before anything is written to it."""
     files = settings.files
@@ -308,15 +161,3 @@ def keep_edited(settings: RunSettings, world: World, found: Survey) -> None:
     found.kept_failures = files.failures.with_name(f"{files.failures.stem}.{world.run_id}{files.failures.suffix}")
     with on_disk(found.kept_failures, "write"):
         world.storage.copy(files.failures, found.kept_failures)
-
-
-def tidy_input(settings: RunSettings, world: World) -> None:
-    """A failures file that is the input may have been left by a run that died: mend its tail and its repeated keys."""
-    if is_fed_back(settings):
-        with on_disk(settings.files.failures, "mend"):
-            tidy(world.storage, settings.files.failures, settings.files.journal)
-
-
-def is_fed_back(settings: RunSettings) -> bool:
-    failures = settings.files.failures
-    return any(name != "-" and Path(name).resolve() == failures.resolve() for name in settings.inputs)

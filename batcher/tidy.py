@@ -15,10 +15,12 @@ from pathlib import Path
 import orjson
 
 from . import table
-from .lines import is_object, read_lines
+from .config import RunSettings
+from .lines import is_object, on_disk, read_lines
 from .rows.cells import restore
 from .storage import Storage
 from .table import is_csv
+from .world import World
 
 _KEY = b'{"key":'
 
@@ -73,6 +75,19 @@ class _Seen:
         if self.storage.size(self.journal) is None or record.text.rstrip().endswith(b"}"):
             return False
         return any(line.startswith(record.head) for _, line in read_lines(self.storage, self.journal))
+
+
+def is_fed_back(settings: RunSettings) -> bool:
+    """Whether the failures file is one of the inputs."""
+    failures = settings.files.failures
+    return any(name != "-" and Path(name).resolve() == failures.resolve() for name in settings.inputs)
+
+
+def tidy_input(settings: RunSettings, world: World) -> None:
+    """A failures file that is the input may have been left by a run that died: mend its tail and its repeated keys."""
+    if is_fed_back(settings):
+        with on_disk(settings.files.failures, "mend"):
+            tidy(world.storage, settings.files.failures, settings.files.journal)
 
 
 def tidy(storage: Storage, path: Path, journal: Path) -> bool:

@@ -23,13 +23,13 @@ from .drain import Drain, End
 from .errors import DiskTrouble, UsageError
 from .gate import KeysRefused
 from .lines import Lines, open_lines
+from .lock import lock
 from .models import Problem
 from .onlooker import Onlooker
 from .ours import Ours, find_ours, journal_header
 from .past import read_past
 from .retry import Absent, Braked, KeyRefused, NoWay, Refused, There, Unknown, Unsent, backoff_seconds, judge_delete
 from .storage import Storage
-from .survey import lock
 from .way import stamp
 from .wire import Wire
 from .world import World

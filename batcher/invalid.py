@@ -1,0 +1,51 @@
+"""Invalid rows as outcomes: failed without an attempt, with all that is wrong with them."""
+
+from __future__ import annotations
+
+from .check import check
+from .config import RunSettings
+from .failures import journaled_lines
+from .hints import HINTS
+from .ledger import Ledger
+from .models import Failed, Problem, Reason, Row
+from .read import as_read
+from .survey import Survey
+from .way import stamp
+from .world import World
+
+
+def invalid_outcome(row: Row, key: str, problems: list[Problem], world: World) -> Failed:
+    """The outcome of a row that has these problems."""
+    return Failed(
+        key=key,
+        source=row.source,
+        line=row.line,
+        reason=Reason.INVALID,
+        status=None,
+        message="; ".join(f"{one.field}: {one.message}" if one.field else one.message for one in problems),
+        hint=HINTS[Reason.INVALID],
+        attempts=0,
+        identifier=None,
+        at=stamp(world.now()),
+        run=world.run_id,
+        spec=as_read(row),
+    )
+
+
+def book_invalid(settings: RunSettings, world: World, found: Survey, ledger: Ledger) -> None:
+    """With --skip-invalid: the invalid rows go to the failures file, unless they stand there already."""
+    if not found.checked.invalid:
+        return
+
+    def book(row: Row, key: str, problems: list[Problem]) -> None:
+        outcome = invalid_outcome(row, key, problems, world)
+        history = ledger.histories.get(key)
+        if history is not None and history.is_open:
+            return  # an attempt of it is unclear: uncertain until it is mended, as it cannot be called failed
+        if history is not None and history.failure is not None:
+            before = next(journaled_lines(world.storage, settings.files.journal, [history.failure]))
+            if before.get("message") == outcome.message and before.get("spec") == outcome.spec:
+                return
+        ledger.book(outcome)
+
+    check(found.sources, settings.reading, on_problem=lambda _: None, on_invalid=book, on_warning=lambda _: None)
