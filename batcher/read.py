@@ -22,7 +22,7 @@ from .rows.csv_rows import Header, Table
 from .rows.decode import SAVE_AS_UTF8, Source, has_mark, naming, open_bytes, open_utf8
 from .rows.fed_back import as_read
 from .rows.fields import API_FIELDS
-from .rows.json_rows import Texts
+from .rows.json_rows import CutOff, Texts
 from .rows.json_text import shown
 from .table import Layout
 
@@ -106,10 +106,12 @@ def _named(source: Source, records: Iterator[T]) -> Iterator[T]:
 
 @contextmanager
 def _naming(source: Source) -> Iterator[None]:
-    """As `decode.naming`, and says in which line a text stops being UTF-8."""
+    """As `decode.naming`, and says in which line a text stops being UTF-8, or what is cut off."""
     with naming(source.name):
         try:
             yield
+        except CutOff as error:
+            raise UsageError(f"{source.name}: the file is cut off ({error}); make it again") from None
         except UnicodeDecodeError as error:
             if error.encoding != "utf-8":
                 raise

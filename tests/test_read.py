@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import orjson
 import pytest
@@ -193,6 +195,14 @@ def test_json_arrays_are_split_whatever_lies_between(tmp_path: Path, between: st
     assert array[0].line == 2
 
 
+@pytest.mark.parametrize("end", ["", ",", " ,\n"])
+@pytest.mark.parametrize("begin", ["", "[{}]\n"])
+def test_an_array_that_is_cut_off_between_two_elements_is_no_whole_file(tmp_path: Path, begin: str, end: str) -> None:
+    """Else the rows behind the cut would be lost without a word."""
+    with pytest.raises(UsageError, match=r"a\.json: the file is cut off \(the array that begins in line [12] is never"):
+        rows_of(write(tmp_path / "a.json", begin + '[{"name": "a"}' + end))
+
+
 def test_a_json_row_larger_than_a_piece_is_read_whole(tmp_path: Path) -> None:
     """Rows may straddle any number of pieces that the file is read in."""
     wide: list[dict[str, object]] = [{"name": "é" * 200_000, "n": number} for number in range(3)]
@@ -348,7 +358,17 @@ elements = st.recursive(st.text('[]{}",\\ \n1aé:'), lambda inner: st.lists(inne
 def test_pieces_change_nothing(text: str, piece: int) -> None:
     """JSON lines and elements are the same in whatever pieces the file comes."""
     content = text.encode("utf-8", "replace")
-    whole = [list(split(io.BytesIO(content), 50)) for split in (json_rows.lines, json_rows.elements)]
+    whole = [_pieces(split, content) for split in (json_rows.lines, json_rows.elements)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_rows, "_CHUNK_BYTES", piece)
-        assert [list(split(io.BytesIO(content), 50)) for split in (json_rows.lines, json_rows.elements)] == whole
+        assert [_pieces(split, content) for split in (json_rows.lines, json_rows.elements)] == whole
+
+
+def _pieces(split: Callable[[BinaryIO, int], Iterator[tuple[int, bytes]]], content: bytes) -> list[object]:
+    """What the file is split into, and how it ends."""
+    found: list[object] = []
+    try:
+        found.extend(split(io.BytesIO(content), 50))
+    except json_rows.CutOff as error:
+        found.append(str(error))
+    return found

@@ -22,6 +22,10 @@ _STOP = re.compile(rb'[][{}"]')
 _BETWEEN = re.compile(rb"[\s,]*")
 
 
+class CutOff(ValueError):  # noqa: N818 - what has happened to the file
+    """The file ends before its array does, so nobody knows how many rows are missing."""
+
+
 class TooLong(bytes):
     """The begin of a row that is longer than is allowed, and what tells it from others that begin so."""
 
@@ -84,15 +88,16 @@ def elements(stream: BinaryIO, most: int) -> Iterator[tuple[int, bytes]]:
     """The line and the text of each element of a JSON array; or of objects that follow one another without one.
 
     Elements are told apart by their brackets and strings only, so one that is broken inside does not hide the rest.
+    Raises CutOff.
     """
-    buffer, at, line, at_end, depth = b"", 0, 1, False, 0
+    buffer, at, line, at_end, depth, opened = b"", 0, 1, False, 0, 0
     while True:
         start = _skip(buffer, at)
         line += buffer.count(b"\n", at, start)
         at = start
         opening = buffer[at : at + 1]
         if (opening == b"[" and not depth) or (opening == b"]" and depth):
-            depth, at = int(opening == b"["), at + 1
+            depth, at, opened = int(opening == b"["), at + 1, line
             continue
         end = _end_of_element(buffer, at)
         if end and (end < len(buffer) or at_end):
@@ -103,18 +108,21 @@ def elements(stream: BinaryIO, most: int) -> Iterator[tuple[int, bytes]]:
             if at < len(buffer):
                 element = buffer[at:]
                 yield line, element if len(element) <= most else _Label(element).text
+            elif depth:
+                raise CutOff(f"the array that begins in line {opened} is never closed")
             return
         elif len(buffer) - at > most:
             label, rest = _cut_element(buffer[at:], stream)
             yield line, label.text
-            line, buffer, at = line + label.newlines, rest, 0
+            line, buffer, at = line + label.newlines, rest or b"", 0
+            depth = 0 if rest is None else depth  # an element that never ends says enough of the array around it
         else:
             more = stream.read(max(_CHUNK_BYTES, len(buffer) - at))
             buffer, at, at_end = buffer[at:] + more, 0, not more
 
 
-def _cut_element(start: bytes, stream: BinaryIO) -> tuple[_Label, bytes]:
-    """What stands for an element that is too long, and what follows its end in the last piece read."""
+def _cut_element(start: bytes, stream: BinaryIO) -> tuple[_Label, bytes | None]:
+    """What stands for an element that is too long, and what follows its end in the last piece read; None if it has no end."""
     search, label = _EndSearch(start[:1]), _Label(b"")
     piece = start
     while piece:
@@ -124,7 +132,7 @@ def _cut_element(start: bytes, stream: BinaryIO) -> tuple[_Label, bytes]:
             return label, piece[end:]
         label.add(piece)
         piece = stream.read(_CHUNK_BYTES)
-    return label, b""
+    return label, None
 
 
 class _EndSearch:
