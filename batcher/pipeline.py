@@ -25,6 +25,7 @@ from .failures import Held
 from .invalid import book_invalid
 from .ledger import Ledger, open_ledger
 from .lock import lock
+from .mended import book_mended
 from .orphans import left_open, settle_orphan
 from .past import Standing
 from .preflight import budget_of, preflight
@@ -70,6 +71,7 @@ async def _send(settings: RunSettings, found: Survey, reporter: Reporter, drain:
         with reporter.sending(found.plan, wire):
             try:
                 book_invalid(settings, world, found, ledger)
+                book_mended(settings, world, found, ledger)
                 if found.plan.sending or found.orphans:
                     if settings.preflight:
                         await preflight(

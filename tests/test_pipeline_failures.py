@@ -53,6 +53,37 @@ async def test_fed_back_in_a_mended_row_stays_the_same_row(tmp_path: Path) -> No
     assert len(server.commits) == 3
 
 
+async def test_what_was_mended_outlives_a_run_that_ends_before_it(tmp_path: Path) -> None:
+    """A canary over a mended failures file: the rows that it leaves keep what somebody has put into them."""
+    job = Job(tmp_path)
+    job.rows(row("a"), row("b"), row("c"))
+    async with FaultyServer(*refuse("a", "b", "c")) as server:
+        await job.run(server.base_url)
+        lines = {line["key"]: line for line in job.failures}
+        job.edit_failures(lambda line: line["spec"].update(name=line["spec"]["name"].upper()))
+        ran = await job.run(server.base_url, inputs=[job.files.failures], limit=1)
+        assert ran.counts == {"created_now": 1, "failed": 2}
+        assert [line["spec"]["name"] for line in job.failures] == ["B", "C"]
+        assert all(line["message"] == lines[line["key"]]["message"] for line in job.failures)
+        ran = await job.run(server.base_url, inputs=[job.files.failures])
+    assert (ran.code, ran.counts, job.failures) == (0, {"created_now": 2}, [])
+    assert {line["name"] for line in job.results} == {"A", "B", "C"}
+
+
+async def test_an_identifier_put_in_by_hand_outlives_a_run_without_adopt_existing(tmp_path: Path) -> None:
+    """Who settles an uncertain row and forgets the flag need not look for the document again."""
+    job = Job(tmp_path)
+    job.rows(row("a"))
+    async with FaultyServer(on("reset-after", named("a"))) as server:
+        await job.run(server.base_url, fill_identifiers=False)
+        [identifier] = server.documents
+        job.edit_failures(lambda line: line.update(identifier=identifier))
+        ran = await job.run(server.base_url, inputs=[job.files.failures])
+        assert ran.counts == {"uncertain": 1}
+        ran = await job.run(server.base_url, inputs=[job.files.failures], adopt_existing=True)
+    assert (ran.counts, job.failures) == ({"adopted": 1}, [])
+
+
 async def test_fed_back_rows_that_fail_again_stand_there_once(tmp_path: Path) -> None:
     """A fed-back row that fails again has one line, the newer one; the created one is gone."""
     job = Job(tmp_path)

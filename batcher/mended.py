@@ -1,0 +1,43 @@
+"""What somebody mended in a failures file outlives a run that ends before it comes to those rows.
+
+The failures file is written anew from the journal (contract 6), so the journal is told of the mended rows first.
+"""
+
+from __future__ import annotations
+
+from .config import RunSettings
+from .failures import is_edited, journaled_lines
+from .ledger import Ledger
+from .models import Failed, Reason, Uncertain
+from .past import Standing
+from .read import as_read
+from .rows.fields import KEY
+from .survey import Survey
+from .tidy import is_fed_back
+from .world import World
+
+
+def book_mended(settings: RunSettings, world: World, found: Survey, ledger: Ledger) -> None:
+    """Take over the rows of an edited failures file that is the input, as they are now, before any of them is sent."""
+    files = settings.files
+    if not is_fed_back(settings) or not is_edited(
+        world.storage, files.failures, files.journal, found.past.journaled, found.form
+    ):
+        return
+    for standing in (Standing.UNCERTAIN, Standing.FAILED):
+        if not found.count(standing):
+            continue
+        for one in found.specs(settings, standing):
+            history = ledger.histories.get(one.key)
+            if history is None or history.failure is None:
+                continue
+            said = next(journaled_lines(world.storage, files.journal, [history.failure]))
+            spec = as_read(one.row)
+            if _without_key(said["spec"]) != _without_key(spec):
+                kind = Uncertain if history.is_uncertain else Failed
+                kept = {name: value for name, value in said.items() if name not in ("type", "outcome")}
+                ledger.book(kind(**{**kept, "reason": Reason(said["reason"]), "spec": spec}))
+
+
+def _without_key(spec: object) -> object:
+    return {name: value for name, value in spec.items() if name != KEY} if isinstance(spec, dict) else spec
