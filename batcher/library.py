@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import anyio
@@ -20,19 +19,17 @@ from .drain import Drain, End
 from .errors import DiskTrouble, Locked, Stopped
 from .failures import Form
 from .gate import Gate
-from .hints import HINTS
 from .identity import spec_hash
+from .invalid import invalid_outcome
 from .ledger import Ledger, open_ledger
-from .models import Failed, Outcome, Problem, Reason, Row, Spec
+from .models import Outcome, Problem, Row, Spec
 from .nowhere import Nowhere
 from .omni import Omni
 from .pace import Rate
 from .past import Past, Standing, read_past
-from .read import as_read
 from .rows.claims import Claims, Places
 from .storage import Disk, Storage
 from .validate import Validator
-from .way import stamp
 from .wire import Wire
 from .world import World
 
@@ -123,10 +120,34 @@ async def create(
     if settings is None:
         pace = Rate.parse(rate) if isinstance(rate, str) else rate
         settings = Sending(rate=pace, concurrency=concurrency, max_attempts=max_attempts)
-    world = World(storage=Disk() if journal is not None else Nowhere(), random=Random())
+    world = World(storage=Disk() if journal is not None else Nowhere())
     files = _files(Path(journal) if journal is not None else Path("nowhere.journal.jsonl"))
     drain = Drain()
     outcomes = Outcomes(drain)
+    async with _open(client, settings, files, world, outcomes, drain, on_warning) as (batch, ledger, intake):
+        async with anyio.create_task_group() as group:
+            group.start_soon(_work, batch, intake.sent(specs), outcomes)
+            try:
+                yield outcomes
+            finally:
+                drain.start(End.CLOSED)
+        if journal is not None:
+            with contextlib.suppress(DiskTrouble), anyio.CancelScope(shield=True):
+                await ledger.sync()
+                await ledger.rewrite_failures(lambda _: True)
+
+
+@contextlib.asynccontextmanager
+async def _open(
+    client: Client,
+    settings: Sending,
+    files: Files,
+    world: World,
+    outcomes: Outcomes,
+    drain: Drain,
+    warn: Callable[[str], None],
+) -> AsyncIterator[tuple[Batch, Ledger, _Intake]]:
+    """Everything that a batch holds open."""
     async with contextlib.AsyncExitStack() as stack:
         _lock(stack, world.storage, files.journal)
         past = read_past(world.storage, files, client.base_url, settings.namespace)
@@ -147,20 +168,10 @@ async def create(
         gate = await stack.enter_async_context(Gate(client.keys, settings.rate))
         omni = Omni(client.transport, client.base_url)
         give_up = settings.give_up_after_seconds
-        wire = Wire(omni, gate, drain, give_up_after_seconds=give_up, warn=on_warning, now=world.now)
+        wire = Wire(omni, gate, drain, give_up_after_seconds=give_up, warn=warn, now=world.now)
         batch = Batch(wire, ledger, settings, drain, outcomes.put, world.random, outcomes.room)
         outcomes.tally = batch.tally
-        stream = _Intake(past, outcomes, batch, ledger, world)
-        async with anyio.create_task_group() as group:
-            group.start_soon(_work, batch, stream.sent(specs), outcomes)
-            try:
-                yield outcomes
-            finally:
-                drain.start(End.CLOSED)
-        if journal is not None:
-            with contextlib.suppress(DiskTrouble), anyio.CancelScope(shield=True):
-                await ledger.sync()
-                await ledger.rewrite_failures(lambda _: True)
+        yield batch, ledger, _Intake(past, outcomes, batch, world)
 
 
 async def _work(batch: Batch, specs: Iterator[Spec] | AsyncIterator[Spec], outcomes: Outcomes) -> None:
@@ -173,8 +184,8 @@ async def _work(batch: Batch, specs: Iterator[Spec] | AsyncIterator[Spec], outco
 class _Intake:
     """Mappings → specs with keys, those that are created already passed over, invalid ones booked as failed."""
 
-    def __init__(self, past: Past, outcomes: Outcomes, batch: Batch, ledger: Ledger, world: World) -> None:
-        self._past, self._outcomes, self._batch, self._ledger, self._world = past, outcomes, batch, ledger, world
+    def __init__(self, past: Past, outcomes: Outcomes, batch: Batch, world: World) -> None:
+        self._past, self._outcomes, self._batch, self._world = past, outcomes, batch, world
         self._validator = Validator(Reading())
         self._checked = Checked(Claims(Places([Path("specs")])))
         self._told = Listeners(on_problem=lambda _: None, on_row=self._keep, on_invalid=self._refuse)
@@ -212,23 +223,7 @@ class _Intake:
         self._found = spec
 
     def _refuse(self, row: Row, key: str, problems: list[Problem]) -> None:
-        self._batch.book(self._invalid(row, key, problems))
-
-    def _invalid(self, row: Row, key: str, problems: list[Problem]) -> Failed:
-        return Failed(
-            key=key,
-            source=row.source,
-            line=row.line,
-            reason=Reason.INVALID,
-            status=None,
-            message="; ".join(f"{one.field}: {one.message}" for one in problems),
-            hint=HINTS[Reason.INVALID],
-            attempts=0,
-            identifier=None,
-            at=stamp(self._world.now()),
-            run=self._world.run_id,
-            spec=as_read(row),
-        )
+        self._batch.book(invalid_outcome(row, key, problems, self._world))
 
 
 def _files(journal: Path) -> Files:
