@@ -98,9 +98,8 @@ def _check_content(content: Content, checked: Checked, validator: Validator, tol
             key = claim(own, body, written, source, line)
             if key is not None:
                 checked.fine.append(1)
-                if (
-                    told.on_row is not None
-                ):  # its raw fields would have to be read once more, and nobody here wants them
+                if told.on_row is not None:
+                    # its raw fields would have to be read once more, and nobody here wants them
                     told.on_row(validator.spec_of(Row(content.source, line, body), key, body, written))
                 continue
         row = content.row(line, record)

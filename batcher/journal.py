@@ -5,12 +5,12 @@ Lines are JSON objects, `key` first. Types:
 | type | says |
 |---|---|
 | journal | the first line: version, base URL (`sandbox` for any sandbox) and namespace of all that follows |
-| run | a run began: id, time, process, host |
+| run | a run began: id and time; with `command`, an undo |
 | intent | one attempt is about to leave: identifier, whether it was filled in, hash and body of what is sent |
 | clear | the key's last attempt certainly did nothing |
 | settled | none of the key's attempts so far did anything |
 | failed, uncertain | an outcome, with all fields of its failures line |
-| undone | undo deleted this document |
+| undone | undo deleted this document, of which so many lines of the results file told |
 | created | this run has written its first results line |
 | rewriting | the failures file is about to be replaced by one of this size and digest |
 
