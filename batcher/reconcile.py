@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 import anyio
 import orjson
@@ -17,6 +17,7 @@ import orjson
 from .candidates import find_candidates
 from .compare import is_match
 from .config import Sending
+from .crew import Crew
 from .hints import HINTS, TRASH, UNREADABLE
 from .history import Sent
 from .ledger import Ledger
@@ -24,9 +25,6 @@ from .models import Created, Failed, How, Outcome, Reason, Uncertain
 from .retry import LAG_SECONDS, SETTLED_SECONDS, Absent, Refused, There, Unknown, backoff_seconds
 from .way import Way
 from .wire import Wire
-
-if TYPE_CHECKING:
-    from .send import Crew
 
 _MAY_LAG = (400, 409, 422)
 

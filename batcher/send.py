@@ -13,11 +13,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import Protocol, assert_never
+from typing import assert_never
 
 import orjson
 
 from .config import Sending
+from .crew import Crew
 from .errors import DiskTrouble
 from .gate import KeysRefused
 from .identity import fill_identifier, spec_hash
@@ -44,13 +45,6 @@ from .wire import Wire
 
 RATE_LIMITED = 429
 TOO_OFTEN_LIMITED = 5  # this many 429s for one row, while others pass, are about the row (contract 8)
-
-
-class Crew(Protocol):
-    """The workers, of whom one may step aside while its row waits."""
-
-    async def step_aside(self, seconds: float) -> None:
-        """Wait without holding a place among the `concurrency` requests in flight."""
 
 
 @dataclass(slots=True)
