@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from . import omni
-from .retry import Braked, KeyRefused, NoWay, There, Unknown, Unsent, judge_look
+from .retry import judge_look
 from .transport import Answer, Reply
+from .verdicts import Braked, KeyRefused, NoWay, There, Unknown, Unsent
 from .wire import Wire
 
 PAGES = 3  # newest first; each costs a slot of the rate

@@ -9,8 +9,8 @@ import orjson
 from .ledger import Ledger
 from .models import Failed, Outcome, Reason, Row, Spec
 from .reconcile import Reconciler
-from .retry import Refused
 from .send import with_identifier
+from .verdicts import Refused
 from .way import Way, stamp
 from .wire import Wire
 

@@ -16,8 +16,9 @@ from itertools import chain, zip_longest
 
 from .models import Reason, Spec
 from .omni import has_records, offers_create, owner_of
-from .retry import Absent, Braked, KeyRefused, Look, NoWay, There, Unknown, Unsent, judge_ask, judge_look
+from .retry import judge_ask, judge_look
 from .transport import ApiKey, Reply
+from .verdicts import Absent, Braked, KeyRefused, Look, NoWay, There, Unknown, Unsent
 from .wire import Wire
 
 MOST_REQUESTS = 20

@@ -22,7 +22,8 @@ from .hints import HINTS, TRASH, UNREADABLE
 from .history import Sent
 from .ledger import Ledger
 from .models import Created, Failed, How, Outcome, Reason, Uncertain
-from .retry import LAG_SECONDS, SETTLED_SECONDS, Absent, Refused, There, Unknown, backoff_seconds
+from .retry import LAG_SECONDS, SETTLED_SECONDS, backoff_seconds
+from .verdicts import Absent, Refused, There, Unknown
 from .way import Way
 from .wire import Wire
 

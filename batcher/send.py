@@ -27,19 +27,9 @@ from .ledger import Ledger
 from .models import Created, How, Outcome, Reason, Spec
 from .reconcile import Reconciler
 from .results import one_line
-from .retry import (
-    Braked,
-    KeyRefused,
-    Made,
-    NoWay,
-    Refused,
-    Unclear,
-    Unsent,
-    Verdict,
-    backoff_seconds,
-    judge_create,
-)
+from .retry import backoff_seconds, judge_create
 from .transport import Answer, ApiKey, Reply
+from .verdicts import Braked, KeyRefused, Made, NoWay, Refused, Unclear, Unsent, Verdict
 from .way import Way, stamp
 from .wire import Wire
 

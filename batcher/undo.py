@@ -28,8 +28,9 @@ from .models import Problem
 from .onlooker import Onlooker
 from .ours import Ours, find_ours, journal_header
 from .past import read_past
-from .retry import Absent, Braked, KeyRefused, NoWay, Refused, There, Unknown, Unsent, backoff_seconds, judge_delete
+from .retry import backoff_seconds, judge_delete
 from .storage import Storage
+from .verdicts import Absent, Braked, KeyRefused, NoWay, Refused, There, Unknown, Unsent
 from .way import stamp
 from .wire import Wire
 from .world import World

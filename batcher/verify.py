@@ -32,8 +32,9 @@ from .models import Problem, Spec
 from .onlooker import Onlooker
 from .past import Past, Standing, read_past
 from .results import IdentifierOf, open_identifiers
-from .retry import Absent, There, Unknown, backoff_seconds
+from .retry import backoff_seconds
 from .rows.decode import Source, open_inputs
+from .verdicts import Absent, There, Unknown
 from .wire import Wire
 from .world import World
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from .hints import HINTS, UNCERTAIN, UNCERTAIN_UNNAMED
 from .models import Created, Failed, How, Reason, Spec, Uncertain
 from .read import as_read
-from .retry import Refused, Unclear, Unknown
+from .verdicts import Refused, Unclear, Unknown
 
 
 @dataclass(slots=True)

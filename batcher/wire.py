@@ -16,22 +16,9 @@ from .drain import Drain, End
 from .gate import Gate, KeysRefused, Slot
 from .omni import Omni
 from .outage import Outage
-from .retry import (
-    Absent,
-    Braked,
-    KeyRefused,
-    Look,
-    Made,
-    NoWay,
-    Refused,
-    There,
-    Unclear,
-    Unknown,
-    Unsent,
-    Verdict,
-    judge_look,
-)
+from .retry import judge_look
 from .transport import Answer, ApiKey, Cause, Reply
+from .verdicts import Absent, Braked, KeyRefused, Look, Made, NoWay, Refused, There, Unclear, Unknown, Unsent, Verdict
 
 V = TypeVar("V", bound=Verdict | Look)
 SERVER_ERRORS = 500

@@ -12,22 +12,9 @@ import pytest
 
 from batcher.models import Reason
 from batcher.omni import message_of
-from batcher.retry import (
-    Absent,
-    Braked,
-    KeyRefused,
-    Made,
-    NoWay,
-    Refused,
-    There,
-    Unclear,
-    Unknown,
-    Unsent,
-    backoff_seconds,
-    judge_create,
-    judge_look,
-)
+from batcher.retry import backoff_seconds, judge_create, judge_look
 from batcher.transport import Answer, Cause, Lost, NotSent, Reply
+from batcher.verdicts import Absent, Braked, KeyRefused, Made, NoWay, Refused, There, Unclear, Unknown, Unsent
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 MADE = {"dashboard": {"id": "d", "dashboardId": "d"}, "workbook": {"id": "w", "documentId": "w", "identifier": "doc-1"}}

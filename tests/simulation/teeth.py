@@ -17,8 +17,8 @@ from batcher.journal import Intent, Journal
 from batcher.models import Created, How
 from batcher.past import Past, Standing
 from batcher.reconcile import Reconciler
-from batcher.retry import Refused, There
 from batcher.storage import Storage
+from batcher.verdicts import Refused, There
 from batcher.way import Way
 
 from .disk import Inode, ProcessDisk
