@@ -21,21 +21,7 @@ from .models import Failed, Uncertain
 from .storage import Storage
 from .table import Layout
 
-FIELDS = (
-    "key",
-    "source",
-    "line",
-    "outcome",
-    "reason",
-    "status",
-    "message",
-    "hint",
-    "attempts",
-    "identifier",
-    "at",
-    "run",
-    "spec",
-)
+FIELDS = (*table.FAILURES, "spec")
 
 
 def journal_line(outcome: Failed | Uncertain) -> dict[str, Any]:

@@ -145,22 +145,6 @@ def failures_line(columns: Sequence[str], fields: Sequence[str], cells: Sequence
     return line | {"spec": own if own or rest is None else rest}
 
 
-def layout_of_failures(stream: BinaryIO) -> Layout | None:
-    """The layout of an existing failures file, to go on writing it in its own dialect; None if it has no header."""
-    mark = stream.read(3) == codecs.BOM_UTF8
-    stream.seek(0)
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-    try:
-        first = text.readline()
-    finally:
-        text.detach()
-    delimiter = delimiter_of(first)
-    names = next(csv.reader([first], delimiter=delimiter), [])
-    if f"{OUTCOME_PREFIX}key" not in names:
-        return None
-    return Layout(tuple(name for name in names if not name.startswith(OUTCOME_PREFIX)), delimiter, mark)
-
-
 def records(stream: BinaryIO) -> Iterator[bytes]:
     """The text of each record, the header included; the last one may be torn.
 
