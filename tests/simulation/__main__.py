@@ -1,7 +1,7 @@
 """Run the simulation by hand.
 
     python -m tests.simulation --seed 7 -v                  one life, told
-    python -m tests.simulation --seeds 100000 --jobs 2      the long run
+    python -m tests.simulation --seeds 100000 --jobs 2      the long run; ctrl-C ends it with the numbers so far
     python -m tests.simulation --teeth                      break the program on purpose, and see that it is noticed
 
 Exit code 1 if a law was broken; each broken seed is named and replays exactly.
@@ -10,7 +10,9 @@ Exit code 1 if a law was broken; each broken seed is named and replays exactly.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
+import signal
 import sys
 import time
 from collections.abc import Generator
@@ -81,7 +83,7 @@ def long_run(start: int, seeds: int, jobs: int) -> int:
     began = time.monotonic()
     tally, broken = Tally(), []
     chunks = [range(first, min(first + CHUNK, start + seeds)) for first in range(start, start + seeds, CHUNK)]
-    with closing(results_of(chunks, jobs)) as results:
+    with contextlib.suppress(KeyboardInterrupt), closing(results_of(chunks, jobs)) as results:  # ctrl-C: sum up
         for counted, found in results:
             tally.add(counted)
             for law in found:
@@ -99,7 +101,8 @@ def results_of(chunks: list[range], jobs: int) -> Generator[tuple[Tally, list[st
     if jobs == 1:
         yield from map(live_chunk, chunks)
         return
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+    ignore = (signal.SIGINT, signal.SIG_IGN)  # ctrl-C is the parent's
+    with multiprocessing.get_context("fork").Pool(jobs, signal.signal, ignore) as pool:
         yield from pool.imap(live_chunk, chunks)
 
 
