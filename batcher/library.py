@@ -47,6 +47,7 @@ class Outcomes:
     def __init__(self, drain: Drain) -> None:
         self.tally = Tally()
         self.skipped = 0
+        self.trouble: Exception | None = None  # what leaving the block raises
         self._drain = drain
         self._unread: deque[Outcome] = deque()
         self._changed = anyio.Event()
@@ -114,8 +115,8 @@ async def create(
         settings: everything else; `rate`, `concurrency` and `max_attempts` above are then ignored.
         on_warning: is told what a person should know.
 
-    Leaving the block drains as the first ctrl-C does. Raises UsageError if the files belong to something else, Locked if
-    another run holds them.
+    Leaving the block drains as the first ctrl-C does; then an exception of the block comes out of it as it is, and so
+    does one of `specs`. Raises UsageError if the files belong to something else, Locked if another run holds them.
     """
     if settings is None:
         pace = Rate.parse(rate) if isinstance(rate, str) else rate
@@ -129,12 +130,16 @@ async def create(
             group.start_soon(_work, batch, intake.sent(specs), outcomes)
             try:
                 yield outcomes
+            except Exception as error:  # noqa: BLE001 - comes out below as it is, not wrapped up by the groups around it
+                outcomes.trouble = error
             finally:
                 drain.start(End.CLOSED)
         if journal is not None:
             with contextlib.suppress(DiskTrouble), anyio.CancelScope(shield=True):
                 await ledger.sync()
                 await ledger.rewrite_failures(lambda _: True)
+    if outcomes.trouble is not None:
+        raise outcomes.trouble
 
 
 @contextlib.asynccontextmanager
@@ -177,8 +182,16 @@ async def _open(
 async def _work(batch: Batch, specs: Iterator[Spec] | AsyncIterator[Spec], outcomes: Outcomes) -> None:
     try:
         await batch.send_all(specs)
+    except* Exception as group:  # noqa: BLE001 - comes out of the block
+        outcomes.trouble = _innermost(group)
     finally:
         outcomes.end()
+
+
+def _innermost(error: Exception) -> Exception:
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 class _Intake:

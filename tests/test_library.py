@@ -1,0 +1,60 @@
+"""What comes out of a `create` block: exceptions as they were raised, and files that are in order (contract 12)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import batcher
+
+from .faulty import FaultyServer, named, on
+from .runs import row
+
+
+class MineError(Exception):
+    """The program's own."""
+
+
+async def test_an_exception_of_the_block_comes_out_as_it_is(tmp_path: Path) -> None:
+    """Not in a group of groups, and after everything is in order: the failures file is written."""
+    journal = tmp_path / "x.journal.jsonl"
+    async with FaultyServer(on("400", named("a"))) as server, batcher.Client(server.base_url, "key") as client:
+        with pytest.raises(MineError):  # noqa: PT012 - the block is what is tested
+            async with batcher.create([row("a")], client, rate=None, journal=journal) as outcomes:
+                async for _ in outcomes:
+                    raise MineError
+    assert (tmp_path / "x.failures.jsonl").read_bytes().count(b"\n") == 1
+    assert journal.read_bytes().splitlines()[-1].startswith(b'{"type":"rewriting"')
+
+
+async def test_the_second_create_on_one_journal_is_locked_out(tmp_path: Path) -> None:
+    """Locked, even inside of the first one's block."""
+    journal = tmp_path / "x.journal.jsonl"
+    async with FaultyServer() as server, batcher.Client(server.base_url, "key") as client:
+        with pytest.raises(batcher.Locked):
+            async with (
+                batcher.create([row("a")], client, rate=None, journal=journal),
+                batcher.create([row("b")], client, rate=None, journal=journal),
+            ):
+                pass
+
+
+async def test_an_exception_of_the_specs_comes_out_when_the_block_is_left(tmp_path: Path) -> None:
+    """What was sent before it has its outcome."""
+
+    async def specs() -> AsyncIterator[dict[str, Any]]:
+        yield row("a")
+        raise MineError
+
+    async with FaultyServer() as server, batcher.Client(server.base_url, "key") as client:
+        made: list[batcher.Outcome] = []
+        with pytest.raises(MineError):
+            async with batcher.create(specs(), client, rate=None, journal=tmp_path / "x.journal.jsonl") as outcomes:
+                made.extend([outcome async for outcome in outcomes])
+        commits = len(server.commits)
+    results = (tmp_path / "x.results.jsonl").read_bytes()
+    assert len(made) <= commits <= 1
+    assert results.count(b"\n") == len(made)
