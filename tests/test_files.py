@@ -58,6 +58,21 @@ def test_a_failures_file_continues_its_run(
     assert names(tmp_path, name, sandbox=sandbox)[:2] == (results, failures)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("mend.jsonl", '{"key":"a","outcome":"uncertain","spec":{}}\n'),
+        ("mend.csv", "name,batcher_key,batcher_outcome\n"),
+    ],
+)
+def test_a_failures_file_under_another_name_needs_its_results(tmp_path: Path, name: str, content: str) -> None:
+    """Else nothing would be known of its unclear attempts, and an uncertain row would be created again."""
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UsageError, match="say which run it continues: --results FILE"):
+        files_of([str(tmp_path / name)])
+    assert files_of([str(tmp_path / name)], results=tmp_path / "d.results.jsonl").failures.name == name
+
+
 def test_csv_failures_find_csv_results(tmp_path: Path) -> None:
     """Where only CSV results lie beside CSV failures, they are the ones."""
     (tmp_path / "d.results.csv").write_text("batcher_key\n")

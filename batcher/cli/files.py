@@ -90,6 +90,11 @@ def _beside(inputs: Sequence[str], *, sandbox: bool) -> tuple[Path, Path | None]
     mark = ".sandbox" if sandbox and not stem.endswith(".sandbox") else ""
     results = path.with_name(f"{stem}{mark}.results.jsonl")
     if ours is None:
+        if not results.exists() and _is_failures_file(path):
+            raise UsageError(
+                f"{path.name} is a failures file under another name; say which run it continues: --results FILE, "
+                "where FILE is the results file of that run"
+            )
         return results, None
     if ours["form"] == "csv" and not results.exists() and results.with_suffix(".csv").exists():
         results = results.with_suffix(".csv")
@@ -154,3 +159,12 @@ def _may_be_replaced(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(1 << 16)
     return not head.strip() or b"batcher_outcome" in head or (b'"outcome"' in head and b'"key"' in head)
+
+
+def _is_failures_file(path: Path) -> bool:
+    """Whether its first line is one of a failures file: then its rows have a past, which must be known."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    return b"batcher_outcome" in head or (head.startswith(b'{"key"') and b'"outcome":"' in head and b'"spec":' in head)
