@@ -14,8 +14,8 @@ from ..errors import UsageError
 from ..models import Row
 from ..table import OUTCOME_PREFIX, Layout, failures_line
 from . import fed_back
-from .decode import CHUNK_BYTES, LineGuard
 from .fields import API_FIELDS, KEY, field_of
+from .streams import CHUNK_BYTES, LineGuard
 
 _LINE_ROWS = 4  # a line may hold a few cells, each as long as a row may be
 _BEHIND = 16  # lines of which the text is still known
