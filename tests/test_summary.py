@@ -131,6 +131,7 @@ def test_the_text_adds_up_and_names_things(tmp_path: Path) -> None:
     [
         ({"created_now": 2}, "Finished: every row is created."),
         ({"created_before": 2}, "Nothing to do: every row is created already."),
+        ({"rows": 0}, "Nothing to do: there are no rows."),
         ({"created_now": 1, "failed": 1}, "Finished."),
         ({"to_do": 1, "interrupted": True}, "Interrupted. What was in flight has been accounted for."),
         ({"to_do": 1, "stopped": "the key was refused"}, "Stopped early: the key was refused"),
@@ -223,6 +224,14 @@ MEND_BAD = (
             ["run", "d.csv"],
             {"uncertain": 1},
             ["settle the uncertain rows, which comes first in the next run: batcher run d.csv"],
+        ),
+        (
+            ["run", "d.csv"],
+            {
+                "uncertain": 1,  # and nothing is told of it: it was not looked up
+                "files": Files(results=Path("r"), failures=Path("bad.jsonl"), journal=Path("j")),
+            },
+            ["settle the uncertain rows by hand, as the hint of each in bad.jsonl says"],
         ),
         (["run", "d.csv"], {"created_before": 5}, []),
         (["run", "d.csv"], {"created_before": 5, "rows": 6}, []),

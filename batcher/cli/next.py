@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..models import Uncertain
 from ..summary import Summary
 from .lines import again, only, with_inputs, without
 
@@ -20,6 +21,8 @@ def _steps(argv: Sequence[str], inputs: Sequence[str], summary: Summary) -> Iter
     same = again(without(argv, "--limit") if summary.limit_reached else argv)
     if summary.to_do:
         yield f"go on with the {summary.to_do:,} rows left: {same}"
+    elif summary.uncertain and summary.files is not None and _awaits_person(summary):
+        yield f"settle the uncertain rows by hand, as the hint of each in {summary.files.failures} says"
     elif summary.uncertain:
         yield f"settle the uncertain rows, which comes first in the next run: {same}"
     if from_input and (summary.to_do or summary.uncertain):
@@ -29,6 +32,14 @@ def _steps(argv: Sequence[str], inputs: Sequence[str], summary: Summary) -> Iter
         yield f"mend the failed rows in {summary.files.failures}, then: {line}"
     if summary.created == summary.rows and summary.created_now:
         yield from _after_success(argv, inputs, summary)
+
+
+def _awaits_person(summary: Summary) -> bool:
+    """Whether running again settles nothing: rows without an identifier are not even looked up, so nothing is told of them."""
+    if summary.stopped is not None or summary.interrupted or summary.deadline_reached:
+        return False
+    told = [one for one in summary.first_failures if isinstance(one, Uncertain)]
+    return not told or any(one.identifier is None for one in told)
 
 
 def _after_success(argv: Sequence[str], inputs: Sequence[str], summary: Summary) -> Iterator[str]:

@@ -87,6 +87,7 @@ def _headline(summary: Summary) -> str:
         (summary.stopped is not None, f"Stopped early: {one_line(summary.stopped or '')}"),
         (summary.deadline_reached and summary.to_do > 0, "The deadline was reached; work remains."),
         (summary.limit_reached and summary.to_do > 0, "The limit was reached; work remains."),
+        (summary.rows == 0, "Nothing to do: there are no rows."),
         (everything and summary.created_before == summary.rows, "Nothing to do: every row is created already."),
         (everything, "Finished: every row is created."),
     )
