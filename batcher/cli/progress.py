@@ -203,19 +203,32 @@ class ConsoleReporter:
 
 @contextmanager
 def _lines(watch: Watch, console: Console) -> Iterator[None]:
-    """A line after 10 s, and then after pauses that grow to 5 minutes."""
-    over = threading.Event()
+    """A line now and then; none while nothing is sent, unless there is a reason to tell."""
+    said = -1
 
     def write() -> None:
-        pause, said = FIRST_LINE_SECONDS, -1
+        nonlocal said
+        snapshot = watch.snapshot(time.monotonic())
+        if snapshot.requests != said or snapshot.note:
+            console.progress(snapshot, line_text(snapshot, datetime.now().astimezone()))
+        said = snapshot.requests
+
+    with now_and_then(write):
+        yield
+
+
+@contextmanager
+def now_and_then(write: Callable[[], None]) -> Iterator[None]:
+    """While in the block, call `write` in a thread: after 10 s, and then after pauses that grow to 5 minutes."""
+    over = threading.Event()
+
+    def keep_writing() -> None:
+        pause = FIRST_LINE_SECONDS
         while not over.wait(pause):
-            snapshot = watch.snapshot(time.monotonic())
-            if snapshot.requests != said or snapshot.note:
-                console.progress(snapshot, line_text(snapshot, datetime.now().astimezone()))
-            said = snapshot.requests
+            write()
             pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
 
-    thread = threading.Thread(target=write, name="progress lines", daemon=True)
+    thread = threading.Thread(target=keep_writing, name="progress lines", daemon=True)
     thread.start()
     try:
         yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -13,7 +12,7 @@ from ..models import Problem
 from ..reporter import Gauge
 from .console import Console
 from .durations import clock_text, duration_text
-from .progress import FIRST_LINE_SECONDS, LONGEST_PAUSE_SECONDS, rate_text
+from .progress import now_and_then, rate_text
 
 KEPT_PROBLEMS = 1000  # that the final object lists
 
@@ -41,14 +40,9 @@ class Working:
             if self.console.quiet:
                 yield
                 return
-            over = threading.Event()
-            thread = threading.Thread(target=self._tell, args=(over, total, gauge), name="progress lines", daemon=True)
-            thread.start()
-            try:
+            begun = time.monotonic()
+            with now_and_then(lambda: self._tell(time.monotonic() - begun, total, gauge)):
                 yield
-            finally:
-                over.set()
-                thread.join()
 
     def done(self, line: str) -> None:
         """Count, and with -v say it."""
@@ -68,19 +62,17 @@ class Working:
         if self.verbose:
             self.console.note(f"{problem} (note)")
 
-    def _tell(self, over: threading.Event, total: int, gauge: Gauge) -> None:
-        begun, pause = time.monotonic(), FIRST_LINE_SECONDS
-        while not over.wait(pause):
-            passed, left = time.monotonic() - begun, total - self._done
-            parts = [f"{self._done:,} of {total:,} {self.word}", rate_text(gauge.requests / passed)]
-            if self._done and left:
-                seconds = left * passed / self._done
-                until = clock_text(seconds, datetime.now().astimezone())
-                parts.append(f"about {duration_text(seconds)} left, until {until}")
-            braked = gauge.braked_for()
-            parts.append(f"paused by the server for {duration_text(braked)}" if braked > 0 else gauge.note)
-            self.console.note("; ".join(part for part in parts if part))
-            pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+    def _tell(self, passed: float, total: int, gauge: Gauge) -> None:
+        """One line of progress, so many seconds after the begin."""
+        left = total - self._done
+        parts = [f"{self._done:,} of {total:,} {self.word}", rate_text(gauge.requests / passed)]
+        if self._done and left:
+            seconds = left * passed / self._done
+            until = clock_text(seconds, datetime.now().astimezone())
+            parts.append(f"about {duration_text(seconds)} left, until {until}")
+        braked = gauge.braked_for()
+        parts.append(f"paused by the server for {duration_text(braked)}" if braked > 0 else gauge.note)
+        self.console.note("; ".join(part for part in parts if part))
 
 
 def problem_object(problem: Problem) -> dict[str, object]:
