@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from batcher.cli import progress
 from batcher.cli.console import Console, Unbreakable, one_line
-from batcher.cli.progress import ConsoleReporter, Snapshot, Tally, Watch, line_text, plan_text, rate_text
+from batcher.cli.console_reporter import ConsoleReporter
+from batcher.cli.progress import Snapshot, Tally, Watch, line_text, plan_text, rate_text
 from batcher.cli.progress_bar import picture
 from batcher.models import Created, Failed, How, Problem, Reason
 from batcher.pace import Rate

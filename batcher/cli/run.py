@@ -13,12 +13,13 @@ from ..config import RunSettings
 from ..drain import Drain
 from ..summary import Summary, exit_code
 from .console import print_text
+from .console_reporter import ConsoleReporter
 from .end import Invocation
 from .files import check_writable, files_of
 from .given import Given, prepare, speak
 from .loop import Interrupts, run_until
 from .next import next_steps
-from .progress import ConsoleReporter, plan_text
+from .progress import plan_text
 from .sources import Sources
 from .summary_text import plan_object, summary_object, summary_text
 from .world import world_of
