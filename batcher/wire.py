@@ -43,6 +43,8 @@ class Wire:
         self.now = now
         self.warn = warn
         self.outage = Outage(give_up_after_seconds, self.stop)
+        self._give_up_after_seconds = give_up_after_seconds
+        self._braked_since: float | None = None  # when the server began to answer nothing but 429 and 503
         self.requests = 0
         self.in_flight = 0
         self.passed = 0  # answers that no brake held up
@@ -142,6 +144,7 @@ class Wire:
             case Braked(status=status, retry_after_seconds=seconds):
                 self.gate.brake(slot.key, seconds, slot=slot, limited=status == 429 and not self._is_rows_own(row))
                 self.has_answer = True
+                self._tell_braked(status)
                 return
             case KeyRefused(status, message):
                 self._drop(slot.key, status, message)
@@ -163,10 +166,22 @@ class Wire:
         if isinstance(reply, Answer):
             self.has_answer = True
             self.passed += 1
+            self._braked_since = None
             self._limited.pop(row, None)
             self.gate.passed(slot.key)
             if "deprecation" in reply.headers or "sunset" in reply.headers:
                 self._tell_deprecation(reply)
+
+    def _tell_braked(self, status: int) -> None:
+        """Nothing but 429 and 503 for too long: then waiting on would never end."""
+        now = anyio.current_time()
+        if self._braked_since is None:
+            self._braked_since = now
+        elif now - self._braked_since >= self._give_up_after_seconds:
+            self.stop(
+                f"the server has answered nothing but {status} for {now - self._braked_since:.0f} s. Run the same command "
+                "again later; --give-up-after sets how long to wait. If it is always the same row, look at that row."
+            )
 
     def _is_rows_own(self, row: str) -> bool:
         """Whether this 429 is rather about the row than about the rate: it had one before, and others passed since.

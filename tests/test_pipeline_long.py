@@ -178,6 +178,19 @@ def test_an_outage_longer_than_give_up_after_ends_the_run(tmp_path: Path) -> Non
     assert all(line["outcome"] == "uncertain" for line in job.failures)
 
 
+def test_a_run_that_is_only_ever_braked_ends(tmp_path: Path) -> None:
+    """The last row is answered 429 for ever: after --give-up-after the run stops, exit 3 (failed before: it never did)."""
+
+    def script(call: Call, _number: int) -> Reply | None:
+        return answer(429) if b'"n3"' in call.body else None
+
+    ran, memory, _, seconds = once(tmp_path, 4, script, concurrency=1, give_up_after_seconds=300)
+    assert (ran.code, ran.summary.created, ran.summary.to_do) == (3, 3, 1)
+    assert "answered nothing but 429" in (ran.summary.stopped or "")
+    assert len(memory.documents) == 3
+    assert 300 <= seconds <= 400
+
+
 def test_one_rows_own_trouble_is_no_outage(tmp_path: Path) -> None:
     """502 again and again for one row only: its attempts are counted, the others go on at full speed."""
 
