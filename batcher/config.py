@@ -1,4 +1,4 @@
-"""Everything a run is told, frozen, with units in the names. Where the values come from is `sources.py`'s business."""
+"""Everything a run is told, frozen, with units in the names. Where the values come from is the business of `cli/sources.py`."""
 
 from __future__ import annotations
 

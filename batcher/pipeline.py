@@ -4,7 +4,7 @@
                                                    └─ open ─ preflight ─ settle what is unclear ─ send new rows
                                                       ─ send what failed before ─ rewrite failures ─ count ─ the end
 
-`survey` reads the inputs once before the first request; `Batch` pulls them a second time, row by row.
+`survey` reads the inputs once before the first request; `Batch` pulls them a second time, row by row. `summarise` counts.
 """
 
 from __future__ import annotations
@@ -73,17 +73,23 @@ async def _send(settings: RunSettings, found: Survey, reporter: Reporter, drain:
                 book_invalid(settings, world, found, ledger)
                 book_mended(settings, world, found, ledger)
                 if found.plan.sending or found.orphans:
-                    if settings.preflight:
-                        await preflight(
-                            wire, found.asked, budget=budget_of(found.plan.sending), keys=len(settings.endpoint.keys)
-                        )
-                    await _settle_orphans(wire, ledger, batch, found, drain)
-                    for standing in (Standing.UNCERTAIN, Standing.NEW, Standing.FAILED):
-                        await _send_pass(standing, settings, found, batch)
+                    await _send_all(settings, found, wire, ledger, batch, drain)
             except Stopped as stopped:
                 drain.start(End.STOPPED, str(stopped))
         held = await _close_files(ledger, found, wire, batch if is_fed_back(settings) else None)
     return summarise(settings, world, found, drain, batch=batch, held=held, requests=wire.requests)
+
+
+async def _send_all(
+    settings: RunSettings, found: Survey, wire: Wire, ledger: Ledger, batch: Batch, drain: Drain
+) -> None:
+    """Everything that asks the server, in the order of the module's picture."""
+    if settings.preflight:
+        keys = len(settings.endpoint.keys)
+        await preflight(wire, found.asked, budget=budget_of(found.plan.sending), keys=keys)
+    await _settle_orphans(wire, ledger, batch, found, drain)
+    for standing in (Standing.UNCERTAIN, Standing.NEW, Standing.FAILED):
+        await _send_pass(standing, settings, found, batch)
 
 
 async def _send_pass(standing: Standing, settings: RunSettings, found: Survey, batch: Batch) -> None:
