@@ -194,11 +194,16 @@ class RunShare:
 
     def _opens_at(self, file: PaceFile, number: int, law: Run, left: int, now: float) -> float:
         """When the window has room for us and those before us; `inf` if that depends on what another run does."""
-        oldest = number - law.limit + left
+        first = number - law.limit
+        if first + left >= number:
+            return math.inf
+        # Each of them, not only the last: that one may be dead, or have started before those ahead of it.
+        return max(self._frees_at(file, oldest, law, now) for oldest in range(first, first + left + 1))
+
+    def _frees_at(self, file: PaceFile, oldest: int, law: Run, now: float) -> float:
+        """When this slot has left the window."""
         if oldest < 0:
             return now
-        if oldest >= number:
-            return math.inf
         granted, started = file.slot(oldest)
         if started == DEAD or not max(granted, started) <= now + _FUTURE_SECONDS:
             return now
