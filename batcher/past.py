@@ -72,8 +72,9 @@ def read_past(storage: Storage, files: Files, base_url: str, namespace: str) -> 
     _check_header(files.journal, journaled, base_url, namespace)
     if journaled.has_created and storage.size(files.results) is None:
         raise UsageError(
-            f"{files.journal} knows of created documents, but {files.results} is missing. Put that file back; or, to start "
-            f"over and look up every row again, move {files.journal} and {files.failures} away as well."
+            f"{files.journal} knows of created documents, but {files.results} is missing. Put that file back. Or, to start "
+            f"over, move {files.journal} and {files.failures} away as well: then each row is looked up under its identifier "
+            "when its create is refused, but one that was sent without an identifier, or made again after undo, is made twice."
         )
     histories = journaled.histories.items()
     return Past(
