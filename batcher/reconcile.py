@@ -99,7 +99,9 @@ class Reconciler:
 
     def _of_our_attempt(self, way: Way, there: There) -> Outcome:
         """It exists, and an attempt of ours at this identifier is unclear: is it ours?"""
-        sent = self.ledger.unclear(way.key)
+        sent = [one for one in self.ledger.unclear(way.key) if one.identifier == way.identifier]
+        if not sent:  # the unclear attempt had another identifier, or none: it says nothing about this document
+            return self._of_other_attempt(way, there)
         last = sent[-1]
         if last.is_filled:  # nobody else would have chosen this identifier: existence is proof
             found = there.document.name if there.document is not None else None
@@ -116,6 +118,16 @@ class Reconciler:
             if is_match(orjson.loads(self.ledger.body_of(one)), there.document.fields):
                 return self._reconciled(way, there, one)
         return self._identifier_taken(way, there.status, "another document with other content has it")
+
+    def _of_other_attempt(self, way: Way, there: There) -> Outcome:
+        """It exists, and was refused to us as taken: ours at most by what it holds; the other attempt stays unclear."""
+        bodies = [way.body, *(self.ledger.body_of(one) for one in self.ledger.unclear(way.key))]
+        is_same = there.document is not None and any(
+            is_match(orjson.loads(body), there.document.fields) for body in bodies
+        )
+        if is_same and (way.is_filled or self.settings.adopt_existing):
+            return self._adopted(way, there, way.identifier or "")
+        return self._uncertain(way)
 
     async def _refused_after_unclear(self, way: Way, refused: Refused) -> Outcome:
         """A refusal while an earlier attempt is unclear: perhaps because that one made it. Reads may lag: ask for 30 s."""

@@ -95,7 +95,8 @@ class Sender:
     async def _travel(self, way: Way) -> Outcome | None:
         reconciler = self.reconciler
         if self.ledger.unclear(way.key):
-            if way.identifier is None and not self.settings.resend_uncertain:
+            is_by_hand = way.spec.identifier is not None and self.settings.adopt_existing
+            if way.identifier is None and (is_by_hand or not self.settings.resend_uncertain):
                 return await reconciler.settle_unnamed(way)
             if way.identifier is None:
                 self._rename_for_resend(way)

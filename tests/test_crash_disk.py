@@ -209,7 +209,7 @@ def test_a_file_that_vanishes_while_the_run_writes_to_it(tmp_path: Path, file: s
         elif file == "d.results.jsonl":
             code, found, errors = run(tmp_path, server.base_url)
             assert code == 2
-            assert "Put that file back; or, to start over and look up every row again, move" in found["error"]
+            assert "Put that file back. Or, to start over, move" in found["error"]
             (tmp_path / "d.journal.jsonl").unlink()
             (tmp_path / "d.failures.jsonl").unlink(missing_ok=True)
         for _ in range(6):
