@@ -180,8 +180,9 @@ def _workbook(path: Path) -> Path:
     book = openpyxl.Workbook()
     first = book.worksheets[0]
     first.title = "Boards"
-    for cells in [["Model ID", "Name", "facetFilters", "metadata", "metadataVersion"], [MODEL, 7, True, "{}", 2.0], []]:
-        first.append(cells)
+    first.append(["Model ID", "Name", "facetFilters", "metadata", "metadataVersion"])
+    first.append([MODEL, 7, True, "{}", 2.0])
+    first.append([])
     first.append([MODEL, "x"])
     book.create_sheet("Other").append(["modelId", "name"])
     book.save(path)
