@@ -43,21 +43,35 @@ def reference(specs: Path, server: Server, home: Path, concurrency: int = 64, *,
     return Sent(said["documents"], said["seconds"], said["cpu"], taken.peak_bytes)
 
 
-def run(specs: Path, server: Server, home: Path, concurrency: int = 64) -> tuple[Sent, Taken]:
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One `batcher run`: its sending, the whole process, and the CPU seconds of start-up and of the check pass."""
+
+    sent: Sent
+    taken: Taken
+    start_seconds: float
+    check_seconds: float
+
+
+def run(specs: Path, one: Path, server: Server, home: Path, concurrency: int = 64) -> Ran:
     """`batcher run` with every guarantee on, and all that the process took.
 
     The clock begins with the time in the first intent, which is stamped before that intent is written and its request
     leaves, and ends when the failures file is replaced, which happens after the fsync of the last outcome. The CPU is
-    the whole process's less that of `batcher check` on the same file, which is start-up and the check pass.
+    the whole process's, less start-up (a run of one row) and the check pass (`check` of all rows, less that of one).
     """
-    clear(home)
     results = home / "run.results.jsonl"
-    command = ("run", specs, "--base-url", server.url, "--rate", "none", "--no-preflight", "--no-shared-pace", "-q")
-    checked = batcher("check", specs, "-q")
-    taken = batcher(*command, "--concurrency", str(concurrency), "--results", results)
+    plain = ("--base-url", server.url, "--rate", "none", "--no-preflight", "--no-shared-pace", "-q")
+    command = (*plain, "--concurrency", str(concurrency), "--results", str(results))
+    clear(home)
+    start = batcher("run", one, *command).cpu_seconds
+    check = batcher("check", specs, "-q").cpu_seconds - batcher("check", one, "-q").cpu_seconds
+    clear(home)
+    taken = batcher("run", specs, *command)
     begin, count = _first_intent(home / "run.journal.jsonl"), _lines(results)
     seconds = (home / "run.failures.jsonl").stat().st_mtime - begin
-    return Sent(count, seconds, taken.cpu_seconds - checked.cpu_seconds, taken.peak_bytes), taken
+    sent = Sent(count, seconds, taken.cpu_seconds - start - check, taken.peak_bytes)
+    return Ran(sent, taken, start, check)
 
 
 def clear(home: Path) -> None:

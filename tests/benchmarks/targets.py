@@ -35,12 +35,11 @@ class Bench:
 def sending(bench: Bench) -> Sequence[Line]:
     """Target 1: against the reference, round by round; start-up and the check pass apart."""
     specs, one = bench.specs(), bench.specs(1)
-    theirs, ours, starts, checks = [], [], [], []
+    theirs, runs = [], []
     for _ in range(bench.rounds):
         theirs.append(speed.reference(specs, bench.server, bench.home))
-        ours.append(speed.run(specs, bench.server, bench.home)[0])
-        starts.append(batcher("check", one, "-q").cpu_seconds)
-        checks.append(batcher("check", specs, "-q").cpu_seconds - starts[-1])
+        runs.append(speed.run(specs, one, bench.server, bench.home))
+    ours = [one.sent for one in runs]
     pairs = list(zip(ours, theirs, strict=True))
     return (
         Line("reference", "docs/s", [one.per_second for one in theirs]),
@@ -51,18 +50,19 @@ def sending(bench: Bench) -> Sequence[Line]:
         Line("CPU, run ÷ reference", "x", [a.cpu_each / b.cpu_each for a, b in pairs]),
         Line("reference, peak memory", "MB", [one.peak_bytes / MEGA for one in theirs]),
         Line("batcher run, peak memory", "MB", [one.peak_bytes / MEGA for one in ours]),
-        Line("start-up (check of 1 row), CPU", "ms", [1000 * one for one in starts]),
-        Line("check pass, CPU a row", "µs", [MEGA * one / SPECS for one in checks]),
+        Line("start-up (run of 1 row), CPU", "ms", [1000 * one.start_seconds for one in runs]),
+        Line("check pass, CPU a row", "µs", [MEGA * one.check_seconds / SPECS for one in runs]),
     )
 
 
 def memory(bench: Bench) -> Sequence[Line]:
     """Target 2 (and the first part of 6): peak memory at 20,000 rows, and for each further row."""
-    few, many = bench.specs(), bench.specs(bench.many)
+    one, few, many = bench.specs(1), bench.specs(), bench.specs(bench.many)
     check_few, check_many = batcher("check", few, "-q"), batcher("check", many, "-q")
-    sent_small, _ = speed.run(bench.specs(10_000), bench.server, bench.home)
-    _, run_few = speed.run(few, bench.server, bench.home)
-    sent_many, run_many = speed.run(many, bench.server, bench.home)
+    sent_small = speed.run(bench.specs(10_000), one, bench.server, bench.home).sent
+    run_few = speed.run(few, one, bench.server, bench.home).taken
+    long = speed.run(many, one, bench.server, bench.home)
+    sent_many, run_many = long.sent, long.taken
     speed.clear(bench.home)
     further = bench.many - SPECS
     at, size = f"at {SPECS:,} rows", f"to {bench.many:,} rows"
@@ -137,10 +137,10 @@ def starting(bench: Bench) -> Sequence[Line]:
 
 def scaling(bench: Bench) -> Sequence[Line]:
     """Target 6, the rest: from 8 to 64 workers, and 256 as the bare client does it."""
-    specs = bench.specs(SPECS // 2)
+    specs, one = bench.specs(SPECS // 2), bench.specs(1)
     wider, widest = [], []
     for _ in range(max(3, bench.rounds // 3)):
-        at = {count: speed.run(specs, bench.server, bench.home, count)[0].cpu_each for count in (8, 64, 256)}
+        at = {count: speed.run(specs, one, bench.server, bench.home, count).sent.cpu_each for count in (8, 64, 256)}
         bare = {
             count: speed.reference(specs, bench.server, bench.home, count, is_bare=True).cpu_each for count in (64, 256)
         }
