@@ -18,8 +18,8 @@ class Target:
 
     def judged(self, median: float) -> str:
         """In a word."""
-        factor = median / self.value if self.sign == ">=" else self.value / median if median else 2.0
-        return "reached" if factor >= 1 else "within 10 %" if factor >= 1 - TOLERANCE else "MISSED"
+        short = 1 - median / self.value if self.sign == ">=" else median / self.value - 1
+        return "reached" if short <= 0 else "within 10 %" if short <= TOLERANCE else "MISSED"
 
 
 @dataclass(frozen=True, slots=True)
