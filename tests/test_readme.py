@@ -43,7 +43,8 @@ def pattern(expected: str) -> re.Pattern[str]:
 def test_transcript(transcript: str, tmp_path: Path) -> None:
     """What the README shows is what the commands print."""
     samples = tmp_path / "samples"
-    shutil.copytree(ROOT / "samples", samples)
+    # without what a rehearsal on the samples has left, the README's first command for one
+    shutil.copytree(ROOT / "samples", samples, ignore=shutil.ignore_patterns("dashboards.sandbox.*", ".*"))
     command = tmp_path / "bin" / "batcher"  # this interpreter's, installed or not
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m batcher "$@"\n')
