@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -87,8 +87,10 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, rep
             "Mend them, or leave them out with --skip-invalid."
         )
     histories = past.journaled.histories
-    orphans = [key for key, one in histories.items() if one.may_be_orphan and key not in checked.claims.keys]
-    plan = standings.plan(settings, checked)
+    others = [key for key in histories if key not in checked.claims.keys]
+    orphans = [key for key in others if histories[key].may_be_orphan]
+    untold = sum(histories[key].is_open or histories[key].failure is not None for key in others)
+    plan = replace(standings.plan(settings, checked), other_failures=untold)
     form = Form(layout_of(sources, settings.reading)) if is_csv(settings.files.failures) else Form()
     files = settings.files
     is_open = is_left_open(world.storage, files.failures, files.journal, past.journaled, form)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from batcher import pipeline
 from batcher.sandbox import Fault
 
 from .faulty import FaultyServer, named, on
-from .runs import Job, contents, row
+from .runs import Job, Witness, contents, row
 
 REFUSED = b'{"detail": "Bad Request: name: too plain", "status": 400}'
 
@@ -163,6 +164,7 @@ async def test_lines_of_rows_that_these_inputs_do_not_hold_stay(tmp_path: Path) 
         assert (ran.code, ran.counts, ran.summary.other_failures) == (0, {"created_before": 1, "created_now": 1}, 1)
         assert job.reasons == {"a": "failed rejected"}
         ran = await job.run(server.base_url)
+        assert pipeline.status(job.settings(server.base_url), reporter=Witness()).other_failures == 1  # was always 0
     assert (ran.code, ran.counts, ran.summary.other_failures) == (0, {"created_before": 2}, 1)
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
+import orjson
 import pytest
 
 from batcher.config import Reading
+from batcher.errors import InvalidInput
 from batcher.read import read_rows
+from tests.faulty import FaultyServer
 from tests.rows import Told
+from tests.runs import MODEL, Job
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
@@ -53,3 +58,28 @@ def test_the_spreadsheet_sample_is_what_such_a_program_writes() -> None:
     assert content.startswith(b"\xef\xbb\xbfModel ID;Name;")
     assert content.count(b"\r\n") == content.count(b"\n") - 1  # one is within a cell
     assert {row.columns[0] for row in read_rows([SAMPLES / "spreadsheet.csv"], Reading())} == {"Model ID"}
+
+
+async def test_every_broken_row_can_be_mended_in_the_failures_file(tmp_path: Path) -> None:
+    """Refused as a whole at first; with --skip-invalid all 45 are told of; mended and fed in, every row is created."""
+    job, broken = Job(tmp_path), tmp_path / "broken.csv"
+    shutil.copyfile(SAMPLES / "broken.csv", broken)
+    async with FaultyServer() as server:
+        with pytest.raises(InvalidInput):
+            await job.run(server.base_url, inputs=[broken])
+        assert server.seen == []
+        assert _names_in(tmp_path) == ["broken.csv"]
+        ran = await job.run(server.base_url, inputs=[broken], skip_invalid=True)
+        assert (ran.code, ran.summary.created, ran.summary.invalid, len(job.failures)) == (1, 3, 45, 45)
+        mended = [
+            {**line, "spec": {"modelId": MODEL, "name": f"mended {number}"}} for number, line in enumerate(job.failures)
+        ]
+        job.files.failures.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in mended))
+        ran = await job.run(server.base_url, inputs=[job.files.failures])
+        assert (ran.code, ran.summary.rows, ran.summary.created) == (0, 45, 45)
+        assert job.failures == []
+        assert len(server.documents) == 48
+
+
+def _names_in(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())

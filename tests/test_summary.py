@@ -241,3 +241,13 @@ def test_next_steps_can_be_pasted(argv: list[str], fields: dict[str, Any], steps
     """Each is a whole command line, quoted for the shell."""
     found = summary(**fields)
     assert list(next_steps(argv, found.inputs, found)) == steps
+
+
+def test_a_large_first_run_that_ended_early_is_told_of_a_canary() -> None:
+    """Nothing of many rows is created yet: the summary names `--limit 5`; with some created it does not."""
+    first = summary(rows=500, created_now=0, to_do=500, interrupted=True)
+    argv = ["run", "d.csv", "--instance", "acme"]
+    canary = "or only five at first, to look at them in Omni: batcher run d.csv --instance acme --limit 5"
+    assert canary in next_steps(argv, ("d.csv",), first)
+    later = summary(rows=500, created_now=1, to_do=499, interrupted=True)
+    assert canary not in next_steps(argv, ("d.csv",), later)

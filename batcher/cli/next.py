@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..models import Uncertain
+from ..reporter import LARGE_RUN
 from ..summary import Summary
 from .lines import again, only, with_inputs, without
 
@@ -21,6 +22,8 @@ def _steps(argv: Sequence[str], inputs: Sequence[str], summary: Summary) -> Iter
     same = again(without(argv, "--limit") if summary.limit_reached else argv)
     if summary.to_do:
         yield f"go on with the {summary.to_do:,} rows left: {same}"
+        if summary.to_do >= LARGE_RUN and not summary.created and not from_input:
+            yield f"or only five at first, to look at them in Omni: {same} --limit 5"
     elif summary.uncertain and summary.files is not None and _awaits_person(summary):
         yield f"settle the uncertain rows by hand, as the hint of each in {summary.files.failures} says"
     elif summary.uncertain:
