@@ -5,8 +5,12 @@ The failures file is written anew from the journal (contract 6), so the journal 
 
 from __future__ import annotations
 
+from typing import Any
+
 from .config import RunSettings
 from .failures import is_edited, journaled_lines
+from .hints import UNCERTAIN, UNCERTAIN_UNNAMED
+from .history import History
 from .ledger import Ledger
 from .models import Failed, Reason, Uncertain
 from .past import Standing
@@ -14,6 +18,7 @@ from .read import as_read
 from .rows.fields import KEY
 from .survey import Survey
 from .tidy import is_fed_back
+from .way import DIED
 from .world import World
 
 
@@ -34,9 +39,22 @@ def book_mended(settings: RunSettings, world: World, found: Survey, ledger: Ledg
             said = next(journaled_lines(world.storage, files.journal, [history.failure]))
             spec = as_read(one.row)
             if _without_key(said["spec"]) != _without_key(spec):
-                kind = Uncertain if history.is_uncertain else Failed
                 kept = {name: value for name, value in said.items() if name not in ("type", "outcome")}
-                ledger.book(kind(**{**kept, "reason": Reason(said["reason"]), "spec": spec}))
+                ledger.book(_renewed(history, {**kept, "reason": Reason(said["reason"]), "spec": spec}))
+
+
+def _renewed(history: History, said: dict[str, Any]) -> Failed | Uncertain:
+    """The row's last outcome with its new spec. A run that died since may have left an attempt of it unclear.
+
+    Then it is uncertain, whatever was said before: as failed it would be sent again without being looked up.
+    """
+    if history.is_uncertain:
+        return Uncertain(**said)
+    if history.is_open:
+        hint = UNCERTAIN if history.unclear[-1].identifier is not None else UNCERTAIN_UNNAMED
+        said |= {"identifier": history.unclear[-1].identifier, "message": DIED, "hint": hint, "status": None}
+        return Uncertain(**said | {"reason": Reason.INTERRUPTED})
+    return Failed(**said)
 
 
 def _without_key(spec: object) -> object:

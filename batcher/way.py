@@ -10,6 +10,8 @@ from .models import Created, Failed, How, Reason, Spec, Uncertain
 from .read import as_read
 from .verdicts import Refused, Unclear, Unknown
 
+DIED = "the run ended before an answer came"
+
 
 @dataclass(slots=True)
 class Way:
@@ -99,7 +101,7 @@ class Way:
             line=self.spec.line,
             reason=last.reason if last is not None else Reason.INTERRUPTED,
             status=last.status if last is not None else None,
-            message=message or (last.message if last is not None else "the run ended before an answer came"),
+            message=message or (last.message if last is not None else DIED),
             hint=hint or (UNCERTAIN if self.identifier is not None else UNCERTAIN_UNNAMED),
             attempts=self.attempts,
             identifier=self.identifier,

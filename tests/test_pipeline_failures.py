@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from batcher import pipeline
 from batcher.sandbox import Fault
 
@@ -69,6 +71,36 @@ async def test_what_was_mended_outlives_a_run_that_ends_before_it(tmp_path: Path
         ran = await job.run(server.base_url, inputs=[job.files.failures])
     assert (ran.code, ran.counts, job.failures) == (0, {"created_now": 2}, [])
     assert {line["name"] for line in job.results} == {"A", "B", "C"}
+
+
+@pytest.mark.parametrize("fill_identifiers", [True, False])
+async def test_mending_a_row_whose_last_run_died_under_it_does_not_forget_that(
+    tmp_path: Path, *, fill_identifiers: bool
+) -> None:
+    """Failed once; sent again, and that run was killed; then mended: still unclear, so looked up or left, never just sent.
+
+    The simulation's seed 27644.
+    """
+    job = Job(tmp_path)
+    job.rows(row("a"))
+    async with FaultyServer("400@1", "reset-after@2") as server:
+        await job.run(server.base_url, fill_identifiers=fill_identifiers)
+        failures = job.files.failures.read_bytes()
+        await job.run(server.base_url, inputs=[job.files.failures], fill_identifiers=fill_identifiers, max_attempts=1)
+        # as a kill at the moment of that answer leaves it: the journal ends with the second attempt's intent
+        journal = job.files.journal.read_bytes().splitlines(keepends=True)
+        last = max(number for number, line in enumerate(journal) if b'"type":"intent"' in line)
+        job.files.journal.write_bytes(b"".join(journal[: last + 1]))
+        job.files.results.write_bytes(b"")
+        job.files.failures.write_bytes(failures)
+        job.edit_failures(lambda line: line["spec"].update(description="mended"))
+        await job.run(server.base_url, inputs=[job.files.failures], fill_identifiers=fill_identifiers)
+        assert len(server.commits) == 1
+        assert len(server.posts) == 2
+    if fill_identifiers:
+        assert job.how == {"a": "reconciled"}
+    else:
+        assert job.reasons == {"a": "uncertain interrupted"}
 
 
 async def test_an_identifier_put_in_by_hand_outlives_a_run_without_adopt_existing(tmp_path: Path) -> None:
