@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
+
+from .drain import sharing_scope
 
 WAITING_PER_PLACE = 4  # rows that may wait aside for each place among the workers
 
@@ -23,6 +26,7 @@ class Crew:
         self._concurrency = concurrency
         self._most = concurrency * (1 + WAITING_PER_PLACE)
         self._workers = 0
+        self._queued = 0  # those who wait for a place
         self._is_over = False
 
     async def work(self, step: Callable[[], Awaitable[bool]]) -> None:
@@ -43,10 +47,10 @@ class Crew:
             await anyio.sleep(seconds)
             return
         self._places.release()
-        if not self._is_over and self._workers < self._most and not self._places.statistics().tasks_waiting:
+        if not self._is_over and self._workers < self._most and not self._queued:
             self._hire()
         await anyio.sleep(seconds)
-        await self._places.acquire()
+        await self._take_place()
 
     def _hire(self) -> None:
         self._workers += 1
@@ -54,13 +58,31 @@ class Crew:
 
     async def _worker(self) -> None:
         try:
-            while True:
-                await self._places.acquire()
+            with sharing_scope():
+                await self._take_place()
                 try:
-                    self._is_over = self._is_over or not await self._step()
-                    if self._is_over:
-                        return
+                    await self._take_rows()
                 finally:
                     self._places.release()
         finally:
             self._workers -= 1
+
+    async def _take_rows(self) -> None:
+        """One after the other. The place goes to whoever waits for one in between: first come, first served."""
+        while True:
+            if self._queued:
+                self._places.release()
+                await self._take_place()
+            else:
+                await anyio.lowlevel.checkpoint_if_cancelled()
+            if self._is_over:
+                return
+            if not await self._step():
+                self._is_over = True
+
+    async def _take_place(self) -> None:
+        self._queued += 1
+        try:
+            await self._places.acquire()
+        finally:
+            self._queued -= 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from contextvars import ContextVar
 from enum import StrEnum
 from types import TracebackType
 
@@ -64,24 +65,48 @@ class Drain:
 
     def in_flight(self) -> _Flight:
         """A block that a starting drain does not touch."""
-        return _Flight(self._flights, anyio.CancelScope(shield=not self._is_now))
+        return _Flight(self._flights, _shared.get(), is_shielded=not self._is_now)
+
+
+@contextlib.contextmanager
+def sharing_scope() -> Iterator[None]:
+    """A task's block of many requests, one after the other: `in_flight` shields one scope for all of them.
+
+    A scope for each would cost as much as its entry in the journal.
+    """
+    with anyio.CancelScope() as scope:
+        token = _shared.set(scope)
+        try:
+            yield
+        finally:
+            _shared.reset(token)
+
+
+_shared: ContextVar[anyio.CancelScope | None] = ContextVar("_shared", default=None)
 
 
 class _Flight:
     """One request in flight. Not a generator's context manager: every request passes here."""
 
-    __slots__ = ("_flights", "_scope")
+    __slots__ = ("_flights", "_is_own", "_is_shielded", "_scope")
 
-    def __init__(self, flights: set[anyio.CancelScope], scope: anyio.CancelScope) -> None:
+    def __init__(self, flights: set[anyio.CancelScope], shared: anyio.CancelScope | None, *, is_shielded: bool) -> None:
         self._flights = flights
-        self._scope = scope
+        self._is_own = shared is None
+        self._scope = shared or anyio.CancelScope()
+        self._is_shielded = is_shielded
 
     def __enter__(self) -> None:
-        self._scope.__enter__()
+        if self._is_own:
+            self._scope.__enter__()
+        self._scope.shield = self._is_shielded
         self._flights.add(self._scope)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         self._flights.discard(self._scope)
-        return self._scope.__exit__(kind, error, trace)
+        if self._is_own:
+            return self._scope.__exit__(kind, error, trace)
+        self._scope.shield = False
+        return False
