@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
+
 from . import speed
 from .documents import SPECS, write_csv, write_jsonl
 from .measure import Taken, batcher, python
@@ -53,6 +55,21 @@ def sending(bench: Bench) -> Sequence[Line]:
         Line("start-up (run of 1 row), CPU", "ms", [1000 * one.start_seconds for one in runs]),
         Line("check pass, CPU a row", "µs", [MEGA * one.check_seconds / SPECS for one in runs]),
     )
+
+
+def stages(bench: Bench) -> Sequence[Line]:
+    """Target 1, the profile: the CPU of a document by stage, and what a whole run costs above them."""
+    specs, one = bench.specs(), bench.specs(1)
+    rounds: dict[str, list[float]] = {}
+    for _ in range(max(3, bench.rounds // 3)):
+        for file in bench.home.glob("stages.*"):
+            file.unlink()
+        each = orjson.loads(python("-m", "tests.benchmarks.stages", specs, bench.server.url, bench.home).output)
+        total = speed.run(specs, one, bench.server, bench.home).sent.cpu_each * SPECS
+        each["what joins them (workers, slots, waits)"] = total - sum(each.values())
+        for stage, seconds in (each | {"the whole send pass": total}).items():
+            rounds.setdefault(stage, []).append(seconds / SPECS * MEGA)
+    return [Line(f"CPU a document: {stage}", "µs", taken) for stage, taken in rounds.items()]
 
 
 def memory(bench: Bench) -> Sequence[Line]:
@@ -168,6 +185,7 @@ def idling(bench: Bench) -> Sequence[Line]:
 
 TARGETS: dict[str, Callable[[Bench], Sequence[Line]]] = {
     "sending": sending,
+    "stages": stages,
     "memory": memory,
     "checking": checking,
     "resuming": resuming,
