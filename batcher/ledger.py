@@ -74,7 +74,9 @@ class Ledger:
 
     async def intend(self, intent: Intent) -> None:
         """Return once this attempt is on disk; from then on it counts as unclear."""
-        history = self.histories.setdefault(intent.key, History())
+        history = self.histories.get(intent.key)
+        if history is None:
+            history = self.histories[intent.key] = History()
         sent = Sent(
             intent.identifier, intent.is_filled, datetime.fromisoformat(intent.at), intent.spec_hash, -1, intent.body
         )

@@ -7,7 +7,7 @@ unsure, each possible answer is understood. A second module can stand beside thi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -54,41 +54,41 @@ class Listed:
 
 
 class Omni:
-    """The endpoint's requests. Each returns the bare reply; the functions below read it."""
+    """The endpoint's requests. Each returns the bare reply when awaited; the functions below read it."""
 
     def __init__(self, transport: Transport, base_url: str) -> None:
         self.base_url = base_url
         self._request = transport.request
 
-    async def create(self, key: ApiKey, body: bytes) -> Reply:
+    def create(self, key: ApiKey, body: bytes) -> Awaitable[Reply]:
         """POST one document."""
-        return await self._request("POST", DOCUMENTS, key, body)
+        return self._request("POST", DOCUMENTS, key, body)
 
-    async def get(self, key: ApiKey, identifier: str) -> Reply:
+    def get(self, key: ApiKey, identifier: str) -> Awaitable[Reply]:
         """Read one document back."""
-        return await self._request("GET", f"{DOCUMENTS}/{quote(identifier, safe='')}", key)
+        return self._request("GET", f"{DOCUMENTS}/{quote(identifier, safe='')}", key)
 
-    async def delete(self, key: ApiKey, identifier: str) -> Reply:
+    def delete(self, key: ApiKey, identifier: str) -> Awaitable[Reply]:
         """Move one document to Trash."""
-        return await self._request("DELETE", f"{DOCUMENTS}/{quote(identifier, safe='')}", key)
+        return self._request("DELETE", f"{DOCUMENTS}/{quote(identifier, safe='')}", key)
 
-    async def newest(self, key: ApiKey, cursor: str | None = None) -> Reply:
+    def newest(self, key: ApiKey, cursor: str | None = None) -> Awaitable[Reply]:
         """A page of the documents, last updated first."""
         query = {"pageSize": str(PAGE_SIZE), "sortField": "updatedAt", "sortDirection": "desc"}
-        return await self._request("GET", DOCUMENTS, key, query=query | ({"cursor": cursor} if cursor else {}))
+        return self._request("GET", DOCUMENTS, key, query=query | ({"cursor": cursor} if cursor else {}))
 
-    async def whoami(self, key: ApiKey) -> Reply:
+    def whoami(self, key: ApiKey) -> Awaitable[Reply]:
         """Who owns the key; missing (404) on older instances."""
-        return await self._request("GET", "/api/v1/whoami", key)
+        return self._request("GET", "/api/v1/whoami", key)
 
-    async def models(self, key: ApiKey, model_id: str | None = None) -> Reply:
+    def models(self, key: ApiKey, model_id: str | None = None) -> Awaitable[Reply]:
         """One model by its UUID, or the first of all."""
         query = {"modelId": model_id} if model_id else {"pageSize": "1"}
-        return await self._request("GET", "/api/v1/models", key, query=query)
+        return self._request("GET", "/api/v1/models", key, query=query)
 
-    async def description(self, key: ApiKey) -> Reply:
+    def description(self, key: ApiKey) -> Awaitable[Reply]:
         """The instance's own OpenAPI description."""
-        return await self._request("GET", "/openapi.json", key)
+        return self._request("GET", "/openapi.json", key)
 
     def url(self, identifier: str) -> str:
         """The page of a document."""

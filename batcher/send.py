@@ -9,7 +9,7 @@ slot of the rate → intent on disk → POST → verdict ┬ made               
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
@@ -149,16 +149,15 @@ class Sender:
                 await self.ledger.intend(self._intent(way))
                 way.is_resend = False
 
-        async def send(key: ApiKey) -> Reply:
+        def send(key: ApiKey) -> Awaitable[Reply]:
             way.is_intended = False
             way.attempts += 1
-            reply = await self.wire.omni.create(key, way.body)
-            way.elapsed_seconds = reply.elapsed_seconds if isinstance(reply, Answer) else 0.0
-            return reply
+            return self.wire.omni.create(key, way.body)
 
         def judge(reply: Reply) -> Verdict:
+            way.elapsed_seconds = reply.elapsed_seconds if isinstance(reply, Answer) else 0.0
             verdict = judge_create(reply, is_first=not self.has_created, now=self.wire.now())
-            if not isinstance(verdict, Made | Unclear):
+            if not isinstance(verdict, (Made, Unclear)):
                 self.ledger.clear(way.key)
             return verdict
 

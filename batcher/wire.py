@@ -72,7 +72,12 @@ class Wire:
                     continue
                 with self.drain.in_flight():
                     if await self._may_start(slot, prepare):
-                        reply = await self._send(send, slot.key)
+                        self.requests += 1
+                        self.in_flight += 1
+                        try:
+                            reply = await send(slot.key)
+                        finally:
+                            self.in_flight -= 1
                         verdict = judge(reply)
                         self._tell(row, slot, reply, verdict, is_probe=is_probe)
                         return verdict
@@ -124,23 +129,17 @@ class Wire:
     async def _may_start(self, slot: Slot, prepare: Callable[[], Awaitable[None]] | None) -> bool:
         """Get ready on disk; then the request may leave, unless brake or drain came meanwhile."""
         try:
-            if prepare is not None:
+            if prepare is not None and not self.drain.is_on:
                 await prepare()
             return not self.drain.is_on and slot.start()
         finally:
             slot.give_back()  # does nothing once it was started
 
-    async def _send(self, send: Callable[[ApiKey], Awaitable[Reply]], key: ApiKey) -> Reply:
-        self.requests += 1
-        self.in_flight += 1
-        try:
-            return await send(key)
-        finally:
-            self.in_flight -= 1
-
     def _tell(self, row: str, slot: Slot, reply: Reply, verdict: Verdict | Look, *, is_probe: bool) -> None:
         """Let gate and outage know what came back."""
         match verdict:
+            case Made() | Refused() | There() | Absent() | NoWay():
+                self.outage.good()
             case Braked(status=status, retry_after_seconds=seconds):
                 self.gate.brake(slot.key, seconds, slot=slot, limited=status == 429 and not self._is_rows_own(row))
                 self.has_answer = True
@@ -161,8 +160,6 @@ class Wire:
                     what = message if status is None else f"HTTP {status}"
                     self.outage.bad(row, what, is_certain=False, is_probe=is_probe)
                     return
-            case Made() | Refused() | There() | Absent() | NoWay():
-                self.outage.good()
         if isinstance(reply, Answer):
             self.has_answer = True
             self.passed += 1
