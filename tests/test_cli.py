@@ -20,6 +20,8 @@ from batcher.cli.end import Invocation, end
 from batcher.cli.settings import BY_NAME, default_of, shown
 from batcher.errors import Locked, Stopped, UsageError
 
+from .processes import bounded
+
 COMMANDS = ("run", "check", "status", "verify", "undo", "sandbox", "config")
 KEY = "omni_osk_0123456789abcdefWXYZ"
 MODEL = "3f0d2b10-0000-4000-8000-000000000001"
@@ -266,14 +268,15 @@ def test_a_pipe_that_is_closed_early_is_no_error(tmp_path: Path) -> None:
         (tmp_path / "bad.csv").write_text(BAD)
         reading, writing = os.pipe()
         os.close(reading)
-        with subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "batcher", *arguments],
             cwd=tmp_path,
             env=environment(tmp_path),
             stdout=writing,
             stderr=subprocess.PIPE,
             text=True,
-        ) as process:
+        )
+        with bounded(process):
             os.close(writing)
             _, errors = process.communicate(timeout=60)
         assert "Traceback" not in errors
@@ -299,14 +302,15 @@ def test_completion_knows_commands_and_options(tmp_path: Path) -> None:
 
 def test_the_sandbox_serves_until_interrupted(tmp_path: Path) -> None:
     """Its first line on standard output is its base URL; ctrl-C ends it with exit code 0."""
-    with subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "batcher", "sandbox"],
         cwd=tmp_path,
         env=environment(tmp_path),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    ) as process:
+    )
+    with bounded(process):
         assert process.stdout is not None
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+\n", process.stdout.readline())
         process.send_signal(signal.SIGINT)
@@ -318,7 +322,7 @@ def test_the_sandbox_serves_until_interrupted(tmp_path: Path) -> None:
 
 def test_ctrl_c_while_checking_ends_at_once(tmp_path: Path) -> None:
     """Exit code 130, one line, nothing written."""
-    with subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "batcher", "check", "-"],
         cwd=tmp_path,
         env=environment(tmp_path),
@@ -326,7 +330,8 @@ def test_ctrl_c_while_checking_ends_at_once(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    ) as process:
+    )
+    with bounded(process):
         assert process.stdin is not None
         process.stdin.write("\n" * 300_000)  # more than a pipe holds: written when batcher reads; and it does not end
         process.stdin.flush()
@@ -335,6 +340,7 @@ def test_ctrl_c_while_checking_ends_at_once(tmp_path: Path) -> None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=2)
                 break
+        assert process.poll() is not None, "no ctrl-C ended it"
         assert process.stderr is not None
         assert process.stderr.read() == "batcher: interrupted before anything was sent\n"
     assert process.returncode == 130

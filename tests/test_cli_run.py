@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from .processes import bounded
 from .test_cli import MODEL, environment, start
 
 
@@ -92,7 +93,7 @@ def test_a_run_with_nothing_to_send_needs_no_key(tmp_path: Path) -> None:
 def test_the_first_signal_drains(tmp_path: Path, number: signal.Signals) -> None:
     """Exit code 130, a summary, a command line to go on with; the same again creates the rest, none twice."""
     sheet(tmp_path, 20)
-    with begin(tmp_path, "--rate", "10/s", "--json") as process:
+    with bounded(begin(tmp_path, "--rate", "10/s", "--json")) as process:
         wait_for_rows(process, tmp_path, 3)
         process.send_signal(number)
         output, errors = process.communicate(timeout=30)
@@ -109,19 +110,17 @@ def test_the_first_signal_drains(tmp_path: Path, number: signal.Signals) -> None
 @contextmanager
 def serving(directory: Path, *arguments: str) -> Iterator[str]:
     """The base URL of a sandbox in a process of its own, which is gone afterwards whatever happens."""
-    with subprocess.Popen(
+    server = subprocess.Popen(
         [sys.executable, "-m", "batcher", "sandbox", *arguments],
         cwd=directory,
         env=environment(directory),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-    ) as server:
-        try:
-            assert server.stdout is not None
-            yield server.stdout.readline().strip()
-        finally:
-            server.kill()
+    )
+    with bounded(server):
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
 
 
 def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
@@ -130,13 +129,14 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     results = tmp_path / "d.results.jsonl"
     with serving(tmp_path, "--fault", "hang-before@2") as url:
         command = ["run", "d.csv", "--base-url", url, "--rate", "none", "--concurrency", "1"]
-        with subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "batcher", *command],
             cwd=tmp_path,
             env=environment(tmp_path, OMNI_API_KEY="k"),
             stderr=subprocess.PIPE,
             text=True,
-        ) as process:
+        )
+        with bounded(process):
             limit = time.monotonic() + 20
             while time.monotonic() < limit and not (results.exists() and results.read_text().count("\n") == 1):
                 time.sleep(0.02)
@@ -145,10 +145,7 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
             time.sleep(0.3)
             waits = process.poll() is None
             process.send_signal(signal.SIGINT)
-            try:
-                _, errors = process.communicate(timeout=15)
-            finally:
-                process.kill()
+            _, errors = process.communicate(timeout=15)
         assert waits
         assert process.returncode == 130, errors
         assert "stopping at once" in errors
@@ -255,14 +252,16 @@ def on_terminal(directory: Path, *arguments: str, columns: int, **more: str) -> 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     painted = b""
-    with subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "batcher", *arguments],
         cwd=directory,
         env=environment(directory, **({"TERM": "xterm-256color"} | more)),
         stdin=theirs,
         stdout=subprocess.DEVNULL,
         stderr=theirs,
-    ) as process:
+        text=True,
+    )
+    with bounded(process):
         os.close(theirs)
         limit = time.monotonic() + 60
         while time.monotonic() < limit:

@@ -25,6 +25,7 @@ from batcher.transport import ApiKey
 from batcher.undo import Undoing, UndoSettings, undo
 
 from .faulty import FaultyServer, on, server_process
+from .processes import bounded
 from .runs import Job, contents, row
 from .test_cli import environment, start
 
@@ -460,7 +461,7 @@ def test_an_undo_that_is_cut_is_finished_by_the_next(number: signal.Signals, tmp
         command = ("d.results.jsonl", "--base-url", server.base_url, "--rate", "none", "--concurrency", "2", "--yes")
         ran = start(tmp_path, "run", "d.csv", *command[1:3], "--rate", "none", "--no-preflight", OMNI_API_KEY="k")
         assert ran.returncode == 0, ran.stderr
-        with running(tmp_path, "undo", *command) as process:
+        with bounded(running(tmp_path, "undo", *command)) as process:
             wait_for(lambda: any(document.deleted_at for document in server.commits))
             process.send_signal(number)
             _, errors = process.communicate(timeout=30)
@@ -483,7 +484,7 @@ def test_an_undo_while_a_run_goes_on_is_refused(tmp_path: Path) -> None:
     arguments = ["d.csv", "--base-url", "", "--rate", "none"]
     with server_process(tmp_path / "state.sqlite", "--fault", "POST slow=5@2-") as server:
         arguments[2] = server.base_url
-        with running(tmp_path, "run", *arguments) as process:
+        with bounded(running(tmp_path, "run", *arguments)) as process:
             wait_for(lambda: bool(server.commits))
             done = start(tmp_path, "undo", "d.results.jsonl", *arguments[1:3], "--yes", OMNI_API_KEY="k")
             assert done.returncode == 4
