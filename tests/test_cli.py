@@ -284,6 +284,74 @@ def test_a_pipe_that_is_closed_early_is_no_error(tmp_path: Path) -> None:
         assert process.returncode == (2 if "check" in arguments else 0)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["run", "good.csv", "--sandbox", "--rate", "none", "--json"], 3),
+        (["check", "good.csv", "--json"], 2),
+        (["check", "bad.csv", "--json"], 2),
+        (["status", "good.csv"], 2),
+        (["status", "good.csv", "--json"], 2),
+        (["config"], 2),
+    ],
+)
+def test_a_full_disk_under_standard_output_is_no_success(tmp_path: Path, arguments: list[str], code: int) -> None:
+    """Regression: silence and exit code 0. What was sent is recorded all the same; --summary has the code that it is."""
+    (tmp_path / "good.csv").write_text(GOOD)
+    (tmp_path / "bad.csv").write_text(BAD)
+    summary = ["--summary", "s.json"] if arguments[0] in ("run", "check") else []
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "batcher", *arguments, *summary],
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == code, done.stderr
+    assert "batcher: standard output: cannot be written: No space left on device" in done.stderr
+    assert ("What was done is recorded" if code == 3 else "Nothing was sent") in done.stderr
+    assert not summary or json.loads((tmp_path / "s.json").read_text())["exitCode"] == code
+    if code == 3:
+        assert (tmp_path / "good.sandbox.results.jsonl").read_text().count("\n") == 2
+
+
+def test_a_full_disk_under_the_summary_is_no_success(tmp_path: Path) -> None:
+    """Regression: a warning and exit code 0. The final object says so, too; nothing of half a file is left."""
+    (tmp_path / "good.csv").write_text(GOOD)
+    command = [sys.executable, "-B", "-m", "batcher", "check", "good.csv", "--json", "--summary", "s.json"]
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -f 0; exec "$@"', "-", *command],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "batcher: --summary s.json: cannot be written: File too large. Nothing was sent; make room" in done.stderr
+    assert json.loads(done.stdout)["exitCode"] == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["good.csv"]
+
+
+def test_the_summary_may_go_into_a_pipe(tmp_path: Path) -> None:
+    """Regression: what was no plain file (as root even /dev/stdout) was replaced by one."""
+    (tmp_path / "good.csv").write_text(GOOD)
+    os.mkfifo(tmp_path / "pipe")
+    reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        done = start(tmp_path, "check", "good.csv", "--summary", "pipe")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(os.read(reading, 65536))["exitCode"] == 0
+    finally:
+        os.close(reading)
+    assert (tmp_path / "pipe").is_fifo()
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shell_completion(tmp_path: Path, shell: str) -> None:
     """Each shell's script is printed as the help says."""
