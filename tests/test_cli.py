@@ -352,6 +352,26 @@ def test_the_summary_may_go_into_a_pipe(tmp_path: Path) -> None:
     assert (tmp_path / "pipe").is_fifo()
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_change_nothing(tmp_path: Path, closed: str) -> None:
+    """Regression: an internal error and exit code 1, as if some rows had failed."""
+    (tmp_path / "good.csv").write_text(GOOD)
+    command = [sys.executable, "-m", "batcher", "run", "good.csv", "--sandbox", "--rate", "none", "--json"]
+    done = subprocess.run(
+        ["bash", "-c", f'"$@" {closed}', "-", *command],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    for name in ("results", "journal"):
+        assert all(map(json.loads, (tmp_path / f"good.sandbox.{name}.jsonl").read_text().splitlines()))
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shell_completion(tmp_path: Path, shell: str) -> None:
     """Each shell's script is printed as the help says."""
