@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -47,6 +48,20 @@ def start(directory: Path, *arguments: str, **more: str) -> subprocess.Completed
         timeout=60,
         check=False,
         stdin=subprocess.DEVNULL,
+    )
+
+
+def feed(directory: Path, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a directory, with this text as standard input."""
+    return subprocess.run(
+        [sys.executable, "-m", "batcher", *arguments],
+        cwd=directory,
+        env=environment(directory),
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -212,20 +227,33 @@ def test_check_says_how_long_a_run_takes_and_what_comes_next(tmp_path: Path) -> 
     assert done.returncode == 0
     assert "121 rows read: 121 fine, 0 invalid" in done.stderr
     assert "takes about 2 min at 60/min" in done.stderr
-    assert done.stderr.rstrip().endswith("Next: batcher run 'my rows.csv' --instance acme --limit 5")
+    assert done.stderr.rstrip().endswith("Next: batcher run 'my rows.csv' --rate 60/min --instance acme --limit 5")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "step"),
+    [
+        (["-"], "batcher run - --results documents.results.jsonl (with the same standard input)"),
+        (["-", "--results", "r.jsonl"], "batcher run - --results r.jsonl (with the same standard input)"),
+        (["a.csv", "b.csv"], "batcher run a.csv b.csv --results documents.results.jsonl"),
+        (["a.csv", "--ignore-unknown", "--namespace", "n"], "batcher run a.csv --ignore-unknown --namespace n"),
+    ],
+)
+def test_what_check_suggests_a_run_takes(tmp_path: Path, arguments: list[str], step: str) -> None:
+    """Regression: a run of standard input, or of several inputs, refuses a command line without --results."""
+    (tmp_path / "a.csv").write_text(GOOD)
+    (tmp_path / "b.csv").write_text(GOOD.replace("Re", "De"))
+    done = feed(tmp_path, GOOD, "check", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.rstrip().splitlines()[-1] == f"Next: {step}"
+    command = shlex.split(step.partition(" (")[0])[1:]
+    done = feed(tmp_path, GOOD, *command, "--sandbox", "--rate", "none")
+    assert done.returncode == 0, done.stderr
 
 
 def test_standard_input_can_be_checked(tmp_path: Path) -> None:
     """`-` reads the pipe."""
-    done = subprocess.run(
-        [sys.executable, "-m", "batcher", "check", "-", "-q", "--json"],
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        input=GOOD,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = feed(tmp_path, GOOD, "check", "-", "-q", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["rows"] == 2
 
