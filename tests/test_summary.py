@@ -151,6 +151,13 @@ def test_the_object_has_exactly_the_documented_fields() -> None:
     assert sorted(documented) == sorted(fields)
 
 
+def test_several_keys_add_up_to_what_was_allowed() -> None:
+    """Regression: two keys at 20/s each were said to have sent 39 of 20/s."""
+    found = summary(created_now=2341, requests=2341, rate="20/s", keys=2)
+    assert "2,341 requests, 39 of 40/s" in summary_text(found, ())
+    assert summary_object(found)["rate"] == "20/s"
+
+
 def test_the_object_is_json_and_adds_up(tmp_path: Path) -> None:
     """Rows = created + failed + uncertain + notAttempted; a failure keeps its reason and hint."""
     files = Files(results=tmp_path / "r", failures=tmp_path / "f", journal=tmp_path / "j")
