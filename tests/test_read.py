@@ -298,6 +298,17 @@ def test_a_broken_rows_text_stays_broken_until_it_is_mended(tmp_path: Path) -> N
     assert Told(write(tmp_path / "b.jsonl", mended)).keys == ["raw:1"]
 
 
+def test_a_broken_row_of_a_csv_failures_file_is_mended_in_its_own_columns(tmp_path: Path) -> None:
+    """Regression: the message spoke of `spec`, which no column is called. What it says to do mends the row."""
+    header = "modelId,name,batcher_key,batcher_outcome,batcher_rest\n"
+    told = Told(write(tmp_path / "a.csv", f'{header},,raw:1,failed,"""1,2,3"""\n'))
+    [said] = told.said
+    assert "batcher_rest holds what was read of the row, which is not JSON" in said
+    assert "fill in the row's own columns" in said
+    mended = Told(write(tmp_path / "b.csv", f'{header}{MODEL},x,raw:1,failed,"""1,2,3"""\n'))
+    assert (mended.said, mended.keys) == ([], ["raw:1"])
+
+
 def test_layout_of_a_failures_file_follows_the_input(tmp_path: Path) -> None:
     """Its columns, its delimiter, its byte order mark; the API's fields for JSON."""
     table = write(tmp_path / "a.csv", SIMPLE.replace("modelId,name", "Model ID;Name;Notes").encode("utf-8-sig"))

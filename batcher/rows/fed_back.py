@@ -21,6 +21,10 @@ from .fields import JSON_FIELDS, KEY, KINDS, Kind
 from .json_text import BrokenJson, parse_object
 
 OUTCOMES = ("failed", "uncertain")
+_FAULT = 'spec {}; replace it by the row as a JSON object, like {{"modelId": "…", "name": "…"}}'
+_CSV_FAULT = (
+    "batcher_rest holds what was read of the row, which {}; fill in the row's own columns instead, modelId and name"
+)
 
 
 def as_read(row: Row) -> dict[str, object] | str:
@@ -44,7 +48,7 @@ def is_failure(line: dict[str, object]) -> bool:
     return "spec" in line and "key" in line and line.get("outcome") in OUTCOMES
 
 
-def row_of(source: str, number: int, line: dict[str, object]) -> Row:
+def row_of(source: str, number: int, line: dict[str, object], *, is_csv: bool = False) -> Row:
     """The row in a failures line; its key is the line's."""
     spec = line["spec"]
     if not isinstance(spec, dict):
@@ -52,7 +56,8 @@ def row_of(source: str, number: int, line: dict[str, object]) -> Row:
         try:
             spec = parse_object(text.encode("utf-8", "surrogatepass"))
         except BrokenJson as error:
-            return Row(source, number, {KEY: line["key"]}, text=text, fault=_fault(error))
+            fault = (_CSV_FAULT if is_csv else _FAULT).format(error)
+            return Row(source, number, {KEY: line["key"]}, text=text, fault=fault)
     fields = {**spec, KEY: line["key"] or spec.get(KEY)}
     for name in JSON_FIELDS:
         if isinstance(value := fields.get(name), str):
@@ -66,7 +71,3 @@ def row_of(source: str, number: int, line: dict[str, object]) -> Row:
     ):
         fields["identifier"] = identifier
     return Row(source, number, fields)
-
-
-def _fault(what: object) -> str:
-    return f'spec {what}; replace it by the row as a JSON object, like {{"modelId": "…", "name": "…"}}'
