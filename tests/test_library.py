@@ -30,6 +30,21 @@ async def test_an_exception_of_the_block_comes_out_as_it_is(tmp_path: Path) -> N
     assert journal.read_bytes().splitlines()[-1].startswith(b'{"type":"rewriting"')
 
 
+@pytest.mark.parametrize("key", ["", " \n", "omni\r\nX-Evil: 1", "omni key", "Bearer omni", "'omni'", "omnï", "omni\0"])
+def test_a_key_that_cannot_be_one_is_refused_at_once(key: str) -> None:
+    """Regression: a newline in it went into the header, where aiohttp stumbled over it after an intent was written."""
+    for keys in ((key,), ("good", key)):
+        with pytest.raises(batcher.UsageError, match="api_key") as caught:
+            batcher.Client("https://acme.omniapp.co", *keys)
+        assert "omni" not in str(caught.value).lower().replace("an omni user", "")
+
+
+def test_a_keys_white_space_is_cut_off_and_a_key_counts_once() -> None:
+    """As on the command line: a file's newline is no part of it, and twice the same key has one pace."""
+    client = batcher.Client("https://acme.omniapp.co", "one\n", "two", "one")
+    assert [(key.secret, key.number) for key in client.keys] == [("one", 1), ("two", 2)]
+
+
 async def test_the_second_create_on_one_journal_is_locked_out(tmp_path: Path) -> None:
     """Locked, even inside of the first one's block."""
     journal = tmp_path / "x.journal.jsonl"
