@@ -16,8 +16,9 @@ from .check import Checked, Listeners, check_row
 from .client import Client
 from .config import OMNI_RATE, Files, Reading, Sending
 from .drain import Drain, End
-from .errors import DiskTrouble, Locked, Stopped
+from .errors import DiskTrouble, Locked, Stopped, UsageError
 from .failures import Form
+from .forgotten import Forgotten
 from .gate import Gate
 from .identity import spec_hash
 from .invalid import invalid_outcome
@@ -176,7 +177,7 @@ async def _open(
         wire = Wire(omni, gate, drain, give_up_after_seconds=give_up, warn=warn, now=world.now)
         batch = Batch(wire, ledger, settings, drain, outcomes.put, world.random, outcomes.room)
         outcomes.tally = batch.tally
-        yield batch, ledger, _Intake(past, outcomes, batch, world)
+        yield batch, ledger, _Intake(past, outcomes, batch, world, files, settings)
 
 
 async def _work(batch: Batch, specs: Iterator[Spec] | AsyncIterator[Spec], outcomes: Outcomes) -> None:
@@ -197,8 +198,11 @@ def _innermost(error: Exception) -> Exception:
 class _Intake:
     """Mappings → specs with keys, those that are created already passed over, invalid ones booked as failed."""
 
-    def __init__(self, past: Past, outcomes: Outcomes, batch: Batch, world: World) -> None:
+    def __init__(
+        self, past: Past, outcomes: Outcomes, batch: Batch, world: World, files: Files, settings: Sending
+    ) -> None:
         self._past, self._outcomes, self._batch, self._world = past, outcomes, batch, world
+        self._files, self._forgotten = files, Forgotten(past, settings)
         self._validator = Validator(Reading())
         self._checked = Checked(Claims(Places([Path("specs")])))
         self._told = Listeners(on_problem=lambda _: None, on_row=self._keep, on_invalid=self._refuse)
@@ -227,9 +231,13 @@ class _Intake:
             if self._found is None:
                 return None
             given, self._found = self._found, None
-        if self._past.standing(given.key, partial(spec_hash, given.body)) in _DONE:
+        standing = self._past.standing(given.key, partial(spec_hash, given.body))
+        if standing in _DONE:
             self._outcomes.skipped += 1
             return None
+        self._forgotten.see(given, standing)
+        if (refusal := self._forgotten.refusal(self._files)) is not None:
+            raise UsageError(refusal)
         return given
 
     def _keep(self, spec: Spec) -> None:

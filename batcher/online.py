@@ -32,6 +32,8 @@ async def look(settings: RunSettings, *, reporter: Reporter, drain: Drain, world
     world = world or World()
     with open_inputs(settings.inputs, sys.stdin.buffer) as sources:
         found = survey(replace(settings, skip_invalid=True), sources, world, reporter)
+    if found.refusal is not None:
+        reporter.warning(found.refusal)
     endpoint = settings.endpoint
     if not endpoint.keys:
         raise UsageError(endpoint.no_key_hint)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import orjson
 
 from ..identity import looks_filled
-from ..models import Row
+from ..models import Row, UnclearAttempt
 from .cells import value_of
 from .fields import JSON_FIELDS, KEY, KINDS, Kind
 from .json_text import BrokenJson, parse_object
@@ -62,12 +62,10 @@ def row_of(source: str, number: int, line: dict[str, object], *, is_csv: bool = 
     for name in JSON_FIELDS:
         if isinstance(value := fields.get(name), str):
             fields[name] = value_of(name, value)
-    identifier = line.get("identifier")
-    if (
-        line["outcome"] == "uncertain"
-        and not spec.get("identifier")
-        and isinstance(identifier, str)
-        and not looks_filled(identifier.strip())
-    ):
-        fields["identifier"] = identifier
-    return Row(source, number, fields)
+    if line["outcome"] != "uncertain":
+        return Row(source, number, fields)
+    beside = line.get("identifier")
+    identifier = beside.strip() or None if isinstance(beside, str) else None
+    if identifier is not None and not spec.get("identifier") and not looks_filled(identifier):
+        fields["identifier"], identifier = beside, None  # a person's: the attempt had none
+    return Row(source, number, fields, unclear_attempt=UnclearAttempt(identifier))
