@@ -24,7 +24,7 @@ from batcher.onlooker import Unwatched
 from batcher.transport import ApiKey
 from batcher.undo import Undoing, UndoSettings, undo
 
-from .faulty import FaultyServer, on, server_process
+from .faulty import FaultyServer, named, on, server_process
 from .processes import bounded
 from .runs import Job, contents, row
 from .test_cli import environment, start
@@ -252,6 +252,21 @@ async def test_a_refused_key_stops_it(tmp_path: Path) -> None:
         found = await undone(job, server.base_url)
     assert (found.deleted + found.left, found.exit_code) == (2, 3)
     assert "no API key is left" in (found.stopped or "")
+
+
+async def test_what_settles_rows_without_identifier_is_said(tmp_path: Path) -> None:
+    """Regression: they were said to be settled by another run, which leaves them exactly as they are."""
+    job = Job(tmp_path)
+    job.rows(row("a", identifier="mine-1"), row("b"), row("c"))
+    async with FaultyServer(on("reset-after@1", named("a")), on("reset-after@1", named("b")), "GET 500@1-9") as server:
+        await job.run(server.base_url, concurrency=1, max_attempts=2, fill_identifiers=False)
+        with pytest.raises(UsageError) as caught:
+            await undone(job, server.base_url)
+    assert str(caught.value) == (
+        "2 rows are uncertain: nobody knows yet whether the document exists. Run the same inputs again first, which "
+        "settles 1 of them. 1 row is to be settled by a person, having been sent without an identifier: as the hint of "
+        f"each in {job.files.failures} says. Or leave them as they are with --force. Nothing was deleted."
+    )
 
 
 async def test_it_refuses_while_rows_are_uncertain(tmp_path: Path) -> None:
