@@ -179,8 +179,8 @@ def test_check_online_asks_and_creates_nothing(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
         found = json.loads(done.stdout)
-        assert (found["sending"], found["created"], found["keys"], found["requests"]) == (60, 0, 1, 1)
-        assert "with 1 request: 1 key valid" in done.stderr
+        assert (found["sending"], found["created"], found["keys"], found["requests"]) == (60, 0, 1, 3)
+        assert "with 3 requests: 1 key valid, v1 create is offered, 1 of 1 model known" in done.stderr
         done = start(
             tmp_path, "check", "d.csv", "--online", "--base-url", url, "--rate", "none", OMNI_API_KEY="bad-one"
         )
@@ -188,6 +188,26 @@ def test_check_online_asks_and_creates_nothing(tmp_path: Path) -> None:
         assert "key" in done.stderr
         assert "bad-one" not in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["d.csv", "keys"]
+
+
+def test_check_online_asks_about_every_model_and_identifier(tmp_path: Path) -> None:
+    """Regression: for less than a hundred rows it asked for the key only. It asks at most sixty times, and says so."""
+    models = [MODEL, *(f"{number:08d}-1111-4222-8333-444455556666" for number in range(3))]
+    rows = "".join(f"Dashboard {number},{MODEL},own-{number}\n" for number in range(2))
+    rows += "".join(f"Other,{model},\n" for model in models[1:])
+    (tmp_path / "d.csv").write_text(f"name,modelId,identifier\n{rows}")
+    (tmp_path / "many.csv").write_text("name,modelId,identifier\n" + "".join(f"D,{MODEL},x-{n}\n" for n in range(70)))
+    with serving(tmp_path, "--unknown-model", models[2]) as url:
+        at = ["--online", "--base-url", url, "--rate", "none", "--json"]
+        done = start(tmp_path, "check", "d.csv", *at, OMNI_API_KEY="k")
+        found = json.loads(done.stdout)
+        assert (found["models"], found["unknownModels"], found["identifiers"]) == (4, 1, 2)
+        assert (found["requests"], found["unanswered"]) == (8, 0)
+        assert f"the model {models[2]} is not known there, or not to this key: d.csv:5" in done.stderr
+        done = start(tmp_path, "check", "many.csv", *at, OMNI_API_KEY="k")
+        found = json.loads(done.stdout)
+        assert (found["requests"], found["identifiers"], found["unanswered"]) == (60, 57, 13)
+        assert "13 models or identifiers without an answer" in done.stderr
 
 
 def test_the_pace_is_remembered_for_the_key(tmp_path: Path) -> None:
