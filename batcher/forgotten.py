@@ -6,12 +6,23 @@ row is sent under the identifier of that attempt, which the server takes only on
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+import orjson
+
+from . import table
 from .config import Files, Sending
+from .errors import UsageError
 from .history import History
-from .models import Spec
+from .lines import is_object
+from .models import Spec, UnclearAttempt
 from .past import Past, Standing
+from .rows.decode import SAVE_AS_UTF8
+from .rows.fed_back import unclear_attempt_of
+from .storage import Storage
 
 _SHOWN = 5  # places named
 
@@ -21,17 +32,18 @@ class Forgotten:
     """Sees the rows that are about to be sent for the first time, as the journal has it.
 
     `unnamed` are the places of those that were sent without an identifier, `renamed` of those that would be sent under
-    another one than before, with that one.
+    another one than before, with that one. `beside` is what a failures file says that is not the input, by key.
     """
 
     past: Past
     settings: Sending
+    beside: Mapping[str, UnclearAttempt] = field(default_factory=dict)
     unnamed: list[str] = field(default_factory=list)
     renamed: list[str] = field(default_factory=list)
 
     def see(self, spec: Spec, standing: Standing) -> None:
         """One row. Where sending it is safe under the identifier of its attempt, that is what it will be sent under."""
-        attempt = spec.row.unclear_attempt
+        attempt = spec.row.unclear_attempt or self.beside.get(spec.key)
         if attempt is None or standing is not Standing.NEW or self._is_known(spec.key):
             return
         if attempt.identifier is None:
@@ -67,6 +79,32 @@ class Forgotten:
             f"that run's journal and results back beside its failures file, then run it again; none of them was sent. "
             f"{' '.join(said)}"
         )
+
+
+def attempts_beside(storage: Storage, path: Path, past: Past) -> dict[str, UnclearAttempt]:
+    """What the failures file of earlier runs says of unclear attempts, by key, where there is no journal to say it.
+
+    Raises UsageError if it cannot be read.
+    """
+    if past.journaled.header is not None or not storage.size(path):
+        return {}
+    try:
+        said = (
+            (str(line.get("key") or ""), unclear_attempt_of(line, line.get("spec"))) for line in _lines(storage, path)
+        )
+        return {key: attempt for key, attempt in said if key and attempt is not None}
+    except UnicodeDecodeError:
+        raise UsageError(
+            f"{path}: is not UTF-8 text; {SAVE_AS_UTF8}. Its journal is missing, so what it says of uncertain rows counts"
+        ) from None
+
+
+def _lines(storage: Storage, path: Path) -> Iterator[dict[str, Any]]:
+    with storage.read(path) as stream:
+        if table.is_csv(path):
+            yield from table.failures_from_csv(stream)
+        else:
+            yield from (orjson.loads(line) for line in stream if is_object(line))
 
 
 def _listed(places: list[str]) -> str:

@@ -11,7 +11,7 @@ from .check import Checked, check, read_specs
 from .config import RunSettings
 from .errors import InvalidInput
 from .failures import Form, is_edited, is_left_open
-from .forgotten import Forgotten
+from .forgotten import Forgotten, attempts_beside
 from .identity import spec_hash
 from .lines import on_disk
 from .models import Spec
@@ -75,7 +75,10 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, rep
     started, begun = stamp(world.now()), world.timer()
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
     past = read_past(world.storage, settings.files, base_url, settings.sending.namespace)
-    standings = _Standings(past, Forgotten(past, settings.sending), recreate=settings.sending.recreate_undone)
+    files = settings.files
+    beside = {} if is_fed_back(settings) else attempts_beside(world.storage, files.failures, past)
+    forgotten = Forgotten(past, settings.sending, beside)
+    standings = _Standings(past, forgotten, recreate=settings.sending.recreate_undone)
     checked = check(
         sources,
         settings.reading,
@@ -93,8 +96,7 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, rep
     orphans = [key for key in others if histories[key].may_be_orphan]
     untold = sum(histories[key].is_open or histories[key].failure is not None for key in others)
     plan = replace(standings.plan(settings, checked), other_failures=untold)
-    form = Form(layout_of(sources, settings.reading)) if is_csv(settings.files.failures) else Form()
-    files = settings.files
+    form = Form(layout_of(sources, settings.reading)) if is_csv(files.failures) else Form()
     is_open = is_left_open(world.storage, files.failures, files.journal, past.journaled, form)
     found = Survey(sources, past, checked, plan, form, base_url, started, begun, standings.counts, orphans, is_open)
     found.asked = standings.asked

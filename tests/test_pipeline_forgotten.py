@@ -123,6 +123,23 @@ async def test_the_users_own_identifier_may_not_be_changed(tmp_path: Path) -> No
     assert (ran.counts, len(server.commits)) == ({"adopted": 1}, 1)
 
 
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+@pytest.mark.parametrize("keep_results", [False, True])
+async def test_a_failures_file_beside_the_input_is_heard_too(tmp_path: Path, form: str, keep_results: bool) -> None:
+    """Regression: the input run again beside it, with the journal lost, created the uncertain row a second time."""
+    job = Job(tmp_path, form)
+    job.rows(row("a"), row("b"), row("c"))
+    async with FaultyServer(LOST) as server:
+        await leave(job, server, keep_results=keep_results, fill_identifiers=False)
+        before, posts = contents(tmp_path), len(server.posts)
+        with pytest.raises(UsageError, match=rf"{job.input}:2: uncertain, sent without an identifier"):
+            await job.run(server.base_url)
+        assert (contents(tmp_path), len(server.posts)) == (before, posts)
+        job.files.failures.unlink()  # a person who wants to start over says so
+        await job.run(server.base_url)
+        assert len(server.created_by_name["b"]) == 2
+
+
 async def test_failed_rows_need_no_journal(tmp_path: Path) -> None:
     """Failed means that no attempt is unclear: mended and sent."""
     job = Job(tmp_path)

@@ -62,10 +62,23 @@ def row_of(source: str, number: int, line: dict[str, object], *, is_csv: bool = 
     for name in JSON_FIELDS:
         if isinstance(value := fields.get(name), str):
             fields[name] = value_of(name, value)
-    if line["outcome"] != "uncertain":
-        return Row(source, number, fields)
-    beside = line.get("identifier")
-    identifier = beside.strip() or None if isinstance(beside, str) else None
-    if identifier is not None and not spec.get("identifier") and not looks_filled(identifier):
-        fields["identifier"], identifier = beside, None  # a person's: the attempt had none
-    return Row(source, number, fields, unclear_attempt=UnclearAttempt(identifier))
+    attempt = unclear_attempt_of(line, spec)
+    if attempt is not None and attempt.identifier is None and not spec.get("identifier") and (found := _beside(line)):
+        fields["identifier"] = found  # a person's
+    return Row(source, number, fields, unclear_attempt=attempt)
+
+
+def unclear_attempt_of(line: dict[str, object], spec: object) -> UnclearAttempt | None:
+    """What a failures line that is uncertain says of the row's attempt; None of another line."""
+    if line.get("outcome") != "uncertain":
+        return None
+    identifier = _beside(line)
+    is_own = isinstance(spec, dict) and bool(spec.get("identifier"))
+    # a person's, found in Omni, stands there only where the attempt had none
+    return UnclearAttempt(identifier if identifier and (is_own or looks_filled(identifier)) else None)
+
+
+def _beside(line: dict[str, object]) -> str:
+    """The identifier beside `spec`; empty if there is none."""
+    identifier = line.get("identifier")
+    return identifier.strip() if isinstance(identifier, str) else ""
