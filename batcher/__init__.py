@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from .errors import Locked as Locked
     from .errors import Stopped as Stopped
     from .errors import UsageError as UsageError
-    from .library import Outcomes as Outcomes
     from .library import create as create
     from .models import Created as Created
     from .models import Failed as Failed
@@ -50,8 +49,10 @@ if TYPE_CHECKING:
     from .models import Row as Row
     from .models import Spec as Spec
     from .models import Uncertain as Uncertain
+    from .models import UnclearAttempt as UnclearAttempt
     from .onlooker import Onlooker as Onlooker
     from .onlooker import Unwatched as Unwatched
+    from .outcomes import Outcomes as Outcomes
     from .pace import Rate as Rate
     from .pipeline import run as run
     from .pipeline import status as status
@@ -82,9 +83,21 @@ _HOMES = {
         "Stopped",
         "UsageError",
     ),
-    "library": ("Outcomes", "create"),
-    "models": ("Created", "Failed", "How", "Outcome", "Problem", "Reason", "Row", "Spec", "Uncertain"),
+    "library": ("create",),
+    "models": (
+        "Created",
+        "Failed",
+        "How",
+        "Outcome",
+        "Problem",
+        "Reason",
+        "Row",
+        "Spec",
+        "Uncertain",
+        "UnclearAttempt",
+    ),
     "onlooker": ("Onlooker", "Unwatched"),
+    "outcomes": ("Outcomes",),
     "pace": ("Rate",),
     "pipeline": ("run", "status"),
     "reporter": ("Plan", "Reporter", "Silent"),

@@ -8,14 +8,15 @@ from typing import Self
 
 from .base_url import normalise
 from .http import open_transport
-from .transport import ApiKey, Transport
+from .keys import api_keys
+from .transport import Transport
 
 
 class Client:
     """`async with Client("https://acme.omniapp.co", api_key) as client`: one session, its connections reused.
 
     Several keys make several paces, which add up. Times are seconds. Raises UsageError for a base URL that cannot be
-    meant, or that would show the key (plain HTTP to anything but this machine).
+    meant, or that would show the key (plain HTTP to anything but this machine), and for a key that cannot be one.
     """
 
     def __init__(
@@ -27,7 +28,7 @@ class Client:
         connect_timeout_seconds: float = 10.0,
     ) -> None:
         self.base_url = normalise(base_url, "base_url")
-        self.keys = tuple(ApiKey(key, number) for number, key in enumerate((api_key, *more_keys), 1))
+        self.keys = api_keys((api_key, *more_keys), "api_key")
         self._timeout_seconds = timeout_seconds
         self._connect_timeout_seconds = connect_timeout_seconds
         self._transport: Transport | None = None

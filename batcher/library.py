@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,20 +10,22 @@ from typing import Any
 
 import anyio
 
-from .batch import Batch, Tally
+from .batch import Batch
 from .check import Checked, Listeners, check_row
 from .client import Client
 from .config import OMNI_RATE, Files, Reading, Sending
 from .drain import Drain, End
-from .errors import DiskTrouble, Locked, Stopped
+from .errors import DiskTrouble, Locked, UsageError
 from .failures import Form
+from .forgotten import Forgotten
 from .gate import Gate
 from .identity import spec_hash
 from .invalid import invalid_outcome
 from .ledger import Ledger, open_ledger
-from .models import Outcome, Problem, Row, Spec
+from .models import Problem, Row, Spec
 from .nowhere import Nowhere
 from .omni import Omni
+from .outcomes import Outcomes
 from .pace import Rate
 from .past import Past, Standing, read_past
 from .rows.claims import Claims, Places
@@ -34,59 +35,6 @@ from .wire import Wire
 from .world import World
 
 _DONE = (Standing.CREATED, Standing.CHANGED, Standing.UNDONE)
-MOST_UNREAD = 1000  # outcomes that may wait for the program; then no new spec is begun
-
-
-class Outcomes:
-    """Outcomes as they happen, each already on disk: `async for outcome in outcomes`.
-
-    `tally` counts them; `skipped` counts specs that were created before. Raises Stopped at the end of the iteration if
-    the batch ended early.
-    """
-
-    def __init__(self, drain: Drain) -> None:
-        self.tally = Tally()
-        self.skipped = 0
-        self.trouble: Exception | None = None  # what leaving the block raises
-        self._drain = drain
-        self._unread: deque[Outcome] = deque()
-        self._changed = anyio.Event()
-        self._is_over = False
-
-    def __aiter__(self) -> AsyncIterator[Outcome]:
-        """Itself."""
-        return self
-
-    async def __anext__(self) -> Outcome:
-        """The next outcome, waiting for it."""
-        while not self._unread:
-            if self._is_over:
-                if End.STOPPED in self._drain.reasons:
-                    raise Stopped(self._drain.reasons[End.STOPPED])
-                raise StopAsyncIteration
-            await self._changed.wait()
-        if len(self._unread) == MOST_UNREAD:
-            self._wake()
-        return self._unread.popleft()
-
-    def put(self, outcome: Outcome) -> None:
-        """Called by the batch; never waits."""
-        self._unread.append(outcome)
-        self._wake()
-
-    async def room(self) -> None:
-        """Wait until the program has read some."""
-        while len(self._unread) >= MOST_UNREAD:
-            await self._changed.wait()
-
-    def end(self) -> None:
-        """No more will come."""
-        self._is_over = True
-        self._wake()
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = anyio.Event()
 
 
 @contextlib.asynccontextmanager
@@ -116,7 +64,8 @@ async def create(
         on_warning: is told what a person should know.
 
     Leaving the block drains as the first ctrl-C does; then an exception of the block comes out of it as it is, and so
-    does one of `specs`. Raises UsageError if the files belong to something else, Locked if another run holds them.
+    does one of `specs`. Raises UsageError if the files belong to something else or cannot be made, Locked if another
+    run holds them, and DiskTrouble at the end if they could not be put in order.
     """
     if settings is None:
         pace = Rate.parse(rate) if isinstance(rate, str) else rate
@@ -135,9 +84,14 @@ async def create(
             finally:
                 drain.start(End.CLOSED)
         if journal is not None:
-            with contextlib.suppress(DiskTrouble), anyio.CancelScope(shield=True):
-                await ledger.sync()
-                await ledger.rewrite_failures(lambda _: True)
+            try:
+                with anyio.CancelScope(shield=True):
+                    await ledger.sync()
+                    await ledger.rewrite_failures(lambda _: True)
+            except DiskTrouble as trouble:
+                if outcomes.trouble is not None:  # what comes out of the block is another exception
+                    on_warning(str(trouble))
+                outcomes.trouble = outcomes.trouble or trouble
     if outcomes.trouble is not None:
         raise outcomes.trouble
 
@@ -176,7 +130,7 @@ async def _open(
         wire = Wire(omni, gate, drain, give_up_after_seconds=give_up, warn=warn, now=world.now)
         batch = Batch(wire, ledger, settings, drain, outcomes.put, world.random, outcomes.room)
         outcomes.tally = batch.tally
-        yield batch, ledger, _Intake(past, outcomes, batch, world)
+        yield batch, ledger, _Intake(past, outcomes, batch, world, files, settings)
 
 
 async def _work(batch: Batch, specs: Iterator[Spec] | AsyncIterator[Spec], outcomes: Outcomes) -> None:
@@ -197,8 +151,11 @@ def _innermost(error: Exception) -> Exception:
 class _Intake:
     """Mappings → specs with keys, those that are created already passed over, invalid ones booked as failed."""
 
-    def __init__(self, past: Past, outcomes: Outcomes, batch: Batch, world: World) -> None:
+    def __init__(
+        self, past: Past, outcomes: Outcomes, batch: Batch, world: World, files: Files, settings: Sending
+    ) -> None:
         self._past, self._outcomes, self._batch, self._world = past, outcomes, batch, world
+        self._files, self._forgotten = files, Forgotten(past, settings)
         self._validator = Validator(Reading())
         self._checked = Checked(Claims(Places([Path("specs")])))
         self._told = Listeners(on_problem=lambda _: None, on_row=self._keep, on_invalid=self._refuse)
@@ -227,9 +184,13 @@ class _Intake:
             if self._found is None:
                 return None
             given, self._found = self._found, None
-        if self._past.standing(given.key, partial(spec_hash, given.body)) in _DONE:
+        standing = self._past.standing(given.key, partial(spec_hash, given.body))
+        if standing in _DONE:
             self._outcomes.skipped += 1
             return None
+        self._forgotten.see(given, standing)
+        if (refusal := self._forgotten.refusal(self._files)) is not None:
+            raise UsageError(refusal)
         return given
 
     def _keep(self, spec: Spec) -> None:
@@ -252,4 +213,9 @@ def _lock(stack: contextlib.AsyncExitStack, storage: Storage, journal: Path) -> 
     try:
         stack.enter_context(storage.lock(journal, b"a program that uses batcher as a library"))
     except BlockingIOError as error:
-        raise Locked(f"{journal} is in use by {error}") from None
+        raise Locked(f"{journal} is in use by {error}. Wait for it to end; nothing was sent.") from None
+    except OSError as error:
+        raise UsageError(
+            f"{journal}: cannot be written there ({error.strerror}). Make that directory, or name another journal; "
+            "nothing was sent."
+        ) from error

@@ -31,13 +31,21 @@ class How(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class UnclearAttempt:
+    """An attempt that may have created the row's document, under this identifier; None if it had none."""
+
+    identifier: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One raw row of an input, as read.
 
     `fields` is keyed by the API's field name (`modelId`; an unknown one by its own spelling) in input order.
     With `cells` the values are the texts of a spreadsheet's cells and `columns` holds the header as it was written,
     one name for each entry of `fields`. A row too broken to have fields has `fault` (what is wrong) and `text`.
-    `line` is 1-based: the line where the row begins (in a workbook: the sheet's row).
+    `line` is 1-based: the line where the row begins (in a workbook: the sheet's row). `unclear_attempt` is what a
+    failures line that is uncertain tells of an earlier run.
     """
 
     source: str
@@ -47,6 +55,7 @@ class Row:
     columns: tuple[str, ...] = ()
     text: str | None = None
     fault: str | None = None
+    unclear_attempt: UnclearAttempt | None = None
 
     @property
     def place(self) -> str:

@@ -9,7 +9,7 @@ from .config import RunSettings
 from .connect import open_wire
 from .drain import Drain, End
 from .errors import UsageError
-from .preflight import Preflight, budget_of, preflight
+from .preflight import Preflight, budget_when_asked_for, preflight
 from .reporter import Plan, Reporter
 from .rows.decode import open_inputs
 from .survey import survey
@@ -18,10 +18,14 @@ from .world import World
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """The plan of a run, and what was asked of the instance."""
+    """The plan of a run, and what was asked of the instance.
+
+    `unanswered` counts models and identifiers of which it said nothing: too many to ask, or no answer to use.
+    """
 
     plan: Plan
     preflight: Preflight
+    unanswered: int
 
 
 async def look(settings: RunSettings, *, reporter: Reporter, drain: Drain, world: World | None = None) -> Looked:
@@ -32,13 +36,17 @@ async def look(settings: RunSettings, *, reporter: Reporter, drain: Drain, world
     world = world or World()
     with open_inputs(settings.inputs, sys.stdin.buffer) as sources:
         found = survey(replace(settings, skip_invalid=True), sources, world, reporter)
+    if found.refusal is not None:
+        reporter.warning(found.refusal)
     endpoint = settings.endpoint
     if not endpoint.keys:
         raise UsageError(endpoint.no_key_hint)
     async with open_wire(
         endpoint, settings.sending, settings.files, drain, world, reporter.warning, keeps=False
     ) as wire:
-        asked = await preflight(wire, found.asked, budget=budget_of(found.plan.sending), keys=len(endpoint.keys))
+        keys = len(endpoint.keys)
+        asked = await preflight(wire, found.asked, budget=budget_when_asked_for(found.asked, keys), keys=keys)
     if trouble := asked.trouble or drain.reasons.get(End.STOPPED):
         raise UsageError(trouble)
-    return Looked(found.plan, asked)
+    named = len(found.asked.models) + len(found.asked.identifiers)
+    return Looked(found.plan, asked, named - asked.models - asked.identifiers)

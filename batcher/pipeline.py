@@ -50,6 +50,8 @@ async def run(settings: RunSettings, *, reporter: Reporter, drain: Drain, world:
         tidy_input(settings, world)
         sources = stack.enter_context(open_inputs(settings.inputs, sys.stdin.buffer))
         found = survey(settings, sources, world, reporter)
+        if found.refusal is not None:
+            raise UsageError(found.refusal)
         if not found.has_work:
             return summarise(settings, world, found, drain)
         if not settings.endpoint.keys and (found.plan.sending or found.orphans):
@@ -62,7 +64,10 @@ def status(settings: RunSettings, *, reporter: Reporter, world: World | None = N
     """What a run would find; reads only. Raises UsageError."""
     world = world or World()
     with open_inputs(settings.inputs, sys.stdin.buffer) as sources:
-        return survey(replace(settings, skip_invalid=True), sources, world, reporter).plan
+        found = survey(replace(settings, skip_invalid=True), sources, world, reporter)
+    if found.refusal is not None:
+        reporter.warning(found.refusal)
+    return found.plan
 
 
 async def _send(settings: RunSettings, found: Survey, reporter: Reporter, drain: Drain, world: World) -> Summary:

@@ -22,6 +22,7 @@ from .verdicts import Absent, Braked, KeyRefused, Look, NoWay, There, Unknown, U
 from .wire import Wire
 
 MOST_REQUESTS = 20
+MOST_WHEN_ASKED_FOR = 60  # a minute at the default rate
 SHARE_OF_ROWS = 0.02
 _MOST_KEPT = 1000  # different models and identifiers that are remembered
 _SHOWN = 5
@@ -71,6 +72,11 @@ class Asked:
 def budget_of(sending: int) -> int:
     """Requests that a run of so many rows may spend on asking; the rest is found by the creates themselves."""
     return max(1, min(MOST_REQUESTS, int(sending * SHARE_OF_ROWS)))
+
+
+def budget_when_asked_for(asked: Asked, keys: int) -> int:
+    """Requests of a look that somebody asked for: enough for everything there is to ask, up to a bound."""
+    return min(MOST_WHEN_ASKED_FOR, 2 * keys + 1 + len(asked.models) + len(asked.identifiers))
 
 
 @dataclass(slots=True)

@@ -53,6 +53,7 @@ def summarise(
         other_failures=held.others,
         requests=requests,
         rate=str(settings.sending.rate) if settings.sending.rate else "none",
+        keys=max(1, len(settings.endpoint.keys)),
         stopped=drain.reasons.get(End.STOPPED),
         interrupted=End.INTERRUPTED in drain.reasons,
         deadline_reached=End.DEADLINE in drain.reasons,

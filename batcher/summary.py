@@ -50,7 +50,10 @@ SHOWN_FAILURES = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The counts and circumstances of one run; the module's table says what each means. Times are UTC."""
+    """The counts and circumstances of one run; the module's table says what each means. Times are UTC.
+
+    `rate` is for each of `keys`.
+    """
 
     run: str
     started: str
@@ -73,6 +76,7 @@ class Summary:
     other_failures: int = 0
     requests: int = 0
     rate: str = ""
+    keys: int = 1
     stopped: str | None = None
     interrupted: bool = False
     deadline_reached: bool = False

@@ -11,6 +11,7 @@ from .check import Checked, check, read_specs
 from .config import RunSettings
 from .errors import InvalidInput
 from .failures import Form, is_edited, is_left_open
+from .forgotten import Forgotten, attempts_beside
 from .identity import spec_hash
 from .lines import on_disk
 from .models import Spec
@@ -43,6 +44,7 @@ class Survey:
     orphans: list[str]
     is_left_open: bool = False
     asked: Asked = field(default_factory=Asked)
+    refusal: str | None = None  # why nothing may be sent although every row is fine
     warnings: list[str] = field(default_factory=list)
     booked: dict[Standing, int] = field(default_factory=dict)
     kept_failures: Path | None = None
@@ -73,7 +75,10 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, rep
     started, begun = stamp(world.now()), world.timer()
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
     past = read_past(world.storage, settings.files, base_url, settings.sending.namespace)
-    standings = _Standings(past, recreate=settings.sending.recreate_undone)
+    files = settings.files
+    beside = {} if is_fed_back(settings) else attempts_beside(world.storage, files.failures, past)
+    forgotten = Forgotten(past, settings.sending, beside)
+    standings = _Standings(past, forgotten, recreate=settings.sending.recreate_undone)
     checked = check(
         sources,
         settings.reading,
@@ -91,11 +96,11 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, rep
     orphans = [key for key in others if histories[key].may_be_orphan]
     untold = sum(histories[key].is_open or histories[key].failure is not None for key in others)
     plan = replace(standings.plan(settings, checked), other_failures=untold)
-    form = Form(layout_of(sources, settings.reading)) if is_csv(settings.files.failures) else Form()
-    files = settings.files
+    form = Form(layout_of(sources, settings.reading)) if is_csv(files.failures) else Form()
     is_open = is_left_open(world.storage, files.failures, files.journal, past.journaled, form)
     found = Survey(sources, past, checked, plan, form, base_url, started, begun, standings.counts, orphans, is_open)
     found.asked = standings.asked
+    found.refusal = standings.forgotten.refusal(files)
     _name_rows(found, standings, reporter)
     return found
 
@@ -105,6 +110,7 @@ class _Standings:
     """Counts rows by where they stand, and remembers a few places to name."""
 
     past: Past
+    forgotten: Forgotten
     recreate: bool
     counts: dict[Standing, int] = field(default_factory=dict)
     places: dict[Standing, list[str]] = field(default_factory=dict)
@@ -116,6 +122,7 @@ class _Standings:
         self.counts[standing] = self.counts.get(standing, 0) + 1
         if standing in (Standing.NEW, Standing.FAILED):
             self.asked.see(spec)
+            self.forgotten.see(spec, standing)
         if standing in (Standing.CHANGED, Standing.UNDONE):
             places = self.places.setdefault(standing, [])
             if len(places) < SHOWN:

@@ -26,7 +26,7 @@ from .lines import Lines, open_lines
 from .lock import lock
 from .models import Problem
 from .onlooker import Onlooker
-from .ours import Ours, find_ours, journal_header
+from .ours import Ours, find_ours, journal_header, unsettled
 from .past import read_past
 from .retry import backoff_seconds, judge_delete
 from .storage import Storage
@@ -133,11 +133,7 @@ def find(storage: Storage, settings: UndoSettings) -> Undoing:
     past = read_past(storage, files, base_url, str(header.get("namespace") or ""))
     uncertain = len(past.uncertain)
     if uncertain and not settings.force:
-        rows = "1 row is" if uncertain == 1 else f"{uncertain:,} rows are"
-        raise UsageError(
-            f"{rows} uncertain: nobody knows yet whether the document exists. Run the same inputs again first, which "
-            "settles that; or leave them as they are with --force. Nothing was deleted."
-        )
+        raise UsageError(unsettled(past, files))
     whose = find_ours(storage, files)
     return Undoing(
         base_url,

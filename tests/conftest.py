@@ -6,8 +6,11 @@ import signal
 
 import pytest
 
-# under nohup SIGHUP is ignored, and so it would be in the processes that tests start and hang up on
+# What is ignored stays ignored in the processes that tests start: SIGHUP under nohup, SIGINT in the background of a
+# shell. They would then wait for ever for an end that a test sends them.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from batcher.cli.commands import batcher, execute
 from batcher.cli.end import Invocation, end
 from batcher.cli.settings import BY_NAME, default_of, shown
 from batcher.errors import Locked, Stopped, UsageError
+
+from .processes import bounded
 
 COMMANDS = ("run", "check", "status", "verify", "undo", "sandbox", "config")
 KEY = "omni_osk_0123456789abcdefWXYZ"
@@ -45,6 +48,20 @@ def start(directory: Path, *arguments: str, **more: str) -> subprocess.Completed
         timeout=60,
         check=False,
         stdin=subprocess.DEVNULL,
+    )
+
+
+def feed(directory: Path, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a directory, with this text as standard input."""
+    return subprocess.run(
+        [sys.executable, "-m", "batcher", *arguments],
+        cwd=directory,
+        env=environment(directory),
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -210,20 +227,33 @@ def test_check_says_how_long_a_run_takes_and_what_comes_next(tmp_path: Path) -> 
     assert done.returncode == 0
     assert "121 rows read: 121 fine, 0 invalid" in done.stderr
     assert "takes about 2 min at 60/min" in done.stderr
-    assert done.stderr.rstrip().endswith("Next: batcher run 'my rows.csv' --instance acme --limit 5")
+    assert done.stderr.rstrip().endswith("Next: batcher run 'my rows.csv' --rate 60/min --instance acme --limit 5")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "step"),
+    [
+        (["-"], "batcher run - --results documents.results.jsonl (with the same standard input)"),
+        (["-", "--results", "r.jsonl"], "batcher run - --results r.jsonl (with the same standard input)"),
+        (["a.csv", "b.csv"], "batcher run a.csv b.csv --results documents.results.jsonl"),
+        (["a.csv", "--ignore-unknown", "--namespace", "n"], "batcher run a.csv --ignore-unknown --namespace n"),
+    ],
+)
+def test_what_check_suggests_a_run_takes(tmp_path: Path, arguments: list[str], step: str) -> None:
+    """Regression: a run of standard input, or of several inputs, refuses a command line without --results."""
+    (tmp_path / "a.csv").write_text(GOOD)
+    (tmp_path / "b.csv").write_text(GOOD.replace("Re", "De"))
+    done = feed(tmp_path, GOOD, "check", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.rstrip().splitlines()[-1] == f"Next: {step}"
+    command = shlex.split(step.partition(" (")[0])[1:]
+    done = feed(tmp_path, GOOD, *command, "--sandbox", "--rate", "none")
+    assert done.returncode == 0, done.stderr
 
 
 def test_standard_input_can_be_checked(tmp_path: Path) -> None:
     """`-` reads the pipe."""
-    done = subprocess.run(
-        [sys.executable, "-m", "batcher", "check", "-", "-q", "--json"],
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        input=GOOD,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = feed(tmp_path, GOOD, "check", "-", "-q", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["rows"] == 2
 
@@ -266,19 +296,108 @@ def test_a_pipe_that_is_closed_early_is_no_error(tmp_path: Path) -> None:
         (tmp_path / "bad.csv").write_text(BAD)
         reading, writing = os.pipe()
         os.close(reading)
-        with subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "batcher", *arguments],
             cwd=tmp_path,
             env=environment(tmp_path),
             stdout=writing,
             stderr=subprocess.PIPE,
             text=True,
-        ) as process:
+        )
+        with bounded(process):
             os.close(writing)
             _, errors = process.communicate(timeout=60)
         assert "Traceback" not in errors
         assert "Exception" not in errors
         assert process.returncode == (2 if "check" in arguments else 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["run", "good.csv", "--sandbox", "--rate", "none", "--json"], 3),
+        (["check", "good.csv", "--json"], 2),
+        (["check", "bad.csv", "--json"], 2),
+        (["status", "good.csv"], 2),
+        (["status", "good.csv", "--json"], 2),
+        (["config"], 2),
+    ],
+)
+def test_a_full_disk_under_standard_output_is_no_success(tmp_path: Path, arguments: list[str], code: int) -> None:
+    """Regression: silence and exit code 0. What was sent is recorded all the same; --summary has the code that it is."""
+    (tmp_path / "good.csv").write_text(GOOD)
+    (tmp_path / "bad.csv").write_text(BAD)
+    summary = ["--summary", "s.json"] if arguments[0] in ("run", "check") else []
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "batcher", *arguments, *summary],
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == code, done.stderr
+    assert "batcher: standard output: cannot be written: No space left on device" in done.stderr
+    assert ("What was done is recorded" if code == 3 else "Nothing was sent") in done.stderr
+    assert not summary or json.loads((tmp_path / "s.json").read_text())["exitCode"] == code
+    if code == 3:
+        assert (tmp_path / "good.sandbox.results.jsonl").read_text().count("\n") == 2
+
+
+def test_a_full_disk_under_the_summary_is_no_success(tmp_path: Path) -> None:
+    """Regression: a warning and exit code 0. The final object says so, too; nothing of half a file is left."""
+    (tmp_path / "good.csv").write_text(GOOD)
+    command = [sys.executable, "-B", "-m", "batcher", "check", "good.csv", "--json", "--summary", "s.json"]
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -f 0; exec "$@"', "-", *command],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "batcher: --summary s.json: cannot be written: File too large. Nothing was sent; make room" in done.stderr
+    assert json.loads(done.stdout)["exitCode"] == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["good.csv"]
+
+
+def test_the_summary_may_go_into_a_pipe(tmp_path: Path) -> None:
+    """Regression: what was no plain file (as root even /dev/stdout) was replaced by one."""
+    (tmp_path / "good.csv").write_text(GOOD)
+    os.mkfifo(tmp_path / "pipe")
+    reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        done = start(tmp_path, "check", "good.csv", "--summary", "pipe")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(os.read(reading, 65536))["exitCode"] == 0
+    finally:
+        os.close(reading)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_change_nothing(tmp_path: Path, closed: str) -> None:
+    """Regression: an internal error and exit code 1, as if some rows had failed."""
+    (tmp_path / "good.csv").write_text(GOOD)
+    command = [sys.executable, "-m", "batcher", "run", "good.csv", "--sandbox", "--rate", "none", "--json"]
+    done = subprocess.run(
+        ["bash", "-c", f'"$@" {closed}', "-", *command],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    for name in ("results", "journal"):
+        assert all(map(json.loads, (tmp_path / f"good.sandbox.{name}.jsonl").read_text().splitlines()))
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -299,14 +418,15 @@ def test_completion_knows_commands_and_options(tmp_path: Path) -> None:
 
 def test_the_sandbox_serves_until_interrupted(tmp_path: Path) -> None:
     """Its first line on standard output is its base URL; ctrl-C ends it with exit code 0."""
-    with subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "batcher", "sandbox"],
         cwd=tmp_path,
         env=environment(tmp_path),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    ) as process:
+    )
+    with bounded(process):
         assert process.stdout is not None
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+\n", process.stdout.readline())
         process.send_signal(signal.SIGINT)
@@ -318,7 +438,7 @@ def test_the_sandbox_serves_until_interrupted(tmp_path: Path) -> None:
 
 def test_ctrl_c_while_checking_ends_at_once(tmp_path: Path) -> None:
     """Exit code 130, one line, nothing written."""
-    with subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "batcher", "check", "-"],
         cwd=tmp_path,
         env=environment(tmp_path),
@@ -326,7 +446,8 @@ def test_ctrl_c_while_checking_ends_at_once(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    ) as process:
+    )
+    with bounded(process):
         assert process.stdin is not None
         process.stdin.write("\n" * 300_000)  # more than a pipe holds: written when batcher reads; and it does not end
         process.stdin.flush()
@@ -335,6 +456,7 @@ def test_ctrl_c_while_checking_ends_at_once(tmp_path: Path) -> None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=2)
                 break
+        assert process.poll() is not None, "no ctrl-C ended it"
         assert process.stderr is not None
         assert process.stderr.read() == "batcher: interrupted before anything was sent\n"
     assert process.returncode == 130

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from .processes import bounded
 from .test_cli import MODEL, environment, start
 
 
@@ -92,7 +93,7 @@ def test_a_run_with_nothing_to_send_needs_no_key(tmp_path: Path) -> None:
 def test_the_first_signal_drains(tmp_path: Path, number: signal.Signals) -> None:
     """Exit code 130, a summary, a command line to go on with; the same again creates the rest, none twice."""
     sheet(tmp_path, 20)
-    with begin(tmp_path, "--rate", "10/s", "--json") as process:
+    with bounded(begin(tmp_path, "--rate", "10/s", "--json")) as process:
         wait_for_rows(process, tmp_path, 3)
         process.send_signal(number)
         output, errors = process.communicate(timeout=30)
@@ -109,19 +110,17 @@ def test_the_first_signal_drains(tmp_path: Path, number: signal.Signals) -> None
 @contextmanager
 def serving(directory: Path, *arguments: str) -> Iterator[str]:
     """The base URL of a sandbox in a process of its own, which is gone afterwards whatever happens."""
-    with subprocess.Popen(
+    server = subprocess.Popen(
         [sys.executable, "-m", "batcher", "sandbox", *arguments],
         cwd=directory,
         env=environment(directory),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-    ) as server:
-        try:
-            assert server.stdout is not None
-            yield server.stdout.readline().strip()
-        finally:
-            server.kill()
+    )
+    with bounded(server):
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
 
 
 def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
@@ -130,13 +129,14 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     results = tmp_path / "d.results.jsonl"
     with serving(tmp_path, "--fault", "hang-before@2") as url:
         command = ["run", "d.csv", "--base-url", url, "--rate", "none", "--concurrency", "1"]
-        with subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "batcher", *command],
             cwd=tmp_path,
             env=environment(tmp_path, OMNI_API_KEY="k"),
             stderr=subprocess.PIPE,
             text=True,
-        ) as process:
+        )
+        with bounded(process):
             limit = time.monotonic() + 20
             while time.monotonic() < limit and not (results.exists() and results.read_text().count("\n") == 1):
                 time.sleep(0.02)
@@ -145,10 +145,7 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
             time.sleep(0.3)
             waits = process.poll() is None
             process.send_signal(signal.SIGINT)
-            try:
-                _, errors = process.communicate(timeout=15)
-            finally:
-                process.kill()
+            _, errors = process.communicate(timeout=15)
         assert waits
         assert process.returncode == 130, errors
         assert "stopping at once" in errors
@@ -182,8 +179,8 @@ def test_check_online_asks_and_creates_nothing(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
         found = json.loads(done.stdout)
-        assert (found["sending"], found["created"], found["keys"], found["requests"]) == (60, 0, 1, 1)
-        assert "with 1 request: 1 key valid" in done.stderr
+        assert (found["sending"], found["created"], found["keys"], found["requests"]) == (60, 0, 1, 3)
+        assert "with 3 requests: 1 key valid, v1 create is offered, 1 of 1 model known" in done.stderr
         done = start(
             tmp_path, "check", "d.csv", "--online", "--base-url", url, "--rate", "none", OMNI_API_KEY="bad-one"
         )
@@ -191,6 +188,26 @@ def test_check_online_asks_and_creates_nothing(tmp_path: Path) -> None:
         assert "key" in done.stderr
         assert "bad-one" not in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["d.csv", "keys"]
+
+
+def test_check_online_asks_about_every_model_and_identifier(tmp_path: Path) -> None:
+    """Regression: for less than a hundred rows it asked for the key only. It asks at most sixty times, and says so."""
+    models = [MODEL, *(f"{number:08d}-1111-4222-8333-444455556666" for number in range(3))]
+    rows = "".join(f"Dashboard {number},{MODEL},own-{number}\n" for number in range(2))
+    rows += "".join(f"Other,{model},\n" for model in models[1:])
+    (tmp_path / "d.csv").write_text(f"name,modelId,identifier\n{rows}")
+    (tmp_path / "many.csv").write_text("name,modelId,identifier\n" + "".join(f"D,{MODEL},x-{n}\n" for n in range(70)))
+    with serving(tmp_path, "--unknown-model", models[2]) as url:
+        at = ["--online", "--base-url", url, "--rate", "none", "--json"]
+        done = start(tmp_path, "check", "d.csv", *at, OMNI_API_KEY="k")
+        found = json.loads(done.stdout)
+        assert (found["models"], found["unknownModels"], found["identifiers"]) == (4, 1, 2)
+        assert (found["requests"], found["unanswered"]) == (8, 0)
+        assert f"the model {models[2]} is not known there, or not to this key: d.csv:5" in done.stderr
+        done = start(tmp_path, "check", "many.csv", *at, OMNI_API_KEY="k")
+        found = json.loads(done.stdout)
+        assert (found["requests"], found["identifiers"], found["unanswered"]) == (60, 57, 13)
+        assert "13 models or identifiers without an answer" in done.stderr
 
 
 def test_the_pace_is_remembered_for_the_key(tmp_path: Path) -> None:
@@ -255,14 +272,16 @@ def on_terminal(directory: Path, *arguments: str, columns: int, **more: str) -> 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     painted = b""
-    with subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "batcher", *arguments],
         cwd=directory,
         env=environment(directory, **({"TERM": "xterm-256color"} | more)),
         stdin=theirs,
         stdout=subprocess.DEVNULL,
         stderr=theirs,
-    ) as process:
+        text=True,
+    )
+    with bounded(process):
         os.close(theirs)
         limit = time.monotonic() + 60
         while time.monotonic() < limit:

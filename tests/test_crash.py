@@ -24,6 +24,7 @@ from tests.crash.demonstration import demonstrate
 from tests.crash.modes import Mode
 from tests.crash.truth import judge
 from tests.faulty import documents_in, server_process
+from tests.processes import bounded
 from tests.runs import Job, row
 
 
@@ -62,10 +63,10 @@ def test_the_first_signal_waits_for_what_is_in_flight(tmp_path: Path, number: si
     """Every request that had left has its outcome; nothing is uncertain, nothing is left open in the journal."""
     names = rows(tmp_path, 30)
     with server_process(tmp_path / "server.sqlite", "--latency", "0.2") as server:
-        process = begin(tmp_path, server.base_url, "--concurrency", "4")
-        until(tmp_path / "d.results.jsonl", 1, process)
-        process.send_signal(number)
-        code, found, errors = end(process)
+        with bounded(begin(tmp_path, server.base_url, "--concurrency", "4")) as process:
+            until(tmp_path / "d.results.jsonl", 1, process)
+            process.send_signal(number)
+            code, found, errors = end(process)
         assert (code, found["interrupted"], found["uncertain"]) == (130, True, 0), errors
         assert 0 < found["created"] == 30 - found["toDo"] == len(server.commits)
         code, found, errors = run(tmp_path, server.base_url)
@@ -78,14 +79,14 @@ def test_the_second_signal_stops_at_once(tmp_path: Path) -> None:
     """What is in flight is cut off: uncertain, and found again by the next run although its answer never came."""
     names = rows(tmp_path, 12)
     with server_process(tmp_path / "server.sqlite", "--fault", "hang-after@5-8") as server:
-        process = begin(tmp_path, server.base_url, "--concurrency", "4", "--timeout", "60")
-        while len(documents_in(server.state)) < 8 and process.poll() is None:
-            time.sleep(0.02)
-        begun = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        code, found, errors = end(process)
+        with bounded(begin(tmp_path, server.base_url, "--concurrency", "4", "--timeout", "60")) as process:
+            while len(documents_in(server.state)) < 8 and process.poll() is None:
+                time.sleep(0.02)
+            begun = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            code, found, errors = end(process)
         assert time.monotonic() - begun < 10
         assert (code, found["uncertain"], found["toDo"]) == (130, 4, 4), errors
         code, found, errors = run(tmp_path, server.base_url)
@@ -116,14 +117,14 @@ def test_a_second_run_is_told_who_holds_the_files(tmp_path: Path) -> None:
     """Exit 4 at once, naming the process; once the holder is killed, its lock holds nobody back."""
     names = rows(tmp_path, 5)
     with server_process(tmp_path / "server.sqlite", "--latency", "1") as server:
-        holder = begin(tmp_path, server.base_url, "--concurrency", "1")
-        until(tmp_path / "d.journal.jsonl", 1, holder)
-        code, found, errors = run(tmp_path, server.base_url)
-        assert code == 4, errors
-        assert f"process {holder.pid} on " in found["error"]
-        assert "nothing was sent" in found["error"]
-        holder.kill()
-        holder.communicate()
+        with bounded(begin(tmp_path, server.base_url, "--concurrency", "1")) as holder:
+            until(tmp_path / "d.journal.jsonl", 1, holder)
+            code, found, errors = run(tmp_path, server.base_url)
+            assert code == 4, errors
+            assert f"process {holder.pid} on " in found["error"]
+            assert "nothing was sent" in found["error"]
+            holder.kill()
+            holder.communicate()
         code, found, errors = run(tmp_path, server.base_url)
         assert (code, found["created"]) == (0, 5), errors
     verdict = judge(Job(tmp_path).files, tmp_path / "server.sqlite", names, set(), start=1)

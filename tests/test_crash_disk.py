@@ -15,6 +15,7 @@ import pytest
 from tests.crash.command import begin, end, run, write_rows
 from tests.crash.truth import Verdict, judge
 from tests.faulty import server_process
+from tests.processes import bounded
 from tests.runs import Job, row
 
 ROWS = 40
@@ -173,7 +174,7 @@ def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
     with small_disk(small, 64), server_process(tmp_path / "server.sqlite") as server:
         sheet(small)
         subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
-        with begin(small, server.base_url) as process:
+        with bounded(begin(small, server.base_url)) as process:
             _, errors = process.communicate(timeout=30)
         assert process.returncode == 2
         assert "cannot be written to; name a place that can with --results FILE" in errors
@@ -194,14 +195,14 @@ def test_a_file_that_vanishes_while_the_run_writes_to_it(tmp_path: Path, file: s
     sheet(tmp_path)
     flags = ("--fault", "400/7", "--latency", "0.1")
     with server_process(tmp_path / "server.sqlite", *flags) as server:
-        process = begin(tmp_path, server.base_url, "--concurrency", "2")
-        path = tmp_path / file
-        while (not path.exists() or path.stat().st_size < 300) and process.poll() is None:
-            time.sleep(0.01)
-        path.rename(tmp_path / "elsewhere")
-        if how == "removed":
-            (tmp_path / "elsewhere").unlink()
-        code, found, errors = end(process)
+        with bounded(begin(tmp_path, server.base_url, "--concurrency", "2")) as process:
+            path = tmp_path / file
+            while (not path.exists() or path.stat().st_size < 300) and process.poll() is None:
+                time.sleep(0.01)
+            path.rename(tmp_path / "elsewhere")
+            if how == "removed":
+                (tmp_path / "elsewhere").unlink()
+            code, found, errors = end(process)
         assert (code, found["toDo"] > 0) == (3, True), errors
         says(found, errors, file)
         if how == "moved":

@@ -30,6 +30,49 @@ async def test_an_exception_of_the_block_comes_out_as_it_is(tmp_path: Path) -> N
     assert journal.read_bytes().splitlines()[-1].startswith(b'{"type":"rewriting"')
 
 
+async def test_a_journal_in_a_missing_directory_is_an_error_of_ours(tmp_path: Path) -> None:
+    """Regression: a bare FileNotFoundError that named a lock file."""
+    journal = tmp_path / "missing" / "x.journal.jsonl"
+    async with FaultyServer() as server, batcher.Client(server.base_url, "key") as client:
+        with pytest.raises(batcher.UsageError, match=r"x\.journal\.jsonl: .*No such file.* Make that directory"):
+            async with batcher.create([row("a")], client, rate=None, journal=journal):
+                raise AssertionError("it was opened")
+        assert not server.posts
+
+
+@pytest.mark.parametrize("other", [None, MineError])
+async def test_files_that_cannot_be_put_in_order_are_told_of(tmp_path: Path, other: type[Exception] | None) -> None:
+    """Regression: the failures file could not be rewritten, and the block ended as if all were well."""
+    warnings: list[str] = []
+    failures = tmp_path / "x.failures.jsonl"
+    async with FaultyServer(on("400", named("a"))) as server, batcher.Client(server.base_url, "key") as client:
+        with pytest.raises(other or batcher.DiskTrouble) as caught:  # noqa: PT012 - the block is what is tested
+            async with batcher.create(
+                [row("a")], client, rate=None, journal=tmp_path / "x.journal.jsonl", on_warning=warnings.append
+            ) as outcomes:
+                async for _ in outcomes:
+                    failures.unlink()
+                    failures.mkdir()
+                    if other is not None:
+                        raise other
+    assert str(failures) in (str(caught.value) if other is None else "".join(warnings))
+
+
+@pytest.mark.parametrize("key", ["", " \n", "omni\r\nX-Evil: 1", "omni key", "Bearer omni", "'omni'", "omnï", "omni\0"])
+def test_a_key_that_cannot_be_one_is_refused_at_once(key: str) -> None:
+    """Regression: a newline in it went into the header, where aiohttp stumbled over it after an intent was written."""
+    for keys in ((key,), ("good", key)):
+        with pytest.raises(batcher.UsageError, match="api_key") as caught:
+            batcher.Client("https://acme.omniapp.co", *keys)
+        assert "omni" not in str(caught.value).lower().replace("an omni user", "")
+
+
+def test_a_keys_white_space_is_cut_off_and_a_key_counts_once() -> None:
+    """As on the command line: a file's newline is no part of it, and twice the same key has one pace."""
+    client = batcher.Client("https://acme.omniapp.co", "one\n", "two", "one")
+    assert [(key.secret, key.number) for key in client.keys] == [("one", 1), ("two", 2)]
+
+
 async def test_the_second_create_on_one_journal_is_locked_out(tmp_path: Path) -> None:
     """Locked, even inside of the first one's block."""
     journal = tmp_path / "x.journal.jsonl"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -186,13 +187,40 @@ def test_whole_numbers_of_64_bits_are_no_reason_to_doubt(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("between", ["", "\n", " ,\n\n ", "\n,"])
-def test_json_arrays_are_split_whatever_lies_between(tmp_path: Path, between: str) -> None:
-    """Also objects one after another without an array, as `jq` writes them."""
+def test_json_arrays_are_split_whatever_lies_around_the_commas(tmp_path: Path, between: str) -> None:
+    """Also objects one after another without an array, as `jq` writes them, with commas or without."""
     objects = ['{"a": "]}\\"["}', '{\n"b": [1, {}]}', '{"c": {}}']
-    array = rows_of(write(tmp_path / "a.json", "[\n" + (between or ",").join(objects) + "]\n"))
+    array = rows_of(write(tmp_path / "a.json", "[\n" + (between if "," in between else ",").join(objects) + "]\n"))
     loose = rows_of(write(tmp_path / "b.json", between.join(objects)))
     assert [row.fields for row in array] == [row.fields for row in loose] == [orjson.loads(text) for text in objects]
     assert array[0].line == 2
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        ("[{1}\n{2}]", {2: "follows the element before it without a comma"}),
+        ("[{1}{2},\n{3} {4}]", {1: "without a comma", 2: "without a comma"}),
+        ("[{1},\n,{2}]", {2: "a comma of the array stands here without an element"}),
+        ("[,{1}]", {1: "without an element"}),
+        ("[{1},\n{2},\n]", {2: "without an element"}),
+        ("[{1}\n,\n\n,,{2}]", {4: "without an element"}),
+        ("[{1}}, {2}]", {1: "is not JSON"}),
+        ("[ ]", {}),
+        ("[{1}]\n[{2} ,\n{3}]", {}),
+    ],
+)
+def test_an_array_with_wrong_separators_is_an_error_that_names_the_place(
+    tmp_path: Path, array: str, said: dict[int, str]
+) -> None:
+    """Regression: it was taken as if nothing were wrong, though where one is missing a row may be. No row is lost."""
+    text = re.sub(r"\{(\d)\}", rf'{{"modelId": "{MODEL}", "name": "n\1"}}', array)
+    told = Told(write(tmp_path / "a.json", text))
+    assert {problem.line for problem in told.problems} == set(said)
+    assert all(said[problem.line] in problem.message for problem in told.problems)
+    given_back = [spec.name for spec in told.specs] + [str(row.text) for row, _ in told.invalid]
+    for number in re.findall(r"\{(\d)\}", array):
+        assert sum(f"n{number}" in one for one in given_back) == 1
 
 
 @pytest.mark.parametrize("end", ["", ",", " ,\n"])
@@ -296,6 +324,17 @@ def test_a_broken_rows_text_stays_broken_until_it_is_mended(tmp_path: Path) -> N
     assert [as_read(row) for row, _ in told.invalid] == ["1,2,3", "[1"]
     mended = failure(f'{{"modelId": "{MODEL}", "name": "x"}}', key="raw:1")
     assert Told(write(tmp_path / "b.jsonl", mended)).keys == ["raw:1"]
+
+
+def test_a_broken_row_of_a_csv_failures_file_is_mended_in_its_own_columns(tmp_path: Path) -> None:
+    """Regression: the message spoke of `spec`, which no column is called. What it says to do mends the row."""
+    header = "modelId,name,batcher_key,batcher_outcome,batcher_rest\n"
+    told = Told(write(tmp_path / "a.csv", f'{header},,raw:1,failed,"""1,2,3"""\n'))
+    [said] = told.said
+    assert "batcher_rest holds what was read of the row, which is not JSON" in said
+    assert "fill in the row's own columns" in said
+    mended = Told(write(tmp_path / "b.csv", f'{header}{MODEL},x,raw:1,failed,"""1,2,3"""\n'))
+    assert (mended.said, mended.keys) == ([], ["raw:1"])
 
 
 def test_layout_of_a_failures_file_follows_the_input(tmp_path: Path) -> None:

@@ -98,6 +98,14 @@ def test_links_lead_somewhere() -> None:
             assert (ROOT / target).exists(), target
 
 
+def test_the_files_of_how_it_is_built_exist() -> None:
+    """Every file and directory that the last section names is in the package."""
+    section = README.partition("## How it is built")[2]
+    named = re.findall(r"`([a-z_/]+(?:\.py|/))`", section.replace("`batcher/", "`"))
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / "batcher" / name).exists()] == []
+
+
 def test_options_named_in_the_readme_exist() -> None:
     """Every `--option` of batcher that the README names is in some command's help."""
     helps = ""

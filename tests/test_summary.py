@@ -151,6 +151,13 @@ def test_the_object_has_exactly_the_documented_fields() -> None:
     assert sorted(documented) == sorted(fields)
 
 
+def test_several_keys_add_up_to_what_was_allowed() -> None:
+    """Regression: two keys at 20/s each were said to have sent 39 of 20/s."""
+    found = summary(created_now=2341, requests=2341, rate="20/s", keys=2)
+    assert "2,341 requests, 39 of 40/s" in summary_text(found, ())
+    assert summary_object(found)["rate"] == "20/s"
+
+
 def test_the_object_is_json_and_adds_up(tmp_path: Path) -> None:
     """Rows = created + failed + uncertain + notAttempted; a failure keeps its reason and hint."""
     files = Files(results=tmp_path / "r", failures=tmp_path / "f", journal=tmp_path / "j")
@@ -173,6 +180,10 @@ def test_the_object_is_json_and_adds_up(tmp_path: Path) -> None:
     assert found["files"]["keptFailures"] is None
 
 
+MENDED = {  # the failures file was the input, and every row of it is created
+    "inputs": ("./d.failures.jsonl",),
+    "files": Files(results=Path("d.results.jsonl"), failures=Path("d.failures.jsonl"), journal=Path("j")),
+}
 MEND_BAD = (
     "mend the failed rows in bad.jsonl, then: batcher run bad.jsonl --failures bad.jsonl --results d.results.jsonl"
 )
@@ -232,6 +243,13 @@ MEND_BAD = (
                 "files": Files(results=Path("r"), failures=Path("bad.jsonl"), journal=Path("j")),
             },
             ["settle the uncertain rows by hand, as the hint of each in bad.jsonl says"],
+        ),
+        (["run", "d.failures.jsonl", "--instance", "acme"], {"created_now": 1, **MENDED}, []),
+        (["run", "./d.failures.jsonl", "--sandbox"], {"created_now": 1, "sandbox": True, **MENDED}, []),
+        (
+            ["run", "d.csv", "d.failures.jsonl", "--results", "d.results.jsonl"],
+            {"created_now": 1, "created_before": 4, **MENDED, "inputs": ("d.csv", "d.failures.jsonl")},
+            ["compare them with what was sent: batcher verify d.csv --results d.results.jsonl"],
         ),
         (["run", "d.csv"], {"created_before": 5}, []),
         (["run", "d.csv"], {"created_before": 5, "rows": 6}, []),

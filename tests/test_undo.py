@@ -24,7 +24,8 @@ from batcher.onlooker import Unwatched
 from batcher.transport import ApiKey
 from batcher.undo import Undoing, UndoSettings, undo
 
-from .faulty import FaultyServer, on, server_process
+from .faulty import FaultyServer, named, on, server_process
+from .processes import bounded
 from .runs import Job, contents, row
 from .test_cli import environment, start
 
@@ -253,6 +254,21 @@ async def test_a_refused_key_stops_it(tmp_path: Path) -> None:
     assert "no API key is left" in (found.stopped or "")
 
 
+async def test_what_settles_rows_without_identifier_is_said(tmp_path: Path) -> None:
+    """Regression: they were said to be settled by another run, which leaves them exactly as they are."""
+    job = Job(tmp_path)
+    job.rows(row("a", identifier="mine-1"), row("b"), row("c"))
+    async with FaultyServer(on("reset-after@1", named("a")), on("reset-after@1", named("b")), "GET 500@1-9") as server:
+        await job.run(server.base_url, concurrency=1, max_attempts=2, fill_identifiers=False)
+        with pytest.raises(UsageError) as caught:
+            await undone(job, server.base_url)
+    assert str(caught.value) == (
+        "2 rows are uncertain: nobody knows yet whether the document exists. Run the same inputs again first, which "
+        "settles 1 of them. 1 row is to be settled by a person, having been sent without an identifier: as the hint of "
+        f"each in {job.files.failures} says. Or leave them as they are with --force. Nothing was deleted."
+    )
+
+
 async def test_it_refuses_while_rows_are_uncertain(tmp_path: Path) -> None:
     """Run first, or --force; with it the created ones are deleted and the uncertain one is settled later."""
     job = Job(tmp_path)
@@ -460,7 +476,7 @@ def test_an_undo_that_is_cut_is_finished_by_the_next(number: signal.Signals, tmp
         command = ("d.results.jsonl", "--base-url", server.base_url, "--rate", "none", "--concurrency", "2", "--yes")
         ran = start(tmp_path, "run", "d.csv", *command[1:3], "--rate", "none", "--no-preflight", OMNI_API_KEY="k")
         assert ran.returncode == 0, ran.stderr
-        with running(tmp_path, "undo", *command) as process:
+        with bounded(running(tmp_path, "undo", *command)) as process:
             wait_for(lambda: any(document.deleted_at for document in server.commits))
             process.send_signal(number)
             _, errors = process.communicate(timeout=30)
@@ -483,7 +499,7 @@ def test_an_undo_while_a_run_goes_on_is_refused(tmp_path: Path) -> None:
     arguments = ["d.csv", "--base-url", "", "--rate", "none"]
     with server_process(tmp_path / "state.sqlite", "--fault", "POST slow=5@2-") as server:
         arguments[2] = server.base_url
-        with running(tmp_path, "run", *arguments) as process:
+        with bounded(running(tmp_path, "run", *arguments)) as process:
             wait_for(lambda: bool(server.commits))
             done = start(tmp_path, "undo", "d.results.jsonl", *arguments[1:3], "--yes", OMNI_API_KEY="k")
             assert done.returncode == 4

@@ -15,7 +15,7 @@ from ..rows.decode import open_inputs
 from .console import Console
 from .durations import about_text, clock_text
 from .end import Invocation
-from .files import check_inputs
+from .files import STANDARD_INPUT, check_inputs
 from .given import Given, prepare, speak
 from .lines import again, only
 from .sources import Sources
@@ -28,8 +28,13 @@ _KEPT = (
     "--config",
     "--results",
     "--failures",
+    "--rate",
     "--format",
     "--sheet",
+    "--max-row-bytes",
+    "--ignore-unknown",
+    "--namespace",
+    "--no-fill-identifiers",
 )
 _LISTED = 1000
 
@@ -113,5 +118,9 @@ def _next(invocation: Invocation, given: Given, plan: Plan) -> list[str]:
         return ["Mend these rows, or leave them out of a run with --skip-invalid."]
     if not plan.sending:
         return []
+    kept = only(invocation.argv, _KEPT)
+    if given.path("results") is None and (len(given.inputs) > 1 or STANDARD_INPUT in given.inputs):
+        kept += ["--results", "documents.results.jsonl"]  # which a run of these cannot do without
     canary = ["--limit", "5"] if plan.is_large_first else []
-    return [f"Next: {again(['run', *given.inputs, *only(invocation.argv, _KEPT), *canary])}"]
+    again_fed = " (with the same standard input)" if STANDARD_INPUT in given.inputs else ""
+    return [f"Next: {again(['run', *given.inputs, *kept, *canary])}{again_fed}"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .console import print_text
 from .end import Invocation
 from .given import prepare, speak
 
@@ -18,7 +17,9 @@ def config(invocation: Invocation, options: Mapping[str, Any]) -> int:
     if invocation.json:
         settings = {line.name: {"value": line.value, "source": line.origin} for line in lines}
         invocation.final({"settings": settings})
-        return 0
+        return invocation.code
     names, values = max(len(line.name) for line in lines), max(len(line.value) for line in lines)
-    print_text("\n".join(f"{line.name:<{names}}  {line.value:<{min(values, 40)}}  {line.origin}" for line in lines))
-    return 0
+    invocation.print(
+        "\n".join(f"{line.name:<{names}}  {line.value:<{min(values, 40)}}  {line.origin}" for line in lines)
+    )
+    return invocation.code

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 
 class Unbreakable:
-    """A text stream that swallows the errors of a reader that is gone, and stays quiet from then on."""
+    """A text stream that swallows the errors of a reader that is gone, and stays quiet from then on.
+
+    `trouble` is what else broke it (a full disk): whoever was to be told something did not get it, or only a part.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         """Wrap a stream; its own buffering is kept."""
         self._stream = stream
         self.broken = False
+        self.trouble: OSError | None = None
 
     def write(self, text: str) -> int:
         """Write, or do nothing once the stream is broken. Characters that it cannot carry are escaped."""
@@ -35,8 +39,8 @@ class Unbreakable:
             except UnicodeEncodeError:
                 encoding = self._stream.encoding or "ascii"
                 self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-            except (OSError, ValueError):
-                self._break()
+            except (OSError, ValueError) as error:
+                self._break(error)
         return len(text)
 
     def flush(self) -> None:
@@ -44,16 +48,18 @@ class Unbreakable:
         if not self.broken:
             try:
                 self._stream.flush()
-            except (OSError, ValueError):
-                self._break()
+            except (OSError, ValueError) as error:
+                self._break(error)
 
     def isatty(self) -> bool:
         """Whether it is a terminal."""
         return not self.broken and self._stream.isatty()
 
-    def _break(self) -> None:
+    def _break(self, error: OSError | ValueError) -> None:
         """Point the descriptor at nothing, so that the interpreter's last flush does not complain either."""
         self.broken = True
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            self.trouble = error
         try:
             descriptor = self._stream.fileno()
         except (OSError, ValueError):
@@ -148,18 +154,17 @@ def standard_error(*, json: bool = False, quiet: bool = False) -> Console:
     return Console(Unbreakable(sys.stderr), json, quiet)
 
 
-def print_object(fields: Mapping[str, object]) -> None:
-    """One JSON object on standard output, on one line."""
-    out = Unbreakable(sys.stdout)
-    out.write(_json_line(fields) + "\n")
-    out.flush()
+def print_object(fields: Mapping[str, object]) -> OSError | None:
+    """One JSON object on standard output, on one line; what hindered that, if anything did."""
+    return print_text(_json_line(fields))
 
 
-def print_text(text: str) -> None:
-    """A result for people or pipes on standard output."""
+def print_text(text: str) -> OSError | None:
+    """A result for people or pipes on standard output; what hindered that, if anything did (no reader that is gone)."""
     out = Unbreakable(sys.stdout)
     out.write(text + "\n")
     out.flush()
+    return out.trouble
 
 
 def _json_line(fields: Mapping[str, object]) -> str:

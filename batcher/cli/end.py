@@ -14,10 +14,11 @@ from pathlib import Path
 
 import click
 
-from ..errors import BatcherError, InternalError
-from .console import Console, Unbreakable, print_object, standard_error
+from ..errors import BatcherError, DiskTrouble, InternalError, UsageError
+from .console import Console, Unbreakable, print_object, print_text, standard_error
 
 INTERRUPTED = 130
+_ABOVE_UNTOLD = (0, 1, 5, 6)  # codes that give way to "stopped early" (contract 10)
 UNSENT = "interrupted before anything was sent"
 KEY_VARIABLES = ("OMNI_API_KEYS", "OMNI_API_KEY", "OMNI_API_TOKEN")
 
@@ -53,12 +54,33 @@ class Invocation:
         self.final({"error": message})
 
     def final(self, fields: Mapping[str, object]) -> None:
-        """Print the final object with `--json` and write it with `--summary`."""
-        whole = {"command": self.command, "exitCode": self.code} | dict(fields)
-        if self.json:
-            print_object(whole)
-        if self.summary is not None:
-            self._write(self.summary, whole)
+        """Print the final object with `--json` and write it with `--summary`. What of that fails shows in `code`."""
+
+        def whole() -> dict[str, object]:
+            return {"command": self.command, "exitCode": self.code} | dict(fields)
+
+        if self.summary is not None and (trouble := _write(self.summary, whole())):
+            self._untold(f"--summary {self.summary}", trouble)
+        if self.json and (trouble := print_object(whole())):
+            self._untold("standard output", trouble)
+            if self.summary is not None:
+                _write(self.summary, whole())  # with the code that it is now
+
+    def print(self, text: str) -> None:
+        """Print what was asked for on standard output, for people or pipes."""
+        if trouble := print_text(text):
+            self._untold("standard output", trouble)
+
+    def _untold(self, where: str, trouble: OSError) -> None:
+        """Whoever waits for that must not take silence for success: the disk was full, or the like."""
+        if self.code in _ABOVE_UNTOLD:
+            self.code = DiskTrouble.exit_code if self.has_sent() else UsageError.exit_code
+        said = "What was done is recorded; " if self.has_sent() else "Nothing was sent; "
+        self.console.error(
+            f"{where}: cannot be written: {trouble.strerror or trouble}. {said}make room there, or name another place, "
+            "and run the same command again",
+            self.code,
+        )
 
     def clean(self, text: str) -> str:
         """The text without any key that is known to this process."""
@@ -69,16 +91,6 @@ class Invocation:
     def seconds_since_start(self) -> float:
         """How long the process has been running."""
         return time.monotonic() - self.started
-
-    def _write(self, path: Path, whole: Mapping[str, object]) -> None:
-        import orjson  # noqa: PLC0415 - only for --summary
-
-        part = path.with_name(f"{path.name}.part")
-        try:
-            part.write_bytes(orjson.dumps(whole, option=orjson.OPT_INDENT_2) + b"\n")
-            part.replace(path)
-        except OSError as error:
-            self.console.warning(f"--summary {path}: cannot be written: {error.strerror}")
 
 
 @contextmanager
@@ -120,6 +132,27 @@ def usage_text(error: click.ClickException) -> str:
             said = error.format_message().rstrip(".")
             message = f"{said[:1].lower()}{said[1:]}"
     return f"{message} (help: {where} --help)"
+
+
+def _write(path: Path, whole: Mapping[str, object]) -> OSError | None:
+    """Put the object into a file, in one step; into what is no plain file (a pipe, a device) just so. What hindered that."""
+    import orjson  # noqa: PLC0415 - only for --summary
+
+    text = orjson.dumps(whole, option=orjson.OPT_INDENT_2) + b"\n"
+    part = path.with_name(f"{path.name}.part")
+    try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.write_bytes(text)
+            return None
+        try:
+            part.write_bytes(text)
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        return error
+    return None
 
 
 def _group(invocation: Invocation, group: BaseExceptionGroup[BaseException]) -> None:

@@ -80,8 +80,11 @@ def _check_sandbox(given: Given) -> None:
 
 
 def _summary_file(given: Given) -> Path | None:
-    """The file of `--summary`; its directory must exist before anything is sent."""
+    """The file of `--summary`; its directory must exist before anything is sent. A pipe or a device is written as it is."""
     path = given.path("summary")
-    if path is not None and (not path.parent.is_dir() or path.is_dir() or not os.access(path.parent, os.W_OK)):
+    if path is None:
+        return None
+    is_plain = not path.exists() or path.is_file()
+    if not path.parent.is_dir() or path.is_dir() or not os.access(path.parent if is_plain else path, os.W_OK):
         raise UsageError(f"--summary {path}: cannot be written there; name a file in a directory that exists")
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from ..models import Uncertain
 from ..reporter import LARGE_RUN
@@ -46,10 +47,18 @@ def _awaits_person(summary: Summary) -> bool:
 
 
 def _after_success(argv: Sequence[str], inputs: Sequence[str], summary: Summary) -> Iterator[str]:
+    kept = [name for name in inputs if not _is_failures_file(name, summary)]
+    if not kept:  # its rows are created, so it is empty now
+        return
     if summary.sandbox:
-        yield f"for real: {again([*without(argv, '--sandbox'), '--instance', 'NAME'])}"
+        yield f"for real: {with_inputs([*without(argv, '--sandbox'), '--instance', 'NAME'], inputs, kept)}"
     elif "-" not in inputs:
-        yield f"compare them with what was sent: {again(['verify', *inputs, *only(argv, _VERIFY)])}"
+        yield f"compare them with what was sent: {again(['verify', *kept, *only(argv, _VERIFY)])}"
+
+
+def _is_failures_file(name: str, summary: Summary) -> bool:
+    """Whether this input was the failures file of the run before."""
+    return summary.files is not None and Path(name).resolve() == summary.files.failures.resolve()
 
 
 def _named(argv: Sequence[str], inputs: Sequence[str], summary: Summary) -> list[str]:

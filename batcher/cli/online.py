@@ -8,8 +8,7 @@ from functools import partial
 import anyio
 
 from ..drain import Drain
-from ..online import look
-from ..preflight import Preflight
+from ..online import Looked, look
 from ..reporter import Plan, Reporter
 from .end import Invocation
 from .given import Given, speak
@@ -28,11 +27,12 @@ def ask(
     world = world_of(settings.sending, os.environ, reporter.warning)
     body = partial(look, settings, reporter=reporter, drain=Drain(), world=world)
     found = anyio.run(body, backend_options=loop_options())
+    plan = found.plan
+    return plan, _object(found), [_plan_line(plan), _asked_line(found, settings.endpoint.base_url)]
+
+
+def _object(found: Looked) -> dict[str, object]:
     plan, asked = found.plan, found.preflight
-    return plan, _object(plan, asked), [_plan_line(plan), _asked_line(asked, settings.endpoint.base_url)]
-
-
-def _object(plan: Plan, asked: Preflight) -> dict[str, object]:
     return {
         "created": plan.created,
         "uncertain": plan.uncertain,
@@ -45,6 +45,7 @@ def _object(plan: Plan, asked: Preflight) -> dict[str, object]:
         "unknownModels": asked.unknown_models,
         "identifiers": asked.identifiers,
         "takenIdentifiers": asked.taken,
+        "unanswered": found.unanswered,
     }
 
 
@@ -52,7 +53,8 @@ def _plan_line(plan: Plan) -> str:
     return f"Of these {plan.created:,} are created already, {plan.undone:,} undone, {plan.sending:,} are to be created"
 
 
-def _asked_line(asked: Preflight, base_url: str) -> str:
+def _asked_line(found: Looked, base_url: str) -> str:
+    asked = found.preflight
     told = [f"{_count(asked.keys, 'key')} valid"]
     if asked.offers_create is not None:
         told.append("v1 create is offered" if asked.offers_create else "v1 create is not offered")
@@ -60,8 +62,10 @@ def _asked_line(asked: Preflight, base_url: str) -> str:
         told.append(f"{asked.models - asked.unknown_models:,} of {_count(asked.models, 'model')} known")
     if asked.identifiers:
         told.append(f"{asked.taken:,} of {_count(asked.identifiers, 'identifier')} taken already")
+    if found.unanswered:
+        told.append(f"{_count(found.unanswered, 'model or identifier')} without an answer")
     return f"Asked {base_url} with {_count(asked.requests, 'request')}: {', '.join(told)}"
 
 
 def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word.replace(' or ', 's or ')}s"

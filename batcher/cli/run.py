@@ -12,7 +12,6 @@ from .. import pipeline
 from ..config import RunSettings
 from ..drain import Drain
 from ..summary import Summary, exit_code
-from .console import print_text
 from .console_reporter import ConsoleReporter
 from .end import Invocation
 from .files import check_writable, files_of
@@ -49,15 +48,15 @@ def deadline(invocation: Invocation, sources: Sources) -> float | None:
 
 
 def status(invocation: Invocation, options: Mapping[str, Any]) -> int:
-    """Say what a run would find. Exit code 0, whatever that is. Raises BatcherError."""
+    """Say what a run would find. Exit code 0, whatever that is, if it could be said. Raises BatcherError."""
     given, sources = prepare(invocation, "status", options)
     settings = run_settings(given, sources, endpoint_needed=False)
     speak(invocation, sources)
     plan = pipeline.status(settings, reporter=ConsoleReporter(invocation.console))
     if not invocation.json:
-        print_text(plan_text(plan, datetime.now().astimezone()))
+        invocation.print(plan_text(plan, datetime.now().astimezone()))
     invocation.final(plan_object(plan, settings))
-    return 0
+    return invocation.code
 
 
 def run_settings(given: Given, sources: Sources, *, endpoint_needed: bool = True) -> RunSettings:

@@ -14,6 +14,7 @@ from typing import Any
 from .. import base_url
 from ..config import Endpoint, Reading, Sending
 from ..errors import UsageError
+from ..keys import api_keys
 from ..transport import ApiKey
 from . import config_files, profiles
 from .settings import BY_NAME, SETTINGS, Setting, default_of, shown
@@ -219,12 +220,6 @@ def _named_url(layer: _Layer) -> Found | None:
 
 
 def _api_keys(text: str, origin: str) -> tuple[ApiKey, ...]:
-    """Each key once: a key named twice would be given twice the rate that it has."""
-    several = origin == "OMNI_API_KEYS"
-    secrets = dict.fromkeys(part.strip() for part in (text.split(",") if several else [text]) if part.strip())
-    for secret in secrets:
-        if not all("!" <= character <= "~" for character in secret) or secret[0] in "'\"" or secret[-1] in "'\"":
-            raise UsageError(
-                f"{origin} holds a space, quote or other character that no key has; set the bare key, without Bearer"
-            )
-    return tuple(ApiKey(secret, number) for number, secret in enumerate(secrets, 1))
+    """The keys in a variable or a profile; several only in the variable for several."""
+    parts = text.split(",") if origin == "OMNI_API_KEYS" else [text]
+    return api_keys(filter(str.strip, parts), origin)

@@ -147,13 +147,14 @@ def _places(summary: Summary) -> Iterator[str]:
 
 
 def _rate_used(summary: Summary) -> str:
-    """`, 59 of 60/min`: in the unit of the rate that was allowed."""
+    """`, 59 of 60/min`: in the unit of the rate that was allowed, all keys together."""
     if summary.requests < 2 or summary.rate == "":
         return ""
     rate = Rate.parse(summary.rate)
     if rate is None:
         return f", {rate_text(_requests_per_second(summary))}"
-    return f", {_requests_per_second(summary) * rate.period_seconds:,.0f} of {rate}"
+    allowed = Rate(rate.limit * summary.keys, rate.period_seconds)
+    return f", {_requests_per_second(summary) * rate.period_seconds:,.0f} of {allowed}"
 
 
 def _requests_per_second(summary: Summary) -> float:

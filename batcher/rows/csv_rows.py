@@ -185,7 +185,8 @@ class Table:
                 return Row(self.source, line, {}, text=text, fault=_too_many(len(cells), width))
             cells = [*cells[:width], *[""] * (width - len(cells))]
         if header.of_failures:
-            return fed_back.row_of(self.source, line, failures_line(header.columns, header.fields, cells))
+            said = failures_line(header.columns, header.fields, cells)
+            return fed_back.row_of(self.source, line, said, is_csv=True)
         return Row(self.source, line, dict(zip(header.fields, cells, strict=True)), cells=True, columns=header.columns)
 
 

@@ -15,12 +15,16 @@ from __future__ import annotations
 import orjson
 
 from ..identity import looks_filled
-from ..models import Row
+from ..models import Row, UnclearAttempt
 from .cells import value_of
 from .fields import JSON_FIELDS, KEY, KINDS, Kind
 from .json_text import BrokenJson, parse_object
 
 OUTCOMES = ("failed", "uncertain")
+_FAULT = 'spec {}; replace it by the row as a JSON object, like {{"modelId": "…", "name": "…"}}'
+_CSV_FAULT = (
+    "batcher_rest holds what was read of the row, which {}; fill in the row's own columns instead, modelId and name"
+)
 
 
 def as_read(row: Row) -> dict[str, object] | str:
@@ -44,7 +48,7 @@ def is_failure(line: dict[str, object]) -> bool:
     return "spec" in line and "key" in line and line.get("outcome") in OUTCOMES
 
 
-def row_of(source: str, number: int, line: dict[str, object]) -> Row:
+def row_of(source: str, number: int, line: dict[str, object], *, is_csv: bool = False) -> Row:
     """The row in a failures line; its key is the line's."""
     spec = line["spec"]
     if not isinstance(spec, dict):
@@ -52,21 +56,29 @@ def row_of(source: str, number: int, line: dict[str, object]) -> Row:
         try:
             spec = parse_object(text.encode("utf-8", "surrogatepass"))
         except BrokenJson as error:
-            return Row(source, number, {KEY: line["key"]}, text=text, fault=_fault(error))
+            fault = (_CSV_FAULT if is_csv else _FAULT).format(error)
+            return Row(source, number, {KEY: line["key"]}, text=text, fault=fault)
     fields = {**spec, KEY: line["key"] or spec.get(KEY)}
     for name in JSON_FIELDS:
         if isinstance(value := fields.get(name), str):
             fields[name] = value_of(name, value)
+    attempt = unclear_attempt_of(line, spec)
+    if attempt is not None and attempt.identifier is None and not spec.get("identifier") and (found := _beside(line)):
+        fields["identifier"] = found  # a person's
+    return Row(source, number, fields, unclear_attempt=attempt)
+
+
+def unclear_attempt_of(line: dict[str, object], spec: object) -> UnclearAttempt | None:
+    """What a failures line that is uncertain says of the row's attempt; None of another line."""
+    if line.get("outcome") != "uncertain":
+        return None
+    identifier = _beside(line)
+    is_own = isinstance(spec, dict) and bool(spec.get("identifier"))
+    # a person's, found in Omni, stands there only where the attempt had none
+    return UnclearAttempt(identifier if identifier and (is_own or looks_filled(identifier)) else None)
+
+
+def _beside(line: dict[str, object]) -> str:
+    """The identifier beside `spec`; empty if there is none."""
     identifier = line.get("identifier")
-    if (
-        line["outcome"] == "uncertain"
-        and not spec.get("identifier")
-        and isinstance(identifier, str)
-        and not looks_filled(identifier.strip())
-    ):
-        fields["identifier"] = identifier
-    return Row(source, number, fields)
-
-
-def _fault(what: object) -> str:
-    return f'spec {what}; replace it by the row as a JSON object, like {{"modelId": "…", "name": "…"}}'
+    return identifier.strip() if isinstance(identifier, str) else ""

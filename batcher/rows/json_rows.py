@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from ..models import Row
 from . import fed_back
+from .commas import STRAY, UNSEPARATED, Commas, Misplaced, misplaced
 from .json_text import BrokenJson, parse_object
 
 _CHUNK_BYTES = 1 << 17
@@ -88,37 +89,52 @@ def elements(stream: BinaryIO, most: int) -> Iterator[tuple[int, bytes]]:
     """The line and the text of each element of a JSON array; or of objects that follow one another without one.
 
     Elements are told apart by their brackets and strings only, so one that is broken inside does not hide the rest.
-    Raises CutOff.
+    Between two elements of an array stands one comma; what stands otherwise is given as Misplaced, and reading goes on:
+    where something is missing or too much, perhaps a row is. Raises CutOff.
     """
     buffer, at, line, at_end, depth, opened = b"", 0, 1, False, 0, 0
+    commas = Commas()
     while True:
         start = _skip(buffer, at)
-        line += buffer.count(b"\n", at, start)
-        at = start
+        if start > at:
+            if depth:
+                yield from commas.between(buffer[at:start], line)
+            line += buffer.count(b"\n", at, start)
+            at = start
         opening = buffer[at : at + 1]
         if (opening == b"[" and not depth) or (opening == b"]" and depth):
-            depth, at, opened = int(opening == b"["), at + 1, line
+            if depth:
+                yield from commas.at_the_end()
+            depth, at, opened, commas = int(opening == b"["), at + 1, line, Commas()
             continue
         end = _end_of_element(buffer, at)
         if end and (end < len(buffer) or at_end):
             element = buffer[at:end]
-            yield line, element if len(element) <= most else _Label(element).text
+            yield line, _given(element, most, is_placed=commas.follow() or not depth)
             line, at = line + element.count(b"\n"), end
         elif at_end:
             if at < len(buffer):
                 element = buffer[at:]
-                yield line, element if len(element) <= most else _Label(element).text
+                yield line, _given(element, most, is_placed=commas.follow() or not depth)
             elif depth:
                 raise CutOff(f"the array that begins in line {opened} is never closed")
             return
         elif len(buffer) - at > most:
             label, rest = _cut_element(buffer[at:], stream)
             yield line, label.text
+            commas.follow()
             line, buffer, at = line + label.newlines, rest or b"", 0
             depth = 0 if rest is None else depth  # an element that never ends says enough of the array around it
         else:
             more = stream.read(max(_CHUNK_BYTES, len(buffer) - at))
             buffer, at, at_end = buffer[at:] + more, 0, not more
+
+
+def _given(element: bytes, most: int, *, is_placed: bool) -> bytes:
+    """The element, or what stands for it if it is too long or misplaced."""
+    if len(element) > most:
+        return _Label(element).text
+    return element if is_placed else misplaced(element)
 
 
 def _cut_element(start: bytes, stream: BinaryIO) -> tuple[_Label, bytes | None]:
@@ -211,10 +227,16 @@ class Texts:
         if isinstance(raw, TooLong):
             text = raw.decode("utf-8", "replace")
             return Row(self.source, line, {}, text=text, fault="is longer than --max-row-bytes allows")
+        is_misplaced = isinstance(raw, Misplaced)
+        raw = raw[1:] if is_misplaced else raw
+        if is_misplaced and raw == b",":
+            return Row(self.source, line, {}, text=",", fault=STRAY)
         try:
             fields = parse_object(raw, trusted=self.trusted)
         except BrokenJson as error:
             return Row(self.source, line, {}, text=raw.decode("utf-8", "replace").strip(), fault=str(error))
+        if is_misplaced:
+            return Row(self.source, line, {}, text=raw.decode(), fault=UNSEPARATED)
         if fed_back.is_failure(fields):
             return fed_back.row_of(self.source, line, fields)
         return Row(self.source, line, fields)

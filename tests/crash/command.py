@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tests.processes import bounded
+
 from .modes import Mode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +51,7 @@ def begin(
 
 def end(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
     """Exit code, final object and standard error."""
-    with process:
+    with bounded(process):
         output, errors = process.communicate(timeout=60)
     assert output, f"exit code {process.returncode}: {errors}"
     assert "Traceback" not in errors, errors

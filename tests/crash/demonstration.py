@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faulty import documents_in
+from tests.processes import bounded
 
 from .command import CALM, ROOT, environment
 from .modes import Mode, write_input
@@ -34,21 +35,19 @@ def demonstrate(directory: Path, *, rows: int, rate: str) -> Shown:
     batcher = [sys.executable, "-m", "batcher"]
     serve = [*batcher, "sandbox", "--rate", rate, "--state", str(state)]
     env = environment(directory)
-    with subprocess.Popen(
-        serve, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as sandbox:
-        try:
-            assert sandbox.stdout is not None
-            base_url = sandbox.stdout.readline().split()[-1]
-            command = [*batcher, "run", "d.jsonl", "--base-url", base_url, *CALM, "--rate", rate, "--concurrency", "16"]
-            with subprocess.Popen(command, cwd=directory, env=env, stderr=subprocess.DEVNULL) as process:
-                while count_lines(results) < rows // 3 and process.poll() is None:
-                    time.sleep(0.01)
-                process.send_signal(signal.SIGINT)
-            created = count_lines(results)
-            second = subprocess.run(command, cwd=directory, env=env, stderr=subprocess.DEVNULL, check=False)
-        finally:
-            sandbox.terminate()
+    sandbox = subprocess.Popen(serve, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    with bounded(sandbox):
+        assert sandbox.stdout is not None
+        base_url = sandbox.stdout.readline().split()[-1]
+        command = [*batcher, "run", "d.jsonl", "--base-url", base_url, *CALM, "--rate", rate, "--concurrency", "16"]
+        first = subprocess.Popen(command, cwd=directory, env=env, stderr=subprocess.DEVNULL, text=True)
+        with bounded(first) as process:
+            while count_lines(results) < rows // 3 and process.poll() is None:
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            process.wait()
+        created = count_lines(results)
+        second = subprocess.run(command, cwd=directory, env=env, stderr=subprocess.DEVNULL, check=False)
     documents = documents_in(state)
     keys = {line.split(b'"')[3] for line in results.read_bytes().splitlines()}
     assert len(keys) == count_lines(results)

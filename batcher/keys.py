@@ -1,0 +1,26 @@
+"""Texts → API keys. What cannot be one is refused at once: in a header it would become something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .errors import UsageError
+from .transport import ApiKey
+
+_QUOTES = "'\""
+
+
+def api_keys(texts: Iterable[str], origin: str) -> tuple[ApiKey, ...]:
+    """Each key once: a key named twice would be given twice the rate that it has.
+
+    White space around one is cut off. Raises UsageError, which names `origin` (where they come from) and never a key.
+    """
+    secrets = dict.fromkeys(text.strip() for text in texts)
+    for secret in secrets:
+        if not secret:
+            raise UsageError(f"{origin} is empty; give the key of an Omni user")
+        if not all("!" <= character <= "~" for character in secret) or secret[0] in _QUOTES or secret[-1] in _QUOTES:
+            raise UsageError(
+                f"{origin} holds a space, quote or other character that no key has; set the bare key, without Bearer"
+            )
+    return tuple(ApiKey(secret, number) for number, secret in enumerate(secrets, 1))
