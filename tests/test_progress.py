@@ -101,6 +101,15 @@ def test_the_reporters_keep_the_protocol() -> None:
         reporter.outcome(created())
 
 
+def test_the_first_minute_does_not_look_faster_than_allowed() -> None:
+    """One request a second from the start on: after ten seconds there are eleven, and that is 60/min."""
+    dial = Dial()
+    watch = Watch(Plan(rows=60, to_do=60, rate=Rate(60, 60.0)), Tally(), dial)
+    watch.snapshot(100.0)
+    dial.requests = 11
+    assert rate_text(watch.snapshot(110.0).rate_now) == "60/min"
+
+
 def test_watch_tells_rate_and_time_left() -> None:
     """Ten rows in ten seconds, fifty left: one a second, fifty seconds."""
     dial, tally = Dial(), Tally()
@@ -109,7 +118,7 @@ def test_watch_tells_rate_and_time_left() -> None:
     assert (first.left, first.rate_now, first.seconds_left) == (60, 0.0, 60.0)
     tally.created, tally.failed, dial.requests = 9, 1, 12
     later = watch.snapshot(110.0)
-    assert (later.left, later.total, later.rate_now, later.seconds_left) == (50, 60, 1.2, 50.0)
+    assert (later.left, later.total, later.rate_now, later.seconds_left) == (50, 60, 1.1, 50.0)
     dial.braked = 30.0
     braked = watch.snapshot(110.0)
     assert (braked.seconds_left, braked.note) == (80.0, "paused by the server for 30 s")

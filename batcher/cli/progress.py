@@ -68,6 +68,7 @@ class Watch:
         then, done_then, requests_then = self.history[0] if self.history else (now, done, requests)
         self.history.append((now, done, requests))
         passed = now - then
+        # the first request leaves as the clock starts: ten seconds at 60/min hold eleven, which is no 66/min
         rows_per_second = (done - done_then) / passed if passed > 0 else 0.0
         return Snapshot(
             created=tally.created,
@@ -75,7 +76,7 @@ class Watch:
             uncertain=tally.uncertain,
             left=left,
             total=self.plan.sending,
-            rate_now=(requests - requests_then) / passed if passed > 0 else 0.0,
+            rate_now=max(0, requests - max(1, requests_then)) / passed if passed > 0 else 0.0,
             rate_allowed=allowed,
             seconds_left=_seconds_left(left, rows_per_second, allowed, braked),
             in_flight=gauge.in_flight,
