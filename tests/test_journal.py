@@ -92,6 +92,22 @@ def test_an_intent_is_safe_when_intend_returns() -> None:
     assert file.syncs <= 6, "one fsync serves all that came while the one before went on"
 
 
+def test_after_a_calm_while_an_intent_waits_for_no_others() -> None:
+    """Waiting for others to join would double the wake-ups of a slow run; where intents are many it stays."""
+
+    async def body(journal: Journal, file: SlowFile) -> None:
+        took = []
+        for pause in (0.0, 60.0, 0.0):
+            await anyio.sleep(pause)
+            begun = virtual.loop().time()
+            await journal.intend(intent("k"))
+            took.append(round(virtual.loop().time() - begun, 4))
+        assert took == [1.0, 1.0, 1.002]
+        assert file.syncs == 3
+
+    with_journal(body)
+
+
 def test_a_failed_fsync_reaches_everybody_who_waits() -> None:
     """Nobody may send: those that wait now and those that come later get DiskTrouble."""
 

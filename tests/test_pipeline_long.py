@@ -204,13 +204,16 @@ def test_one_rows_own_trouble_is_no_outage(tmp_path: Path) -> None:
 
 
 def test_several_rows_with_the_servers_trouble_are_an_outage(tmp_path: Path) -> None:
-    """502 of three rows in a row: from then on nothing but probes, until a good answer comes."""
+    """502 of three rows in a row: from then on nothing but probes, one at a time, until a good answer comes."""
 
-    def script(_call: Call, number: int) -> Reply | None:
-        return answer(502) if number <= 5 else None
+    def script(_call: Call, _number: int) -> Reply | None:
+        return answer(502) if virtual.loop().time() < virtual.EPOCH + 5 else None
 
     ran, memory, _, _ = once(tmp_path, 100, script, concurrency=8, max_attempts=2)
     assert (ran.code, len(memory.documents)) == (0, 100)
+    begun = memory.calls[0][0]
+    probes = [at - begun for at, _ in memory.calls[8:] if at - begun < 5]
+    assert [round(at) for at in probes] == [1, 3]
 
 
 @pytest.mark.parametrize("status", [429, 503])
