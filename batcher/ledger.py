@@ -6,6 +6,7 @@ An outcome is written without waiting, so that no cancellation can come between 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import TypeVar
@@ -55,6 +56,7 @@ class Ledger:
         self._syncing = anyio.Lock()
         self._is_dirty = False
         self._dirtied = anyio.Event()
+        self._synced_at = -math.inf
 
     def open(self, journal: Lines, results: Lines, failed: Lines) -> None:
         """Take the open files."""
@@ -161,9 +163,15 @@ class Ledger:
             self._dirtied.set()
 
     async def sync_when_dirty(self, seconds: float) -> None:
-        """Wait until something is written; make it durable at most so many seconds later."""
+        """Wait until something is written; make it durable at most so many seconds later, and no oftener than that.
+
+        After a calm while that is at once: waiting would gather nothing, and waking up costs more than the fsync.
+        """
         await self._dirtied.wait()
-        await anyio.sleep(seconds)
+        left = self._synced_at + seconds - anyio.current_time()
+        if left > 0.0:
+            await anyio.sleep(left)
+        self._synced_at = anyio.current_time()
         self._is_dirty, self._dirtied = False, anyio.Event()
         await self.sync()
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from .storage import AppendFile
+
 
 class _Void:
     def __init__(self) -> None:
@@ -38,7 +40,7 @@ class Nowhere:
         yield io.BytesIO()
 
     @contextlib.contextmanager
-    def append(self, path: Path) -> Iterator[_Void]:  # noqa: ARG002
+    def append(self, path: Path) -> Iterator[AppendFile]:  # noqa: ARG002
         """Forget what comes."""
         yield _Void()
 

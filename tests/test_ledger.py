@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from batcher.config import Files
@@ -18,8 +19,11 @@ from batcher.identity import spec_hash
 from batcher.journal import Intent
 from batcher.ledger import Ledger, open_ledger
 from batcher.models import Created, Failed, How, Reason, Uncertain
+from batcher.nowhere import Nowhere
 from batcher.past import Past, Standing, read_past
-from batcher.storage import Disk
+from batcher.storage import AppendFile, Disk
+
+from . import virtual
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 BODY = b'{"modelId":"m","name":"n"}'
@@ -139,6 +143,47 @@ async def test_an_outcome_is_in_its_file_when_book_returns(tmp_path: Path) -> No
         assert b'"c"' in files.failures.read_bytes()
     types = [json.loads(line)["type"] for line in files.journal.read_text().splitlines()]
     assert types == ["journal", "run", "created", "failed"]
+
+
+class Timed(Nowhere):
+    """A disk that keeps nothing but the times at which results were fsynced."""
+
+    def __init__(self) -> None:
+        self.synced: list[float] = []
+
+    @contextmanager
+    def append(self, path: Path) -> Iterator[AppendFile]:
+        """A file whose fsync is noted if it holds results."""
+        with super().append(path) as file:
+            yield Noting(file, self.synced) if path.name == "r.jsonl" else file
+
+
+class Noting:
+    """One file of `Timed`."""
+
+    def __init__(self, file: AppendFile, synced: list[float]) -> None:
+        self.write, self.size, self.truncate, self._synced = file.write, file.size, file.truncate, synced
+
+    async def sync(self) -> None:
+        self._synced.append(round(virtual.loop().time() - virtual.EPOCH, 3))
+
+
+def test_an_outcome_after_a_calm_while_is_durable_at_once(tmp_path: Path) -> None:
+    """A slow run wakes up once for each outcome, not again 100 ms later; a fast one still fsyncs in groups of 100 ms."""
+    disk = Timed()
+
+    async def main() -> None:
+        files = files_in(tmp_path)
+        past = read_past(disk, files, "base", "")
+        given: dict[str, Any] = {"form": Form(), "base_url": "base", "namespace": "", "on_trouble": print}
+        async with open_ledger(disk, files, past, run="r1", now=lambda: NOW, fsync_ms=100, **given) as ledger:
+            for at in (1.0, 2.0, 2.03, 2.06, 2.25, 5.0):
+                await anyio.sleep(at - (virtual.loop().time() - virtual.EPOCH))
+                ledger.book(created(f"k{at}"))
+            await anyio.sleep(1)
+
+    virtual.run(main)
+    assert disk.synced == [1.0, 2.0, 2.1, 2.25, 5.0]
 
 
 async def test_rewriting_leaves_exactly_what_still_holds(tmp_path: Path) -> None:
