@@ -8,7 +8,8 @@ Server and clients are processes of their own. The clients are a bare HTTP clien
 cells, which measure `batcher run` itself (or what `--command` names, followed by its arguments).
 
 Columns: most arrivals in any window of one period, and what is allowed; the share of windows with more; utilisation;
-the most starts that the clients saw in any window of 1.005 periods; and what bounds a cell other than the rate.
+the most starts that the clients saw in any window of 1.005 periods; and what bounds a cell other than the rate. How long
+requests were on the way (from their start in the client to the kernel's note of their arrival) tells what the machine adds.
 """
 
 from __future__ import annotations
@@ -25,13 +26,9 @@ import sys
 import tempfile
 import time
 from bisect import bisect_left
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from random import Random
-from typing import cast
 
 import anyio
 
@@ -39,103 +36,10 @@ from batcher.gate import Gate
 from batcher.pace import MARGIN, Rate
 from batcher.shared_pace import SharedPace
 from batcher.transport import ApiKey
+from tests.measured_server import MODEL
 
 HERE = [sys.executable, "-m", "tests.measure_pace"]
-MODEL = "8a3c1f0e-5b7d-4f7a-9c2e-1d2b3a4c5d6e"
-
-
-# --- the server: answers like Omni, just so far that `batcher run` is content, and writes down when what arrived
-
-
-@dataclass
-class Ledger:
-    """What the server is told to do, and what it saw: (seconds, status, who)."""
-
-    latency_seconds: float
-    fail_share: float
-    enforce: Rate | None
-    seen: list[tuple[float, int, str]] = field(default_factory=list)
-    window: deque[float] = field(default_factory=deque)
-    created: dict[str, str] = field(default_factory=dict)
-    chance: Random = field(default_factory=lambda: Random(4))
-
-    def answer(self, now: float, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        """Status and body; a window that is full blocks, and what it blocks counts."""
-        status, content = self._judge(now, method, path, body)
-        self.seen.append((now, status, "other" if path.startswith("/other") else "we"))
-        return status, content
-
-    def _judge(self, now: float, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        if self.enforce is not None:
-            while self.window and now - self.window[0] >= self.enforce.period_seconds:
-                self.window.popleft()
-            self.window.append(now)
-            if len(self.window) > self.enforce.limit:
-                return 429, b'{"error": "Too many requests"}'
-        if method == "POST" and path.startswith("/api"):
-            return self._create(json.loads(body))
-        if path.startswith("/api/v1/documents/"):
-            name = self.created.get(path.rsplit("/", 1)[1])
-            found: dict[str, object] = {"name": name, "modelId": MODEL, "queryPresentations": []}
-            return (404, b'{"detail": "Document not found", "status": 404}') if name is None else (200, _json(found))
-        return 200, _json({"user": {"id": "u", "membershipId": "m"}, "records": [{"id": MODEL}], "pageInfo": {}})
-
-    def _create(self, spec: dict[str, str]) -> tuple[int, bytes]:
-        if self.chance.random() < self.fail_share:
-            return 503, b"busy"
-        identifier = spec.get("identifier", "x")
-        self.created[identifier] = spec["name"]
-        workbook = {"id": "w", "documentId": "d", "identifier": identifier, "name": spec["name"]}
-        return 201, _json({"dashboard": {"id": "b", "dashboardId": "b"}, "workbook": workbook})
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value).encode()
-
-
-class Wire(asyncio.Protocol):
-    """One connection. Requests of at most 64 KiB, one at a time, kept alive."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._buffer = b""
-        self._arrived = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way back."""
-        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's is one by behaviour only
-
-    def data_received(self, data: bytes) -> None:
-        """A request arrives with its first byte."""
-        if not self._buffer:
-            self._arrived = time.monotonic()
-        self._buffer += data
-        head, gap, body = self._buffer.partition(b"\r\n\r\n")
-        length = re.search(rb"(?i)content-length: *([0-9]+)", head)
-        if not gap or len(body) < (int(length[1]) if length else 0):
-            return
-        self._buffer = b""
-        method, path, *_ = head.decode().split()
-        status, content = self._ledger.answer(self._arrived, method, path, body)
-        answer = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
-        loop = asyncio.get_running_loop()
-        loop.call_later(self._ledger.latency_seconds, self._write, answer.encode() + content)
-
-    def _write(self, answer: bytes) -> None:
-        if not self._transport.is_closing():
-            self._transport.write(answer)
-
-
-async def serve(ledger: Ledger) -> None:
-    """Serve until standard input ends, then print what was seen."""
-    # The instrument must not be what is late; where that is not allowed, measure on an idle machine.
-    with suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, -15)
-    server = await asyncio.get_running_loop().create_server(lambda: Wire(ledger), "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await anyio.to_thread.run_sync(sys.stdin.read)
-    server.close()
-    print(json.dumps(ledger.seen))
+SERVER = [sys.executable, "-m", "tests.measured_server"]
 
 
 # --- the client: our gate and a bare connection for each worker
@@ -153,7 +57,7 @@ class Told:
 
 
 async def send(told: Told) -> None:
-    """Send as fast as the gate allows for `seconds`, then print every start."""
+    """Send as fast as the gate allows for `seconds`, then print every start (wall clock)."""
     starts: list[float] = []
     key = ApiKey("measured")
     shared = SharedPace(told.state, lambda text: print(text, file=sys.stderr))
@@ -177,7 +81,8 @@ async def send(told: Told) -> None:
         async with Gate([key], told.rate, shared=shared) as gate, anyio.create_task_group() as tasks:
             for _ in range(told.workers):
                 tasks.start_soon(work, gate)
-    print(json.dumps(starts))
+    wall = time.time() - time.monotonic()  # the server's times are the wall clock's
+    print(json.dumps([start + wall for start in starts]))
 
 
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> int:
@@ -239,7 +144,7 @@ def most_in(times: list[float], seconds: float, allowed: int) -> tuple[int, floa
 def measure(cell: Cell, command: list[str]) -> Seen:
     """Run one cell with its own server and state directory."""
     enforced = [f"--enforce={cell.rate}"] if cell.enforce else []
-    server = [*HERE, "server", f"--latency={cell.latency_seconds}", f"--fail-share={cell.fail_share}", *enforced]
+    server = [*SERVER, f"--latency={cell.latency_seconds}", f"--fail-share={cell.fail_share}", *enforced]
     with (
         tempfile.TemporaryDirectory() as directory,
         subprocess.Popen(server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as served,
@@ -357,6 +262,9 @@ def remarks(cell: Cell, seen: Seen, ours: list[float]) -> str:
     spans = [late - early for early, late in zip(seen.starts, seen.starts[cell.rate.limit :], strict=False)]
     if min(spans, default=cell.rate.guarded_seconds) < cell.rate.period_seconds * MARGIN:
         said.append(f"{cell.rate.limit + 1} starts in {min(spans):.6f} s")
+    if len(seen.starts) == len(ours) and ours:
+        ways = [arrival - start for start, arrival in zip(seen.starts, ours, strict=True)]
+        said.append(f"on the way for {1000 * min(ways):.1f} to {1000 * max(ways):.1f} ms")
     if seen.cpu_share is not None:
         said.append(f"{seen.cpu_share:.1%} of a core")
     if cell.enforce:
@@ -419,24 +327,20 @@ def table(chosen: list[Cell], command: list[str]) -> None:
 def main() -> None:
     """The command line of this script and of its server and clients."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("role", nargs="?", default="table", choices=["table", "server", "client", "intruder"])
+    parser.add_argument("role", nargs="?", default="table", choices=["table", "client", "intruder"])
     parser.add_argument("--quick", action="store_true", help="compressed periods (the default)")
     parser.add_argument("--full", action="store_true", help="the real rates")
     parser.add_argument("--only", default="", help="only cells whose name, rate and loop hold this text")
     parser.add_argument("--command", default=f"{sys.executable} -m batcher run", help="what the run cells run")
-    for name, default in (("latency", 0.0), ("fail-share", 0.0), ("seconds", 10.0)):
-        parser.add_argument(f"--{name}", type=float, default=default, help=argparse.SUPPRESS)
+    parser.add_argument("--seconds", type=float, default=10.0, help=argparse.SUPPRESS)
     for name, default in (("port", 0), ("workers", 8)):
         parser.add_argument(f"--{name}", type=int, default=default, help=argparse.SUPPRESS)
     parser.add_argument("--rate", type=Rate.parse, help=argparse.SUPPRESS)
-    parser.add_argument("--enforce", type=Rate.parse, help=argparse.SUPPRESS)
     parser.add_argument("--state", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--loop", default="uvloop", help=argparse.SUPPRESS)
     args = parser.parse_args()
     options = {"use_uvloop": args.loop == "uvloop"}
     match args.role:
-        case "server":
-            anyio.run(serve, Ledger(args.latency, args.fail_share, args.enforce), backend_options=options)
         case "client":
             told = Told(args.port, args.rate, args.seconds, args.workers, args.state)
             anyio.run(send, told, backend_options=options)
