@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,8 @@ from .outcomes import Outcomes
 from .pace import Rate
 from .past import Past, Standing, read_past
 from .rows.claims import Claims, Places
+from .shared_pace import SharedPace
+from .state_directory import state_directory
 from .storage import Disk, Storage
 from .validate import Validator
 from .wire import Wire
@@ -46,6 +49,7 @@ async def create(
     concurrency: int = 8,
     journal: str | Path | None,
     max_attempts: int = 5,
+    shared_pace: bool = True,
     settings: Sending | None = None,
     on_warning: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[Outcomes]:
@@ -60,7 +64,10 @@ async def create(
         journal: `x.journal.jsonl`; `x.results.jsonl` and `x.failures.jsonl` lie beside it. None: nothing is kept, and
             never twice holds within this process only.
         max_attempts: POSTs for one spec at most.
-        settings: everything else; `rate`, `concurrency` and `max_attempts` above are then ignored.
+        shared_pace: the vendor counts per key, so the rate holds over all batcher runs of this user on this machine,
+            programs and command line alike. They meet where the environment's `BATCHER_STATE_DIR` says, else in the
+            user's state directory. False: this block counts for itself, and nothing is kept there.
+        settings: everything else; `rate`, `concurrency`, `max_attempts` and `shared_pace` above are then ignored.
         on_warning: is told what a person should know.
 
     Leaving the block drains as the first ctrl-C does; then an exception of the block comes out of it as it is, and so
@@ -69,8 +76,9 @@ async def create(
     """
     if settings is None:
         pace = Rate.parse(rate) if isinstance(rate, str) else rate
-        settings = Sending(rate=pace, concurrency=concurrency, max_attempts=max_attempts)
-    world = World(storage=Disk() if journal is not None else Nowhere())
+        settings = Sending(rate=pace, concurrency=concurrency, max_attempts=max_attempts, shared_pace=shared_pace)
+    shared = SharedPace(state_directory(os.environ), on_warning) if settings.shared_pace and settings.rate else None
+    world = World(storage=Disk() if journal is not None else Nowhere(), shared_pace=shared)
     files = _files(Path(journal) if journal is not None else Path("nowhere.journal.jsonl"))
     drain = Drain()
     outcomes = Outcomes(drain)
@@ -124,7 +132,7 @@ async def _open(
                 on_trouble=lambda trouble: drain.start(End.STOPPED, str(trouble)),
             )
         )
-        gate = await stack.enter_async_context(Gate(client.keys, settings.rate))
+        gate = await stack.enter_async_context(Gate(client.keys, settings.rate, shared=world.shared_pace))
         omni = Omni(client.transport, client.base_url)
         give_up = settings.give_up_after_seconds
         wire = Wire(omni, gate, drain, give_up_after_seconds=give_up, warn=warn, now=world.now)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 import batcher
@@ -101,3 +102,26 @@ async def test_an_exception_of_the_specs_comes_out_when_the_block_is_left(tmp_pa
     results = (tmp_path / "x.results.jsonl").read_bytes()
     assert len(made) <= commits <= 1
     assert results.count(b"\n") == len(made)
+
+
+@pytest.mark.parametrize("shared_pace", [True, False])
+async def test_all_who_use_a_key_share_its_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, shared_pace: bool
+) -> None:
+    """Two blocks at once keep to the rate together, as two runs do (failed before: each sent at the full rate)."""
+    state = tmp_path / "state"
+    monkeypatch.setenv("BATCHER_STATE_DIR", str(state))
+
+    async def send(client: batcher.Client, *names: str) -> None:
+        specs = [row(name) for name in names]
+        async with batcher.create(specs, client, rate="2/s", shared_pace=shared_pace, journal=None) as outcomes:
+            assert len([outcome async for outcome in outcomes]) == len(names)
+
+    async with FaultyServer() as server, batcher.Client(server.base_url, "key") as client:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(send, client, "a", "b")
+            tasks.start_soon(send, client, "c", "d")
+        arrivals = server.arrivals()
+    assert len(arrivals) == 4
+    assert (arrivals[2] - arrivals[0] > 0.99) is shared_pace
+    assert (len(list(state.iterdir())) if state.exists() else 0) == shared_pace
