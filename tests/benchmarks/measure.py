@@ -27,12 +27,7 @@ class Taken:
 
 def start(*command: str | Path, codes: Sequence[int] = (0,)) -> Taken:
     """Run a command to its end. Raises RuntimeError if it exits with none of `codes`."""
-    environment = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
-    environment |= {
-        "OMNI_API_KEY": "omni_osk_benchmark",
-        "PYTHONPATH": str(ROOT),
-        "XDG_STATE_HOME": tempfile.gettempdir(),
-    }
+    environment = _environment()
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         begun = time.perf_counter()
         with subprocess.Popen(command, stdout=output, stderr=errors, env=environment, cwd=ROOT) as process:
@@ -46,6 +41,43 @@ def start(*command: str | Path, codes: Sequence[int] = (0,)) -> Taken:
         told = "\n".join((" ".join(map(str, command)), f"exit {process.returncode}", said[-2000:], complained[-2000:]))
         raise RuntimeError(told)
     return Taken(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, said)
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
+    return kept | {
+        "OMNI_API_KEY": "omni_osk_benchmark",
+        "PYTHONPATH": str(ROOT),
+        "XDG_STATE_HOME": tempfile.gettempdir(),
+    }
+
+
+def lasting(after_seconds: float, seconds: float, *arguments: str | Path) -> float:
+    """The CPU seconds that our command takes in so many seconds, the first ones left out; then it is ended.
+
+    Raises RuntimeError if it ends by itself before.
+    """
+    command = [PYTHON, "-m", "batcher", *arguments]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=_environment(), cwd=ROOT
+    ) as run:
+        try:
+            time.sleep(after_seconds)
+            before = _cpu_seconds(run.pid)
+            time.sleep(seconds)
+            taken = _cpu_seconds(run.pid) - before
+            if run.poll() is not None:
+                raise RuntimeError(f"exit {run.returncode} before its time")
+            return taken
+        finally:
+            run.terminate()
+            run.communicate()
+
+
+def _cpu_seconds(process: int) -> float:
+    """User and system time of a process so far (Linux), to a hundredth of a second."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def python(*arguments: str | Path) -> Taken:
