@@ -142,8 +142,9 @@ class Journal:
         except DiskTrouble as trouble:
             self._failure = trouble
         finally:
-            # nobody may wait for an fsync that will not come
+            # nobody may wait for an fsync that will not come, and no request of these intents will leave
             self._failure = self._failure or DiskTrouble("the run ended before this intent was on disk")
+            self._gathered, self._gathered_bytes = [], 0
             _wake(waiting + self._waiting)
 
     def _write_gathered(self) -> None:

@@ -146,7 +146,11 @@ class Sender:
         async def prepare() -> None:
             if not way.is_intended:
                 way.is_intended = True
-                await self.ledger.intend(self._intent(way))
+                try:
+                    await self.ledger.intend(self._intent(way))
+                except DiskTrouble:
+                    way.is_intended = False  # the ledger took it back: what is unclear now is an earlier attempt
+                    raise
                 way.is_resend = False
 
         def send(key: ApiKey) -> Awaitable[Reply]:

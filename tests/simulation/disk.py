@@ -106,6 +106,11 @@ class SimulatedDisk:
         self.faults.room_bytes = room - taken
         return taken
 
+    def give_back(self, size: int) -> None:
+        """What was cut off makes room: on a full disk a short line may find it where a long one did not."""
+        if self.faults.room_bytes is not None:
+            self.faults.room_bytes += size
+
 
 class ProcessDisk:
     """The disk of one process: implements `batcher.storage.Storage`."""
@@ -251,6 +256,7 @@ class SimulatedFile:
         if size < inode.synced:
             inode.before_cut = inode.before_cut or bytes(inode.data[: inode.synced])
             inode.synced = size
+        self._process.disk.give_back(len(inode.data) - size)
         del inode.data[size:]
         self._process.step("was cut")
 

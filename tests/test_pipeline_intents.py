@@ -1,0 +1,89 @@
+"""Intents whose request does not leave, or leaves late: what the journal says of an attempt must stay true (contract 7)."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from batcher.sandbox.calls import Call
+from batcher.storage import AppendFile, Disk
+from batcher.transport import Cause, Lost, Reply
+
+from . import virtual
+from .runs import BASE, Job, Memory, row, virtual_world
+
+RESET = Lost(Cause.RESET, "the connection was lost")
+
+
+class Crowded:
+    """A file of a disk that has room for short lines only, and whose fsync takes a while (virtual seconds)."""
+
+    def __init__(self, file: AppendFile, disk: CrowdedDisk) -> None:
+        self._file, self._disk = file, disk
+        self.size, self.truncate = file.size, file.truncate
+
+    def write(self, data: bytes) -> None:
+        """Take a part of what is too long, as a full disk does."""
+        if self._disk.refuses in data:
+            self._file.write(data[:10])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self._file.write(data)
+
+    async def sync(self) -> None:
+        """These tests do not cut the power."""
+        await anyio.sleep(self._disk.fsync_seconds)
+
+
+class CrowdedDisk(Disk):
+    """A disk that has no room for what holds the text `refuses`."""
+
+    def __init__(self, *, refuses: bytes = b"\0", fsync_seconds: float = 0.0) -> None:
+        self.refuses = refuses
+        self.fsync_seconds = fsync_seconds
+
+    @contextmanager
+    def append(self, path: Path) -> Iterator[Any]:
+        """Open for appending."""
+        with super().append(path) as file:
+            yield Crowded(file, self)
+
+
+def live(job: Job, memory: Memory, disk: Disk, body: Callable[[], Awaitable[None]]) -> None:
+    """Run `body` in virtual time with this server and this disk."""
+    job.world = replace(virtual_world(memory), storage=disk)
+
+    async def main() -> None:
+        with memory.serving():
+            await body()
+
+    virtual.run(main)
+
+
+def test_an_intent_that_finds_no_room_leaves_the_attempt_before_it_unclear(tmp_path: Path) -> None:
+    """The disk is full between two attempts: the first one stays unclear, and its late document is found by the next run.
+
+    Failed before: the row's `clear` fitted in where its second intent had not, and took back the first attempt.
+    """
+
+    def script(call: Call, number: int) -> Reply | None:
+        return RESET if call.method == "POST" and number == 1 else None
+
+    job, memory, disk = Job(tmp_path), Memory(script), CrowdedDisk(refuses=b'"attempt":2')
+    job.rows(row("a", identifier="mine-1"))
+
+    async def body() -> None:
+        ran = await job.run(BASE)
+        assert (ran.code, ran.counts) == (3, {"uncertain": 1})
+        disk.refuses = b"\0"
+        memory.carry_out(memory.calls[0][1])
+        ran = await job.run(BASE)
+        assert (ran.code, job.how) == (0, {"a": "reconciled"})
+
+    live(job, memory, disk, body)
+    assert len(memory.documents) == 1
