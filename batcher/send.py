@@ -144,17 +144,18 @@ class Sender:
         """One POST: its intent is on disk before it leaves, and what it did is said as soon as it is known."""
 
         async def prepare() -> None:
-            if not way.is_intended:
-                way.is_intended = True
-                try:
-                    await self.ledger.intend(self._intent(way))
-                except DiskTrouble:
-                    way.is_intended = False  # the ledger took it back: what is unclear now is an earlier attempt
-                    raise
-                way.is_resend = False
+            if way.is_intended:  # its slot came to nothing, perhaps an hour ago; an intent tells when a request left
+                way.is_intended = False
+                self.ledger.clear(way.key)
+            way.is_intended = True
+            try:
+                await self.ledger.intend(self._intent(way))
+            except DiskTrouble:
+                way.is_intended = False  # the ledger took it back: what is unclear now is an earlier attempt
+                raise
 
         def send(key: ApiKey) -> Awaitable[Reply]:
-            way.is_intended = False
+            way.is_intended = way.is_resend = False
             way.attempts += 1
             return self.wire.omni.create(key, way.body)
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import anyio
 
+from batcher.pace import Rate
 from batcher.sandbox.calls import Call
 from batcher.storage import AppendFile, Disk
 from batcher.transport import Cause, Lost, Reply
 
 from . import virtual
-from .runs import BASE, Job, Memory, row, virtual_world
+from .runs import BASE, Job, Memory, answer, row, virtual_world
 
 RESET = Lost(Cause.RESET, "the connection was lost")
 
@@ -87,3 +88,36 @@ def test_an_intent_that_finds_no_room_leaves_the_attempt_before_it_unclear(tmp_p
 
     live(job, memory, disk, body)
     assert len(memory.documents) == 1
+
+
+def test_an_intent_that_waits_out_a_brake_is_made_anew(tmp_path: Path) -> None:
+    """The brake comes between intent and request and lasts 20 minutes: a 404 right after the request proves nothing.
+
+    Failed before: the attempt was counted from its intent, so that the reads' lag settled it as not created, and the
+    row whose document exists was failed.
+    """
+    left: list[float] = []
+
+    def script(call: Call, number: int) -> Reply | None:
+        if call.method == "POST" and number == 1:
+            return answer(429, retry_after="1200")
+        if call.method == "POST" and b'"mine-1"' in call.body:
+            left.append(virtual.loop().time())
+            if len(left) == 1:
+                memory.carry_out(call)
+                return RESET
+        if call.method == "GET" and virtual.loop().time() < left[0] + 10:
+            return answer(404, 'Document with identifier "mine-1" not found')
+        return None
+
+    job, memory = Job(tmp_path), Memory(script)
+    job.rows(row("a"), row("b", identifier="mine-1"))
+
+    async def body() -> None:
+        ran = await job.run(BASE, concurrency=2, rate=Rate(10, 1.0))
+        assert (ran.code, ran.counts) == (0, {"created_now": 1, "reconciled": 1})
+
+    live(job, memory, CrowdedDisk(fsync_seconds=0.2), body)
+    types = [line["type"] for line in job.journal if line.get("key") == "id:mine-1"]
+    assert types[:3] == ["intent", "clear", "intent"], "the first one was there when the brake came"
+    assert len(memory.documents) == 2
