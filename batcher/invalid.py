@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .check import check
 from .config import RunSettings
 from .failures import journaled_lines
 from .hints import HINTS
+from .history import Sent
 from .ledger import Ledger
-from .models import Failed, Problem, Reason, Row
+from .models import Failed, Problem, Reason, Row, Uncertain
 from .read import as_read
 from .survey import Survey
 from .way import stamp
 from .world import World
 
 
-def invalid_outcome(row: Row, key: str, problems: list[Problem], world: World) -> Failed:
-    """The outcome of a row that has these problems."""
-    return Failed(
+def invalid_outcome(
+    row: Row, key: str, problems: list[Problem], world: World, unclear: Sequence[Sent] = ()
+) -> Failed | Uncertain:
+    """The outcome of a row that has these problems. With an unclear attempt it is uncertain: failed forgets attempts."""
+    outcome = Uncertain if unclear else Failed
+    return outcome(
         key=key,
         source=row.source,
         line=row.line,
@@ -25,7 +31,7 @@ def invalid_outcome(row: Row, key: str, problems: list[Problem], world: World) -
         message="; ".join(f"{one.field}: {one.message}" if one.field else one.message for one in problems),
         hint=HINTS[Reason.INVALID],
         attempts=0,
-        identifier=None,
+        identifier=unclear[-1].identifier if unclear else None,
         at=stamp(world.now()),
         run=world.run_id,
         spec=as_read(row),

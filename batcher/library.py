@@ -205,7 +205,9 @@ class _Intake:
         self._found = spec
 
     def _refuse(self, row: Row, key: str, problems: list[Problem]) -> None:
-        self._batch.book(invalid_outcome(row, key, problems, self._world))
+        history = self._past.journaled.histories.get(key)
+        unclear = history.unclear if history is not None else ()
+        self._batch.book(invalid_outcome(row, key, problems, self._world, unclear))
 
 
 def _files(journal: Path) -> Files:

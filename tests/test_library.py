@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 import batcher
+from batcher.config import Sending
 
 from .faulty import FaultyServer, named, on
 from .runs import row
@@ -125,3 +126,20 @@ async def test_all_who_use_a_key_share_its_rate(
     assert len(arrivals) == 4
     assert (arrivals[2] - arrivals[0] > 0.99) is shared_pace
     assert (len(list(state.iterdir())) if state.exists() else 0) == shared_pace
+
+
+async def test_an_invalid_spec_does_not_make_its_unclear_attempt_forgotten(tmp_path: Path) -> None:
+    """It may exist, without an identifier; then its spec is broken, and mended: it stays uncertain, and is not sent.
+
+    Failed before: the invalid spec was 'failed', which says that none of its attempts is unclear.
+    """
+    settings = Sending(rate=None, fill_identifiers=False)
+    good, bad = row("a", key="k"), {"key": "k", "name": "a"}
+    async with FaultyServer("reset-after@1") as server, batcher.Client(server.base_url, "key") as client:
+        for spec, reasons in ((good, ["connection"]), (bad, ["invalid"]), (good, [])):
+            journal = tmp_path / "x.journal.jsonl"
+            async with batcher.create([spec], client, journal=journal, settings=settings) as outcomes:
+                met = [outcome async for outcome in outcomes]
+            assert [one.reason for one in met if isinstance(one, batcher.Uncertain)] == reasons
+            assert len(met) == len(reasons)
+        assert len(server.commits) == 1
