@@ -29,7 +29,8 @@ from .omni import Omni
 from .outcomes import Outcomes
 from .pace import Rate
 from .past import Past, Standing, read_past
-from .rows.claims import Claims, Places
+from .rows.claims import UNPLACED, Claims, Places, holding
+from .rows.fields import KEY
 from .shared_pace import SharedPace
 from .state_directory import state_directory
 from .storage import Disk, Storage
@@ -192,6 +193,8 @@ class _Intake:
             if self._found is None:
                 return None
             given, self._found = self._found, None
+        elif not self._is_first(given):
+            return None
         standing = self._past.standing(given.key, partial(spec_hash, given.body))
         if standing in _DONE:
             self._outcomes.skipped += 1
@@ -200,6 +203,18 @@ class _Intake:
         if (refusal := self._forgotten.refusal(self._files)) is not None:
             raise UsageError(refusal)
         return given
+
+    def _is_first(self, spec: Spec) -> bool:
+        """Whether no spec so far has its key or its identifier; else it is refused, as `check` refuses such a row."""
+        claims = self._checked.claims
+        if claims.claim(spec.key, spec.identifier, UNPLACED) is not None:
+            return True
+        is_key = spec.key in claims.keys
+        taken = spec.key if is_key else holding(spec.identifier or "")
+        problem = claims.clash(spec.row, taken, KEY if is_key else "identifier")
+        # a key that no row has: `~2` alone may be another spec's, the second row of this name
+        self._refuse(spec.row, claims.another(f"{spec.key}~", UNPLACED), [problem])
+        return False
 
     def _keep(self, spec: Spec) -> None:
         self._found = spec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ import anyio
 import pytest
 
 import batcher
-from batcher.config import Sending
 
 from .faulty import FaultyServer, named, on
 from .runs import row
@@ -133,7 +133,7 @@ async def test_an_invalid_spec_does_not_make_its_unclear_attempt_forgotten(tmp_p
 
     Failed before: the invalid spec was 'failed', which says that none of its attempts is unclear.
     """
-    settings = Sending(rate=None, fill_identifiers=False)
+    settings = batcher.Sending(rate=None, fill_identifiers=False)
     good, bad = row("a", key="k"), {"key": "k", "name": "a"}
     async with FaultyServer("reset-after@1") as server, batcher.Client(server.base_url, "key") as client:
         for spec, reasons in ((good, ["connection"]), (bad, ["invalid"]), (good, [])):
@@ -143,3 +143,21 @@ async def test_an_invalid_spec_does_not_make_its_unclear_attempt_forgotten(tmp_p
             assert [one.reason for one in met if isinstance(one, batcher.Uncertain)] == reasons
             assert len(met) == len(reasons)
         assert len(server.commits) == 1
+
+
+async def test_two_specs_with_one_key_are_one_document(tmp_path: Path) -> None:
+    """As of two rows, the second is invalid; whichever comes first, and whether the server could tell them apart or not.
+
+    Failed before: the second was sent too, and without identifiers that made a second document.
+    """
+    path, reading = tmp_path / "d.jsonl", batcher.Reading()
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in (row("a"), row("a", description="twin"))))
+    checked = batcher.check([path], reading, on_problem=print)
+    first, twin = batcher.read_specs([path], reading, checked)
+    settings = batcher.Sending(rate=None, fill_identifiers=False, concurrency=1)
+    async with FaultyServer() as server, batcher.Client(server.base_url, "key") as client:
+        async with batcher.create([first, first, twin], client, journal=None, settings=settings) as outcomes:
+            met = [outcome async for outcome in outcomes]
+        assert len(server.commits) == 2
+    assert [one.key for one in met if isinstance(one, batcher.Created)] == [first.key, twin.key]
+    assert [one.reason for one in met if isinstance(one, batcher.Failed)] == ["invalid"]

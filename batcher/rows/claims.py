@@ -25,6 +25,7 @@ _LINE_BITS = 26
 _SOURCE_BITS = 6
 _PLACE_BITS = _LINE_BITS + _SOURCE_BITS
 _PLACE = (1 << _PLACE_BITS) - 1
+UNPLACED = _PLACE  # kept for a key that comes from no input: "an earlier row"
 _LAST_LINE = (1 << _LINE_BITS) - 1  # stands for every line from there on
 _LAST_SOURCE = (1 << _SOURCE_BITS) - 1  # stands for every input from there on
 _LONGEST_IDENTIFIER = 48
