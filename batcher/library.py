@@ -165,6 +165,7 @@ class _Intake:
     ) -> None:
         self._past, self._outcomes, self._batch, self._world = past, outcomes, batch, world
         self._files, self._forgotten = files, Forgotten(past, settings)
+        self._recreate = settings.recreate_undone
         self._validator = Validator(Reading())
         self._checked = Checked(Claims(Places([Path("specs")])))
         self._told = Listeners(on_problem=lambda _: None, on_row=self._keep, on_invalid=self._refuse)
@@ -195,7 +196,7 @@ class _Intake:
             given, self._found = self._found, None
         elif not self._is_first(given):
             return None
-        standing = self._past.standing(given.key, partial(spec_hash, given.body))
+        standing = self._past.standing(given.key, partial(spec_hash, given.body), recreate=self._recreate)
         if standing in _DONE:
             self._outcomes.skipped += 1
             return None

@@ -13,7 +13,8 @@ import pytest
 import batcher
 
 from .faulty import FaultyServer, named, on
-from .runs import row
+from .runs import Job, row
+from .test_undo import undone
 
 
 class MineError(Exception):
@@ -161,3 +162,18 @@ async def test_two_specs_with_one_key_are_one_document(tmp_path: Path) -> None:
         assert len(server.commits) == 2
     assert [one.key for one in met if isinstance(one, batcher.Created)] == [first.key, twin.key]
     assert [one.reason for one in met if isinstance(one, batcher.Failed)] == ["invalid"]
+
+
+@pytest.mark.parametrize("recreates", [False, True])
+async def test_what_undo_deleted_is_made_again_if_that_is_asked_for(tmp_path: Path, recreates: bool) -> None:
+    """`recreate_undone` means in a program what it means on the command line (failed before: it was not heeded)."""
+    job = Job(tmp_path)
+    async with FaultyServer() as server, batcher.Client(server.base_url, "key") as client:
+        for recreate in (False, recreates):
+            settings = batcher.Sending(rate=None, recreate_undone=recreate)
+            async with batcher.create([row("a")], client, journal=job.files.journal, settings=settings) as outcomes:
+                met = [type(outcome) async for outcome in outcomes]
+            assert (met, outcomes.skipped) == (([batcher.Created], 0) if met else ([], 1))
+            if not recreate and met:
+                assert (await undone(job, server.base_url)).deleted == 1
+        assert len(server.commits) == 1 + recreates
