@@ -1,4 +1,4 @@
-"""Intents whose request does not leave, or leaves late: what the journal says of an attempt must stay true (contract 7)."""
+"""Intents whose request does not leave, leaves late, or is not answered before the run dies (contract 7)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 
+from batcher.drain import Drain, End
 from batcher.pace import Rate
 from batcher.sandbox.calls import Call
 from batcher.storage import AppendFile, Disk
 from batcher.transport import Cause, Lost, Reply
 
 from . import virtual
+from .faulty import FaultyServer, on
 from .runs import BASE, Job, Memory, answer, row, virtual_world
 
 RESET = Lost(Cause.RESET, "the connection was lost")
@@ -121,3 +124,32 @@ def test_an_intent_that_waits_out_a_brake_is_made_anew(tmp_path: Path) -> None:
     types = [line["type"] for line in job.journal if line.get("key") == "id:mine-1"]
     assert types[:3] == ["intent", "clear", "intent"], "the first one was there when the brake came"
     assert len(memory.documents) == 2
+
+
+@pytest.mark.parametrize("fill_identifiers", [True, False])
+@pytest.mark.parametrize("is_removed", [False, True])
+async def test_a_row_that_failed_and_was_died_over_is_uncertain(
+    tmp_path: Path, *, fill_identifiers: bool, is_removed: bool
+) -> None:
+    """Failed; sent again, and that run was killed; the next run does not come to it: no longer failed, but uncertain.
+
+    Failed before: the line of the failure before was kept, though an attempt was unclear; and if the row had been
+    removed and had no identifier, for ever.
+    """
+    job = Job(tmp_path)
+    sending: dict[str, Any] = {"fill_identifiers": fill_identifiers, "concurrency": 1}
+    job.rows(row("a"), row("b"))
+    async with FaultyServer("400@2", on("GET 500")) as server:
+        await job.run(server.base_url, **sending)
+        assert job.reasons == {"b": "failed rejected"}
+        *_, intent = (line for line in job.files.journal.read_bytes().splitlines() if b'"type":"intent"' in line)
+        with job.files.journal.open("ab") as journal:
+            journal.write(b'{"type":"run","run":"killed"}\n' + intent + b"\n")
+        drain = Drain()
+        if is_removed:
+            job.rows(row("a"))
+        else:
+            drain.start(End.INTERRUPTED)
+        ran = await job.run(server.base_url, drain=drain, **sending)
+    assert job.reasons["b"].startswith("uncertain")
+    assert ran.counts == {"created_before": 1} | ({} if is_removed else {"uncertain": 1})
