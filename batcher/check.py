@@ -132,9 +132,11 @@ def _claim(row: Row, body: Body, value: int, checked: Checked) -> tuple[str, lis
     """The row's key, which no other row has, and the problem if it should have had another row's."""
     claims, own, identifier = checked.claims, own_key(row), identifier_of(body)
     base = base_of(row, own, identifier, body)
+    if own is not None and row.is_fed_back:
+        claims.bring(own)
     if (key := claims.claim(base, identifier, value)) is not None:
         return key, []
-    if own is None and identifier is None:
+    if own is None and identifier is None and not claims.is_brought(base):
         checked.repeats += bool(value >> 32) and claims.is_copy(base, value)
         return claims.another(base, value), []
     found = []

@@ -13,6 +13,7 @@ import orjson
 
 SLUG_LENGTH = 30
 KEY_LENGTH = 200
+NAMED = "name:"  # how the key of a row that has none of its own begins
 _HASH_BYTES = 10  # 80 bits are exactly 16 characters of base32
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # base32 by 10 bits: five times quicker
@@ -24,7 +25,7 @@ _SLUG = str.maketrans({code: " " for code in range(128) if chr(code) not in "abc
 def name_key(model_id: str, name: str) -> str:
     """The key of a row that has neither a key nor an identifier of its own: `name:` and 32 hex digits."""
     text = f"{model_id.lower()}\n{name}"
-    return "name:" + blake2b(text.encode() if text.isascii() else _encoded(text), digest_size=16).hexdigest()
+    return NAMED + blake2b(text.encode() if text.isascii() else _encoded(text), digest_size=16).hexdigest()
 
 
 def raw_key(text: str) -> str:

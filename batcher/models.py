@@ -44,8 +44,8 @@ class Row:
     `fields` is keyed by the API's field name (`modelId`; an unknown one by its own spelling) in input order.
     With `cells` the values are the texts of a spreadsheet's cells and `columns` holds the header as it was written,
     one name for each entry of `fields`. A row too broken to have fields has `fault` (what is wrong) and `text`.
-    `line` is 1-based: the line where the row begins (in a workbook: the sheet's row). `unclear_attempt` is what a
-    failures line that is uncertain tells of an earlier run.
+    `line` is 1-based: the line where the row begins (in a workbook: the sheet's row). `is_fed_back`: a failures line;
+    `unclear_attempt` is what one that is uncertain tells of an earlier run.
     """
 
     source: str
@@ -56,6 +56,7 @@ class Row:
     text: str | None = None
     fault: str | None = None
     unclear_attempt: UnclearAttempt | None = None
+    is_fed_back: bool = False
 
     @property
     def place(self) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from batcher import pipeline
+from batcher.errors import InvalidInput
 from batcher.sandbox import Fault
 
 from .faulty import FaultyServer, named, on
@@ -254,3 +255,22 @@ async def test_two_inputs_one_of_them_the_failures_file(tmp_path: Path) -> None:
         job.rows(row("b"))
         ran = await job.run(server.base_url, inputs=[job.input, job.files.failures])
     assert (ran.code, ran.counts, job.failures) == (0, {"created_now": 2}, [])
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_failures_file_beside_its_own_input_is_refused(tmp_path: Path, *, is_first: bool) -> None:
+    """Its rows would be read twice: whichever comes first, nothing is sent, also of the second row of one name.
+
+    Failed before, with the failures file first: the input's row was taken for one more of that name, and sent too.
+    """
+    job = Job(tmp_path)
+    job.rows(row("a"), row("b"), row("b", description="twin"))
+    twin = on("400", lambda call: b'"twin"' in call.body)
+    async with FaultyServer(twin) as server:
+        await job.run(server.base_url)
+        posts, inputs, witness = len(server.posts), [job.files.failures, job.input], Witness()
+        with pytest.raises(InvalidInput):
+            await job.run(server.base_url, inputs=inputs if is_first else inputs[::-1], witness=witness)
+        assert len(server.posts) == posts
+    [problem] = witness.problems
+    assert (problem.field, "each row needs its own" in problem.message) == ("key", True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 
 from ..fingerprints import Fingerprints
-from ..identity import name_key, raw_key
+from ..identity import NAMED, name_key, raw_key
 from ..models import Problem, Row
 from .decode import Source
 from .fed_back import as_read
@@ -64,6 +64,7 @@ class Claims:
     places: Places
     keys: Fingerprints = field(default_factory=Fingerprints)  # key, or what `holding` makes of an identifier → value
     repeated: Fingerprints = field(default_factory=Fingerprints)  # key without ~2, ~3 → how many rows share it
+    _brought: set[str] = field(default_factory=set)  # `name:` keys of failures lines, without ~2
 
     def claim(self, base: str, identifier: str | None, value: int) -> str | None:
         """Take `base` as a row's key, and its identifier; None, and nothing is taken, if another row has one of them."""
@@ -82,6 +83,15 @@ class Claims:
             return self.claim(f"id:{identifier}" if own is None else own, identifier, value)
         base = name_key(body["modelId"], body["name"]) if own is None else own
         return base if self.keys.add(base, value) else None
+
+    def bring(self, key: str) -> None:
+        """A failures line brought this key with it."""
+        if key.startswith(NAMED):
+            self._brought.add(key.partition("~")[0])
+
+    def is_brought(self, base: str) -> bool:
+        """Whether such a row came from a failures file: then one more is not another, but perhaps that row again."""
+        return base in self._brought
 
     def another(self, base: str, value: int) -> str:
         """A key for one more row that should have had the key `base`."""

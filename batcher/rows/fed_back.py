@@ -57,7 +57,7 @@ def row_of(source: str, number: int, line: dict[str, object], *, is_csv: bool = 
             spec = parse_object(text.encode("utf-8", "surrogatepass"))
         except BrokenJson as error:
             fault = (_CSV_FAULT if is_csv else _FAULT).format(error)
-            return Row(source, number, {KEY: line["key"]}, text=text, fault=fault)
+            return Row(source, number, {KEY: line["key"]}, text=text, fault=fault, is_fed_back=True)
     fields = {**spec, KEY: line["key"] or spec.get(KEY)}
     for name in JSON_FIELDS:
         if isinstance(value := fields.get(name), str):
@@ -65,7 +65,7 @@ def row_of(source: str, number: int, line: dict[str, object], *, is_csv: bool = 
     attempt = unclear_attempt_of(line, spec)
     if attempt is not None and attempt.identifier is None and not spec.get("identifier") and (found := _beside(line)):
         fields["identifier"] = found  # a person's
-    return Row(source, number, fields, unclear_attempt=attempt)
+    return Row(source, number, fields, unclear_attempt=attempt, is_fed_back=True)
 
 
 def unclear_attempt_of(line: dict[str, object], spec: object) -> UnclearAttempt | None:
