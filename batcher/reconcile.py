@@ -117,7 +117,18 @@ class Reconciler:
         for one in reversed(sent):
             if is_match(orjson.loads(self.ledger.body_of(one)), there.document.fields):
                 return self._reconciled(way, there, one)
-        return self._identifier_taken(way, there.status, "another document with other content has it")
+        return self._of_nobody_we_know(way, there, len(sent))
+
+    def _of_nobody_we_know(self, way: Way, there: There, count: int) -> Outcome:
+        """Somebody else's: the last so many attempts, at its identifier, did nothing; one without any may be before them."""
+        said = "another document with other content has it"
+        if count == len(self.ledger.unclear(way.key)):
+            return self._identifier_taken(way, there.status, said)
+        for _ in range(count):
+            self.ledger.clear(way.key)
+        said = f"{way.identifier}: {said}; an earlier attempt without an identifier is still unclear"
+        way.identifier = None
+        return self._uncertain(way, said)
 
     def _of_other_attempt(self, way: Way, there: There) -> Outcome:
         """It exists, and was refused to us as taken: ours at most by what it holds; the other attempt stays unclear."""

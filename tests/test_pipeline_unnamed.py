@@ -119,3 +119,27 @@ async def test_the_users_own_identifiers_are_still_used(tmp_path: Path) -> None:
     async with FaultyServer("reset-after@1") as server:
         ran = await job.run(server.base_url, fill_identifiers=False)
     assert (ran.code, job.how) == (0, {"a": "reconciled"})
+
+
+async def test_a_strangers_document_says_nothing_of_the_attempt_without_identifier(tmp_path: Path) -> None:
+    """Sent again under the user's own identifier, unclear again, and a stranger has that: still uncertain, not failed.
+
+    Failed before: `identifier_taken`, so that with another identifier it was sent a third time without being asked.
+    """
+    job = Job(tmp_path)
+    async with FaultyServer(on("reset-after@1", named("b")), on("reset-before@2", named("b"))) as server:
+        await unclear(job, server)
+        own = row("b", key=job.failures[0]["key"], identifier="mine-1")
+        job.rows(row("a"), own, row("c"))
+        ran = await job.run(server.base_url, resend_uncertain=True, max_attempts=1)
+        assert (ran.code, job.failures[0]["identifier"]) == (5, "mine-1")
+        strangers = Job(tmp_path / "strangers")
+        strangers.directory.mkdir()
+        strangers.rows(row("theirs", identifier="mine-1"))
+        assert (await strangers.run(server.base_url)).code == 0
+        posts = len(server.posts)
+        ran = await job.run(server.base_url)
+        assert (ran.code, job.reasons, job.failures[0]["identifier"]) == (5, {"b": "uncertain interrupted"}, None)
+        job.rows(row("a"), own | {"identifier": "mine-2"}, row("c"))
+        ran = await job.run(server.base_url)
+    assert (ran.code, len(server.posts), len(server.created_by_name["b"])) == (5, posts, 1)
