@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,16 @@ def is_left_open(storage: Storage, path: Path, journal: Path, said: Journaled, f
             return False
     # announced, but perhaps not done; a file that somebody edited is theirs as long as nothing else is to be done
     return not is_edited(storage, path, journal, said, form)
+
+
+def is_stale(storage: Storage, path: Path, journal: Path, said: Journaled, form: Form) -> bool:
+    """Whether the file, as batcher left it, is not what it would write now: a row may have been invalid for a while."""
+    if not said.rewritings or storage.size(path) != said.rewritings[-1].size:
+        return False
+    offsets = sorted(history.failure for history in said.histories.values() if history.failure is not None)
+    lines = (form.line(line) for line in journaled_lines(storage, journal, offsets))
+    last = said.rewritings[-1]
+    return digest_of(chain([form.head()], lines)) != (last.size, last.digest)
 
 
 def _is_ours(storage: Storage, path: Path, journal: Path, base: Rewriting | None, form: Form) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from .check import Checked, check, read_specs
 from .config import RunSettings
 from .errors import InvalidInput
-from .failures import Form, is_edited, is_left_open
+from .failures import Form, is_edited, is_left_open, is_stale
 from .forgotten import Forgotten, attempts_beside
 from .identity import spec_hash
 from .lines import on_disk
@@ -97,7 +97,8 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, rep
     untold = sum(histories[key].is_open or histories[key].failure is not None for key in others)
     plan = replace(standings.plan(settings, checked), other_failures=untold)
     form = Form(layout_of(sources, settings.reading)) if is_csv(files.failures) else Form()
-    is_open = is_left_open(world.storage, files.failures, files.journal, past.journaled, form)
+    written = (world.storage, files.failures, files.journal, past.journaled, form)
+    is_open = is_left_open(*written) or (not plan.sending and is_stale(*written))
     found = Survey(sources, past, checked, plan, form, base_url, started, begun, standings.counts, orphans, is_open)
     found.asked = standings.asked
     found.refusal = standings.forgotten.refusal(files)

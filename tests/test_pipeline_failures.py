@@ -212,6 +212,24 @@ async def test_a_row_mended_in_the_input_leaves_an_invalid_line_behind_only_once
     assert (ran.code, ran.counts, job.failures) == (0, {"created_before": 1, "created_now": 1}, [])
 
 
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+async def test_a_created_row_that_was_invalid_for_a_while_leaves_the_file(tmp_path: Path, form: str) -> None:
+    """Created, then broken, then whole again: its line goes although nothing is to be sent (failed before: it stayed)."""
+    job = Job(tmp_path, form)
+    whole, broken = row("a", key="K"), row("a", key="K", description=7)
+    async with FaultyServer() as server:
+        codes = []
+        for one in (whole, broken, whole, whole):
+            job.rows(one)
+            codes.append((await job.run(server.base_url, skip_invalid=True)).code)
+            told = b"must be text" in job.files.failures.read_bytes()
+            assert told is (one is broken)
+        size = job.files.journal.stat().st_size
+        assert (await job.run(server.base_url)).counts == {"created_before": 1}
+    assert (codes, len(server.posts)) == ([0, 1, 0, 0], 1)
+    assert job.files.journal.stat().st_size == size, "nothing is written where nothing is to be done"
+
+
 async def test_a_row_too_broken_to_read_keeps_its_text(tmp_path: Path) -> None:
     """A line that is no JSON goes to the failures file as text under a `raw:` key; mended there it is created."""
     job = Job(tmp_path)
