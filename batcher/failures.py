@@ -135,14 +135,20 @@ def is_left_open(storage: Storage, path: Path, journal: Path, said: Journaled, f
     return not is_edited(storage, path, journal, said, form)
 
 
-def is_stale(storage: Storage, path: Path, journal: Path, said: Journaled, form: Form) -> bool:
-    """Whether the file, as batcher left it, is not what it would write now: a row may have been invalid for a while."""
-    if not said.rewritings or storage.size(path) != said.rewritings[-1].size:
+def is_stale(storage: Storage, path: Path, journal: Path, said: Journaled, form: Form, *, is_input: bool) -> bool:
+    """Whether the file is not what batcher would write now, although nothing is to be sent.
+
+    A row may have been invalid after it was created. A file that somebody edited is theirs, unless it is the input.
+    """
+    if storage.size(path) is None:
+        return False
+    with storage.read(path) as stream:
+        found = digest_of([stream.read()])
+    if not is_input and (not said.rewritings or found != (said.rewritings[-1].size, said.rewritings[-1].digest)):
         return False
     offsets = sorted(history.failure for history in said.histories.values() if history.failure is not None)
-    lines = (form.line(line) for line in journaled_lines(storage, journal, offsets))
-    last = said.rewritings[-1]
-    return digest_of(chain([form.head()], lines)) != (last.size, last.digest)
+    lines = (form.line(line) for line in journaled_lines(storage, journal, offsets)) if offsets else ()
+    return found != digest_of(chain([form.head()], lines))
 
 
 def _is_ours(storage: Storage, path: Path, journal: Path, base: Rewriting | None, form: Form) -> bool:

@@ -230,6 +230,18 @@ async def test_a_created_row_that_was_invalid_for_a_while_leaves_the_file(tmp_pa
     assert job.files.journal.stat().st_size == size, "nothing is written where nothing is to be done"
 
 
+async def test_a_fed_back_file_is_left_without_lines_of_created_rows(tmp_path: Path) -> None:
+    """Created, then broken; its line is mended where it stands: nothing is to be sent, and the line goes all the same."""
+    job = Job(tmp_path)
+    async with FaultyServer() as server:
+        for one in (row("a", key="K"), row("a", key="K", description=7)):
+            job.rows(one)
+            await job.run(server.base_url, skip_invalid=True)
+        job.edit_failures(lambda line: line["spec"].pop("description"))
+        ran = await job.run(server.base_url, inputs=[job.files.failures])
+    assert (ran.code, ran.counts, job.failures) == (0, {"created_before": 1}, [])
+
+
 async def test_a_row_too_broken_to_read_keeps_its_text(tmp_path: Path) -> None:
     """A line that is no JSON goes to the failures file as text under a `raw:` key; mended there it is created."""
     job = Job(tmp_path)
