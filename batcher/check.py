@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
 from .config import Reading
 from .errors import Stopped
 from .fingerprints import Fingerprints
-from .models import Problem, Row, Spec
+from .identity import hash_of
+from .models import Problem, Row, Spec, UnclearAttempt
 from .read import Content, read_contents, read_rows
 from .rows.claims import Claims, Places, base_of, holding, identifier_of, value_of
 from .rows.decode import Source
@@ -47,12 +49,49 @@ class Checked:
         return len(self.fine) - self.invalid
 
 
+class Fine(NamedTuple):
+    """A row that can be sent, as the check leaves it: a spec without its `Row`, which few of its listeners want.
+
+    A tuple, since a resume makes one for each row only to count it, and a frozen dataclass costs five times as much.
+    """
+
+    key: str
+    source: str
+    line: int
+    body: Body
+    unclear_attempt: UnclearAttempt | None = None
+
+    @property
+    def name(self) -> str:
+        """The document's name."""
+        return str(self.body["name"])
+
+    @property
+    def model_id(self) -> str:
+        """The document's model."""
+        return str(self.body["modelId"])
+
+    @property
+    def identifier(self) -> str | None:
+        """The identifier that the user gave it."""
+        return self.body.get("identifier")
+
+    @property
+    def place(self) -> str:
+        """`dashboards.csv:17`, for messages."""
+        return f"{self.source}:{self.line}"
+
+    def spec_hash(self) -> str:
+        """The `identity.spec_hash` of what would be sent for it."""
+        return hash_of(self.body)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listeners:
     """Who is told what of a check."""
 
     on_problem: Callable[[Problem], None]
-    on_row: Callable[[Spec], None] | None
+    on_row: Callable[[Fine], None] | None
     on_invalid: Callable[[Row, str, list[Problem]], None] | None
 
 
@@ -61,7 +100,7 @@ def check(
     reading: Reading,
     *,
     on_problem: Callable[[Problem], None],
-    on_row: Callable[[Spec], None] | None = None,
+    on_row: Callable[[Fine], None] | None = None,
     on_invalid: Callable[[Row, str, list[Problem]], None] | None = None,
     on_warning: Callable[[str], None] | None = None,
 ) -> Checked:
@@ -71,7 +110,7 @@ def check(
         inputs: what `decode.open_inputs` gives, or paths.
         reading: how to read them.
         on_problem: is told every problem, in input order.
-        on_row: is given the spec of each row that is fine; the fields of its `row` may be the normalised ones.
+        on_row: is given each row that is fine.
         on_invalid: is given each row that is not, its key, and its problems.
         on_warning: is told of rows that are allowed but look like a mistake.
 
@@ -99,8 +138,7 @@ def _check_content(content: Content, checked: Checked, validator: Validator, tol
             if key is not None:
                 checked.fine.append(1)
                 if told.on_row is not None:
-                    # its raw fields would have to be read once more, and nobody here wants them
-                    told.on_row(validator.spec_of(Row(content.source, line, body), key, body, written))
+                    told.on_row(Fine(key, content.source, line, body))
                 continue
         row = content.row(line, record)
         if row is not None:
@@ -118,7 +156,7 @@ def check_row(row: Row, checked: Checked, validator: Validator, told: Listeners)
     if not problems:
         checked.fine.append(1)
         if told.on_row is not None:
-            told.on_row(validator.spec_of(row, key, body, written))
+            told.on_row(Fine(key, row.source, row.line, body, row.unclear_attempt))
         return
     checked.invalid += 1
     checked.fine.append(0)

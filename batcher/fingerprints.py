@@ -31,7 +31,10 @@ class Fingerprints:
         return self._count
 
     def __contains__(self, text: str | bytes) -> bool:
-        return self.get(text) is not None
+        hashed = hash(text)
+        bucket = self._buckets[hashed & _LOW]
+        mark = (hashed >> 16 & _HIGH).to_bytes(6, "little")
+        return bucket is not None and mark in bucket and _find(bucket, mark) >= 0
 
     def values(self) -> Iterator[int]:
         """Every number kept, in no order."""

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from . import table
+from .check import Fine
 from .config import Files, Sending
 from .errors import UsageError
 from .history import History
@@ -41,18 +42,21 @@ class Forgotten:
     unnamed: list[str] = field(default_factory=list)
     renamed: list[str] = field(default_factory=list)
 
-    def see(self, spec: Spec, standing: Standing) -> None:
-        """One row. Where sending it is safe under the identifier of its attempt, that is what it will be sent under."""
-        attempt = spec.row.unclear_attempt or self.beside.get(spec.key)
-        if attempt is None or standing is not Standing.NEW or self._is_known(spec.key):
+    def see(self, row: Fine | Spec, attempt: UnclearAttempt | None, standing: Standing) -> None:
+        """A row, and what its own line tells of an attempt.
+
+        Where sending it is safe under the identifier of that attempt, that is what it will be sent under.
+        """
+        attempt = attempt or self.beside.get(row.key)
+        if attempt is None or standing is not Standing.NEW or self._is_known(row.key):
             return
         if attempt.identifier is None:
             if not self.settings.resend_uncertain:
-                self.unnamed.append(spec.place)
-        elif spec.identifier is None and self.settings.fill_identifiers:
-            self.past.journaled.histories.setdefault(spec.key, History()).identifier = attempt.identifier
-        elif spec.identifier != attempt.identifier:
-            self.renamed.append(f"{spec.place} ({attempt.identifier})")
+                self.unnamed.append(row.place)
+        elif row.identifier is None and self.settings.fill_identifiers:
+            self.past.journaled.histories.setdefault(row.key, History()).identifier = attempt.identifier
+        elif row.identifier != attempt.identifier:
+            self.renamed.append(f"{row.place} ({attempt.identifier})")
 
     def _is_known(self, key: str) -> bool:
         history = self.past.journaled.histories.get(key)

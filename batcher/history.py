@@ -18,6 +18,7 @@ from .storage import Storage
 
 _UNDONE = b'"type":"undone"'
 _KEY = b'{"key":"'
+_INTENT = b'","type":"intent",'
 ALL_LINES = 1 << 62
 
 # By key and identifier: how many lines of the results file told of that document when undo deleted it. With more lines
@@ -79,13 +80,17 @@ class Rewriting:
 
 @dataclass(slots=True)
 class Journaled:
-    """All that the journal says. `header` is None if there is no journal; `last_run` is where the last run began."""
+    """All that the journal says. `header` is None if there is no journal; `last_run` is where the last run began.
+
+    `may_tell_of_undone`: if not, then undo has deleted nothing.
+    """
 
     header: dict[str, object] | None = None
     histories: dict[str, History] = field(default_factory=dict)
     rewritings: list[Rewriting] = field(default_factory=list)
     has_created: bool = False
     last_run: int = -1
+    may_tell_of_undone: bool = False
 
 
 def undone_identifiers(storage: Storage, path: Path) -> Undone:
@@ -117,12 +122,18 @@ def _speaks_of(text: bytes, storage: Storage, path: Path) -> bool:
 def read_journal(
     storage: Storage, path: Path, is_created: Callable[[str], bool], undone: Collection[str] = ()
 ) -> Journaled:
-    """Read the journal. Lines of created keys are passed over unparsed. Raises UsageError for a corrupt line."""
+    """Read the journal. Lines of created keys are passed over unparsed. Raises UsageError for a corrupt line.
+
+    The keys `undone` are not passed over, whether created or not.
+    """
     said = Journaled()
     if storage.size(path) is None:
         return said
     for number, (offset, line) in enumerate(read_lines(storage, path), 1):
         key, parsed = key_of_line(line), None
+        # nearly all lines are intents, and these tell so right behind their key: no need to search their bodies
+        if (key is None or not line.startswith(_INTENT, len(_KEY) + len(key))) and _UNDONE in line:
+            said.may_tell_of_undone = True
         if key is None:  # it has none, or one with escapes
             parsed = parse_line(line, path, str(number))
             key = str(parsed["key"]) if "key" in parsed else None

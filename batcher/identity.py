@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from hashlib import blake2b
+from typing import Any
 
 import orjson
 
@@ -63,5 +64,9 @@ def looks_filled(identifier: str) -> bool:
 
 def spec_hash(spec_body: bytes) -> str:
     """32 hex digits that stand for a body whatever the order of its keys, at every level."""
-    ordered = orjson.dumps(orjson.loads(spec_body), option=orjson.OPT_SORT_KEYS)
-    return blake2b(ordered, digest_size=16).hexdigest()
+    return hash_of(orjson.loads(spec_body))
+
+
+def hash_of(body: dict[str, Any]) -> str:
+    """The `spec_hash` of a body that came from JSON, before it is written."""
+    return blake2b(orjson.dumps(body, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 
 from .batch import Batch
-from .check import Checked, Listeners, check_row
+from .check import Checked, Fine, Listeners, check_row
 from .client import Client
 from .config import OMNI_RATE, Files, Reading, Sending
 from .drain import Drain, End
@@ -169,7 +169,7 @@ class _Intake:
         self._validator = Validator(Reading())
         self._checked = Checked(Claims(Places([Path("specs")])))
         self._told = Listeners(on_problem=lambda _: None, on_row=self._keep, on_invalid=self._refuse)
-        self._found: Spec | None = None
+        self._found: Fine | None = None
         self._number = 0
 
     def sent(self, specs: Iterable[Any] | AsyncIterable[Any]) -> Iterator[Spec] | AsyncIterator[Spec]:
@@ -190,17 +190,19 @@ class _Intake:
         """The spec to send; None if there is nothing to send."""
         if not isinstance(given, Spec):
             self._number += 1
-            check_row(Row("specs", self._number, dict(given)), self._checked, self._validator, self._told)
+            row = Row("specs", self._number, dict(given))
+            check_row(row, self._checked, self._validator, self._told)
             if self._found is None:
                 return None
-            given, self._found = self._found, None
+            given = self._validator.spec_of(row, self._found.key, self._found.body)
+            self._found = None
         elif not self._is_first(given):
             return None
         standing = self._past.standing(given.key, partial(spec_hash, given.body), recreate=self._recreate)
         if standing in _DONE:
             self._outcomes.skipped += 1
             return None
-        self._forgotten.see(given, standing)
+        self._forgotten.see(given, given.row.unclear_attempt, standing)
         if (refusal := self._forgotten.refusal(self._files)) is not None:
             raise UsageError(refusal)
         return given
@@ -217,8 +219,8 @@ class _Intake:
         self._refuse(spec.row, claims.another(f"{spec.key}~", UNPLACED), [problem])
         return False
 
-    def _keep(self, spec: Spec) -> None:
-        self._found = spec
+    def _keep(self, found: Fine) -> None:
+        self._found = found
 
     def _refuse(self, row: Row, key: str, problems: list[Problem]) -> None:
         history = self._past.journaled.histories.get(key)

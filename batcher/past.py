@@ -14,7 +14,7 @@ from pathlib import Path
 from .config import Files
 from .errors import UsageError
 from .fingerprints import Fingerprints
-from .history import Journaled, read_journal, undone_identifiers
+from .history import Journaled, Undone, read_journal, undone_identifiers
 from .journal import VERSION
 from .results import fingerprint, index_results
 from .storage import Storage
@@ -61,13 +61,15 @@ class Past:
 def read_past(storage: Storage, files: Files, base_url: str, namespace: str) -> Past:
     """Read what earlier runs left. Writes nothing. Raises UsageError if these files belong to something else."""
     try:
-        undone = undone_identifiers(storage, files.journal)
-        created = index_results(storage, files.results, undone)
-        journaled = read_journal(storage, files.journal, lambda key: created.get(key) is not None, undone)
+        undone: Undone = {}
+        created, journaled = _read(storage, files, undone)
+        if journaled.may_tell_of_undone:  # seldom; then what the results say is to be read in its light
+            undone = undone_identifiers(storage, files.journal)
+            created, journaled = _read(storage, files, undone)
     except OSError as error:
         raise UsageError(f"cannot read {error.filename or files.journal}: {error.strerror}") from error
     for key in undone:
-        if created.get(key) is not None:  # made anew since: its history is over
+        if key in created:  # made anew since: its history is over
             journaled.histories.pop(key, None)
     _check_header(files.journal, journaled, base_url, namespace)
     if journaled.has_created and storage.size(files.results) is None:
@@ -83,6 +85,11 @@ def read_past(storage: Storage, files: Files, base_url: str, namespace: str) -> 
         frozenset(key for key, history in histories if history.is_open),
         frozenset(key for key, history in histories if history.failure is not None and not history.is_open),
     )
+
+
+def _read(storage: Storage, files: Files, undone: Undone) -> tuple[Fingerprints, Journaled]:
+    created = index_results(storage, files.results, undone)
+    return created, read_journal(storage, files.journal, created.__contains__, undone)
 
 
 def _check_header(path: Path, journaled: Journaled, base_url: str, namespace: str) -> None:

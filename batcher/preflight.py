@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, zip_longest
 
+from .check import Fine
 from .models import Reason, Spec
 from .omni import has_records, offers_create, owner_of
 from .retry import judge_ask, judge_look
@@ -57,7 +58,7 @@ class Asked:
     models: dict[str, Mentions] = field(default_factory=dict)
     identifiers: dict[str, str] = field(default_factory=dict)
 
-    def see(self, spec: Spec) -> None:
+    def see(self, spec: Spec | Fine) -> None:
         """A row that is about to be sent; not one that is unclear, which is looked up anyway."""
         self.rows += 1
         mentions = self.models.get(spec.model_id)

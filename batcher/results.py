@@ -21,6 +21,7 @@ from .table import is_csv
 _KEY = b'{"key":"'
 _SOURCE = b'","source":"'
 _HASH = b'"specHash":"'
+_IDENTIFIER = b'"identifier":"'
 IdentifierOf = Callable[[str], str | None]
 HASH_DIGITS = 15  # of a spec hash that are kept in memory for each created row: 60 bits
 
@@ -116,16 +117,16 @@ def index_results(storage: Storage, path: Path, undone: Undone) -> Fingerprints:
     if storage.size(path) is None:
         return created
     if is_csv(path):
-        known: Iterator[tuple[str, str, str]] = (
-            (c.key, c.spec_hash, c.identifier) for c in read_results(storage, path)
+        known: Iterator[tuple[str, int, str]] = (
+            (c.key, fingerprint(c.spec_hash), c.identifier) for c in read_results(storage, path)
         )
     else:
-        known = _sliced(storage, path)
-    for key, spec_hash, identifier in known:
+        known = _sliced(storage, path, undone)
+    for key, kept, identifier in known:
         if key in undone:
-            left.see(key, identifier, fingerprint(spec_hash))
+            left.see(key, identifier, kept)
         else:
-            created.add(key, fingerprint(spec_hash))
+            created.add(key, kept)
     for key, (_, kept) in left.latest.items():
         created.add(key, kept)
     return created
@@ -194,24 +195,20 @@ def fingerprint(spec_hash: str) -> int:
         return 0
 
 
-def _sliced(storage: Storage, path: Path) -> Iterator[tuple[str, str, str]]:
-    """Key, spec hash and identifier of each line."""
+def _sliced(storage: Storage, path: Path, undone: Undone) -> Iterator[tuple[str, int, str]]:
+    """Key, fingerprint of the spec hash, and (of the keys that undo has touched) identifier of each line."""
+    skipped, digits = len(_KEY), len(_HASH) + HASH_DIGITS
     for number, (_, line) in enumerate(read_lines(storage, path), 1):
-        end = line.find(_SOURCE, len(_KEY))
+        end = line.find(_SOURCE, skipped)
         at = line.find(_HASH, end)
-        start = line.find(b'"identifier":"', at)
-        if line.startswith(_KEY) and 0 < end < at < start and line.endswith((b"}\n", b"}")):
-            key = line[len(_KEY) : end]
-            if b"\\" not in key:
-                yield (
-                    key.decode(),
-                    line[at + len(_HASH) : line.find(b'"', at + len(_HASH))].decode(),
-                    line[start + 14 : line.find(b'"', start + 14)].decode(),
-                )
+        if line.startswith(_KEY) and 0 < end < at < line.find(_IDENTIFIER, at) and line.endswith((b"}\n", b"}")):
+            key, kept = line[skipped:end], line[at + len(_HASH) : at + digits]
+            if b"\\" not in key and kept.isalnum() and (not undone or key.decode() not in undone):
+                yield key.decode(), fingerprint(kept.decode()), ""
                 continue
-        # somebody's program wrote it anew, or its key has escapes: parse it
+        # somebody's program wrote it anew, its key has escapes, or more of it is wanted: parse it
         created = created_of(parse_line(line, path, str(number)), f"{path}:{number}")
-        yield created.key, created.spec_hash, created.identifier
+        yield created.key, fingerprint(created.spec_hash), created.identifier
 
 
 def one_line(body: bytes) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from .check import Checked, check, read_specs
+from .check import Checked, Fine, check, read_specs
 from .config import RunSettings
 from .errors import InvalidInput
 from .failures import Form, is_edited, is_left_open, is_stale
@@ -117,17 +117,17 @@ class _Standings:
     places: dict[Standing, list[str]] = field(default_factory=dict)
     asked: Asked = field(default_factory=Asked)
 
-    def see(self, spec: Spec) -> None:
+    def see(self, row: Fine) -> None:
         """One valid row."""
-        standing = self.past.standing(spec.key, partial(spec_hash, spec.body), recreate=self.recreate)
+        standing = self.past.standing(row.key, row.spec_hash, recreate=self.recreate)
         self.counts[standing] = self.counts.get(standing, 0) + 1
         if standing in (Standing.NEW, Standing.FAILED):
-            self.asked.see(spec)
-            self.forgotten.see(spec, standing)
+            self.asked.see(row)
+            self.forgotten.see(row, row.unclear_attempt, standing)
         if standing in (Standing.CHANGED, Standing.UNDONE):
             places = self.places.setdefault(standing, [])
             if len(places) < SHOWN:
-                places.append(f"{spec.place} ({spec.name})")
+                places.append(f"{row.place} ({row.name})")
 
     def plan(self, settings: RunSettings, checked: Checked) -> Plan:
         """What these counts amount to."""

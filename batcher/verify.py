@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from .check import Checked, check, read_specs
+from .check import Checked, Fine, check, read_specs
 from .config import RunSettings
 from .connect import open_wire
 from .crew import Crew
@@ -110,8 +110,8 @@ class _Standings:
     past: Past
     counts: dict[Standing, int] = field(default_factory=dict)
 
-    def see(self, spec: Spec) -> None:
-        standing = self.of(spec)
+    def see(self, row: Fine) -> None:
+        standing = self.past.standing(row.key, row.spec_hash)
         self.counts[standing] = self.counts.get(standing, 0) + 1
 
     def of(self, spec: Spec) -> Standing:

@@ -9,9 +9,9 @@ from pathlib import Path
 import orjson
 from hypothesis import strategies as st
 
-from batcher.check import Checked, check, read_specs
+from batcher.check import Checked, Fine, check, read_specs
 from batcher.config import Reading
-from batcher.models import Problem, Row, Spec
+from batcher.models import Problem, Row
 from batcher.rows.decode import open_inputs
 
 MODEL = "3f2b8c1e-5d4a-4b6f-9a7e-2c1d0e9f8a7b"
@@ -51,7 +51,7 @@ class Told:
 
     def __init__(self, *paths: Path, reading: Reading = Reading()) -> None:  # noqa: B008 - frozen
         self.problems: list[Problem] = []
-        self.first: list[Spec] = []
+        self.first: list[Fine] = []
         self.invalid: list[tuple[Row, str]] = []
         self.warnings: list[str] = []
         with open_inputs(paths) as inputs:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from batcher.check import check, read_specs
 from batcher.config import Reading
 from batcher.errors import Stopped
-from batcher.identity import name_key
+from batcher.identity import name_key, spec_hash
 from batcher.preflight import Asked
 from batcher.read import as_read
 from tests.rows import COLUMNS, ITEM, MODEL, OTHER_MODEL, Told, csv_text, documents, identifiers, jsonl, write
@@ -117,7 +117,10 @@ def test_both_passes_say_the_same(tmp_path: Path) -> None:
     broken = b"nope\n\n" + orjson.dumps({"key": "q", "outcome": "failed", "spec": doc("e")}) + b"\n[1]\n"
     found = Told(write(tmp_path / "a.jsonl", jsonl(rows) + broken))
     assert [(spec.key, spec.body, spec.line) for spec in found.specs] == [
-        (spec.key, spec.body, spec.line) for spec in found.first
+        (row.key, orjson.dumps(row.body), row.line) for row in found.first
+    ]
+    assert [(spec.name, spec.model_id, spec.identifier, spec.place, spec_hash(spec.body)) for spec in found.specs] == [
+        (row.name, row.model_id, row.identifier, row.place, row.spec_hash()) for row in found.first
     ]
     assert [spec.line for spec in found.specs] == [1, 2, 3, 5, 9]
 

@@ -109,6 +109,22 @@ def test_undo_counts_and_names(tmp_path: Path) -> None:
     assert set(undone_identifiers(Disk(), tmp_path / "j")["k"]) == {"doc-1"}
 
 
+@given(
+    st.lists(st.tuples(st.text(max_size=3), st.sampled_from(["intent", "clear", "undone"]), st.booleans()), max_size=6)
+)
+def test_one_reading_of_the_journal_tells_whether_undo_has_deleted_anything(
+    said: list[tuple[str, str, bool]],
+) -> None:
+    """Created or not, whatever the key, and although intents are not searched; else a deleted row would count as created."""
+    lines = [
+        intent(key) if kind == "intent" else say(key, kind, identifier="doc-1", specHash="ab") for key, kind, _ in said
+    ]
+    created = tuple(key for key, _, is_created in said if is_created)
+    with tempfile.TemporaryDirectory() as directory:
+        journaled = read(Path(directory), *lines, created=created)
+        assert journaled.may_tell_of_undone is bool(undone_identifiers(Disk(), Path(directory) / "j"))
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batcher.identity import fill_identifier, looks_filled, name_key, raw_key, slug, spec_hash
+from batcher.identity import fill_identifier, hash_of, looks_filled, name_key, raw_key, slug, spec_hash
 from tests.rows import MODEL, anything, texts
 
 API_RULE = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
@@ -82,6 +82,13 @@ def test_identifiers_that_people_choose_are_not_taken_for_ours(identifier: str) 
 def test_slugs(name: str, expected: str) -> None:
     """ASCII, lower case, no hyphen at the ends, at most 30."""
     assert slug(name) == expected
+
+
+@given(st.dictionaries(texts, anything, max_size=5))
+def test_a_body_has_one_hash_written_or_not(body: dict[str, object]) -> None:
+    """What a run writes down of the bytes that it sends is what a resume works out from the row."""
+    assert hash_of(body) == spec_hash(orjson.dumps(body))
+    assert hash_of(orjson.loads(orjson.dumps(body))) == spec_hash(orjson.dumps(body))
 
 
 @given(st.dictionaries(texts, anything, max_size=5))

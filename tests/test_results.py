@@ -102,6 +102,17 @@ def test_undone_lines_are_left_out(tmp_path: Path) -> None:
     assert (index.get("a"), index.get("b")) == (None, fingerprint("ab" * 16))
 
 
+@pytest.mark.parametrize(("spec_hash", "kept"), [("", 0), ("ab", 0xAB), ("zz" * 16, 0), ("12_4" * 8, None)])
+def test_a_spec_hash_that_somebody_edited_is_kept_as_if_parsed(
+    tmp_path: Path, spec_hash: str, kept: int | None
+) -> None:
+    """Too short, or no number: no error, and the same in a line that is sliced as in one that is parsed."""
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(encode_line(created("a", spec_hash=spec_hash)) + encode_line(created('"', spec_hash=spec_hash)))
+    index = index_results(Disk(), path, {})
+    assert index.get("a") == index.get('"') == (fingerprint(spec_hash) if kept is None else kept)
+
+
 @pytest.mark.parametrize(
     "text", [b"{}\n", b'{"key":"k"}\n', b"oops\n", b'{"key":"k","identifier":"i","how":"magic"}\n']
 )
