@@ -33,8 +33,10 @@ class Fingerprints:
     def __contains__(self, text: str | bytes) -> bool:
         hashed = hash(text)
         bucket = self._buckets[hashed & _LOW]
+        if bucket is None:
+            return False
         mark = (hashed >> 16 & _HIGH).to_bytes(6, "little")
-        return bucket is not None and mark in bucket and _find(bucket, mark) >= 0
+        return bucket.find(mark) % _ENTRY_BYTES == 0 or _find(bucket, mark) >= 0
 
     def values(self) -> Iterator[int]:
         """Every number kept, in no order."""

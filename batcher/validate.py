@@ -8,7 +8,6 @@ checked. Pydantic says where and in which way a value is wrong; the words are ou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import orjson
@@ -16,17 +15,13 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from .config import Reading
 from .models import Problem, Row, Spec
-from .read import Content
+from .quick import Quick
 from .rows import complaints
 from .rows.allowed import ALLOWED, document_type
 from .rows.cells import Unread
-from .rows.csv_rows import Broken, Header, Table
-from .rows.fed_back import is_failure
 from .rows.fields import JSON_FIELDS, KEY, KINDS
 from .rows.json_text import doubt_of, kind_of, shown
-from .rows.normalise import Body, Normaliser, Plan
-
-Plain = tuple[str | None, Body, bytes]  # the row's own key, its body, and its body as JSON
+from .rows.normalise import Body, Normaliser
 
 
 class Validator:
@@ -79,58 +74,9 @@ class Validator:
             written = orjson.dumps(body)
         return Spec(key, row.source, row.line, body["name"], body["modelId"], body.get("identifier"), written, row)
 
-    def plain_of(self, content: Content) -> Callable[[Any], Plain | None]:
-        """The quick way: says what a record of this content holds if nothing about it is wrong or unusual, else None."""
-        if isinstance(content, Table):
-            return partial(self._plain_cells, content.header, self._normaliser.plan(content.header.fields))
-        return self._plain_text
-
-    def _plain_text(self, raw: bytes) -> Plain | None:
-        try:
-            fields = orjson.loads(raw)
-            if type(fields) is not dict or is_failure(fields):
-                return None
-            plan = self._normaliser.plan(tuple(fields))
-            body = self._normaliser.of_fields(plan, fields)
-            written = orjson.dumps(fields)
-            if (written != raw and doubt_of(raw, written)) or not self._is_plain(body):
-                return None
-            if body is not fields:
-                written = orjson.dumps(body)
-        except (orjson.JSONDecodeError, TypeError):
-            return None
-        if plan.unknown_at and not self._ignore_unknown:
-            return None
-        key = None if plan.key_at is None else fields[KEY]
-        if key is not None and (type(key) is not str or complaints.of_key(key := key.strip())):
-            return None
-        return key, body, written
-
-    def _plain_cells(self, header: Header, plan: Plan, cells: list[str] | Broken) -> Plain | None:
-        if isinstance(cells, Broken) or len(cells) != plan.size or header.of_failures:
-            return None
-        if plan.unknown_at and not self._ignore_unknown and any(cells[place] for place in plan.unknown_at):
-            return None
-        body = self._normaliser.of_cells(plan, cells)
-        if not self._is_plain(body):
-            return None
-        for place, name in plan.json_places:
-            if name in body and doubt_of(cells[place].encode(), orjson.dumps(body[name])):
-                return None
-        key = None if plan.key_at is None else cells[plan.key_at].strip() or None
-        if key is not None and complaints.of_key(key):
-            return None
-        return key, body, orjson.dumps(body)
-
-    def _is_plain(self, body: Body) -> bool:
-        """Is there certainly no problem with these values?"""
-        if "metadata" in body or "filterConfig" in body:
-            return False
-        try:
-            self._wrong(body)
-        except ValidationError:
-            return False
-        return "\0" not in body["name"] and ("description" not in body or "\0" not in body["description"])
+    def quick(self) -> Quick:
+        """The quick way, for rows about which nothing is wrong or unusual."""
+        return Quick(self._normaliser, self._wrong, self._ignore_unknown)
 
 
 def _types(ignore_unknown: bool) -> Callable[[Body], Any]:
