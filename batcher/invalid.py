@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from .check import check
 from .config import RunSettings
+from .errors import DiskTrouble
 from .failures import journaled_lines
 from .hints import HINTS
 from .history import Sent
@@ -39,9 +40,10 @@ def invalid_outcome(
 
 
 def book_invalid(settings: RunSettings, world: World, found: Survey, ledger: Ledger) -> None:
-    """With --skip-invalid: the invalid rows go to the failures file, unless they stand there already."""
+    """With --skip-invalid: the invalid rows go to the failures file, unless they stand there already. Raises DiskTrouble."""
     if not found.checked.invalid:
         return
+    troubles: list[DiskTrouble] = []
 
     def book(row: Row, key: str, problems: list[Problem]) -> None:
         outcome = invalid_outcome(row, key, problems, world)
@@ -52,6 +54,14 @@ def book_invalid(settings: RunSettings, world: World, found: Survey, ledger: Led
             before = next(journaled_lines(world.storage, settings.files.journal, [history.failure]))
             if before.get("message") == outcome.message and before.get("spec") == outcome.spec:
                 return
-        ledger.book(outcome)
+        if not troubles:
+            try:
+                ledger.book(outcome)
+            except DiskTrouble as trouble:
+                troubles.append(trouble)
+        if troubles:
+            found.unwritten += history is None or history.failure is None
 
     check(found.sources, settings.reading, on_problem=lambda _: None, on_invalid=book, on_warning=lambda _: None)
+    if troubles:
+        raise troubles[0]

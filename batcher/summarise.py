@@ -79,6 +79,7 @@ def _left(found: Survey, batch: Batch | None, held: Held | None) -> tuple[Held, 
     unlisted = _unlisted(found)
     new_unlisted = sum(key not in found.past.uncertain for key in unlisted)
     to_do = found.count(Standing.NEW) - found.booked.get(Standing.NEW, 0) - new_unlisted + _settled(found)
+    to_do += found.unwritten
     if held is None:
         return replace(_held_without_files(found), invalid=found.checked.invalid), to_do
     return replace(held, uncertain=held.uncertain + len(unlisted)), to_do

@@ -30,7 +30,10 @@ SHOWN = 5  # places named in a warning about many rows
 
 @dataclass(slots=True)
 class Survey:
-    """What a run finds. `counts` are the valid rows by standing; `booked` how many of them got a new outcome since."""
+    """What a run finds. `counts` are the valid rows by standing; `booked` how many of them got a new outcome since.
+
+    `unwritten` are the invalid rows that the disk did not take.
+    """
 
     sources: tuple[Source, ...]
     past: Past
@@ -47,6 +50,7 @@ class Survey:
     refusal: str | None = None  # why nothing may be sent although every row is fine
     warnings: list[str] = field(default_factory=list)
     booked: dict[Standing, int] = field(default_factory=dict)
+    unwritten: int = 0
     kept_failures: Path | None = None
 
     @property

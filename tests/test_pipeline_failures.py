@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from batcher.sandbox import Fault
 
 from .faulty import FaultyServer, named, on
 from .runs import Job, Witness, contents, row
+from .test_pipeline_intents import CrowdedDisk
 
 REFUSED = b'{"detail": "Bad Request: name: too plain", "status": 400}'
 
@@ -304,3 +306,16 @@ async def test_a_failures_file_beside_its_own_input_is_refused(tmp_path: Path, *
         assert len(server.posts) == posts
     [problem] = witness.problems
     assert (problem.field, "each row needs its own" in problem.message) == ("key", True)
+
+
+async def test_invalid_rows_that_find_no_room_are_still_to_do(tmp_path: Path) -> None:
+    """The disk is full from the second of them on: the counts add up (failed before: exit 70), and nothing is sent."""
+    job = Job(tmp_path)
+    job.rows(row("a"), *(row(name, description=7) for name in "bcd"))
+    job.world = replace(job.world, storage=CrowdedDisk(refuses=b'"line":3'))
+    async with FaultyServer() as server:
+        ran = await job.run(server.base_url, skip_invalid=True)
+        assert (ran.code, ran.counts, len(server.seen)) == (3, {"failed": 1, "to_do": 3}, 0)
+        job.world = replace(job.world, storage=CrowdedDisk())
+        ran = await job.run(server.base_url, skip_invalid=True)
+    assert (ran.code, ran.counts) == (1, {"created_now": 1, "failed": 3})
