@@ -18,7 +18,7 @@ from .candidates import find_candidates
 from .compare import is_match
 from .config import Sending
 from .crew import Crew
-from .hints import HINTS, TRASH, UNREADABLE
+from .hints import HINTS, TRASH, UNCERTAIN_UNNAMED, UNREADABLE
 from .history import Sent
 from .ledger import Ledger
 from .models import Created, Failed, How, Outcome, Reason, Uncertain
@@ -48,7 +48,7 @@ class Reconciler:
                 return self._of_our_attempt(way, look)
             case Absent():
                 self._settle_if_old(way)
-                return None
+                return self._unless_unnamed(way)
             case Unknown():
                 way.last = look
                 return self._uncertain(way)
@@ -56,6 +56,15 @@ class Reconciler:
                 return self._uncertain(way)
             case _:
                 assert_never(look)
+
+    def _unless_unnamed(self, way: Way) -> Uncertain | None:
+        """Sent again with --resend-uncertain, and that came to nothing: the attempt before it is as unclear as ever."""
+        sent = self.ledger.unclear(way.key)
+        if self.settings.resend_uncertain or all(one.identifier is not None for one in sent):
+            return None
+        message = f"there is no document {way.identifier!r} (yet); the attempt without an identifier is still unclear"
+        way.identifier = sent[-1].identifier
+        return self._uncertain(way, message, UNCERTAIN_UNNAMED)
 
     async def refused(self, way: Way, refused: Refused) -> Outcome:
         """The outcome of a row whose last attempt was clearly refused."""
@@ -189,11 +198,13 @@ class Reconciler:
     def _settle_if_old(self, way: Way) -> bool:
         """A 404 long after the last unclear attempt at this identifier proves that none of them did anything."""
         sent = self.ledger.unclear(way.key)
-        if any(one.identifier != way.identifier for one in sent):
+        if not sent or self.wire.now() - sent[-1].at <= timedelta(seconds=SETTLED_SECONDS):
             return False
-        if sent and self.wire.now() - sent[-1].at > timedelta(seconds=SETTLED_SECONDS):
+        if all(one.identifier == way.identifier for one in sent):
             self.ledger.settle(way.key)
             return True
+        while sent[-1].identifier == way.identifier:  # one without an identifier is before them
+            self.ledger.clear(way.key)
         return False
 
     def _reconciled(self, way: Way, there: There, sent: Sent) -> Created:

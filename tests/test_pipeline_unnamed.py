@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
+from batcher.sandbox.calls import Call
+from batcher.transport import Reply
+
 from .faulty import FaultyServer, named, on
-from .runs import Job, row
+from .runs import BASE, Job, Memory, QuickDisk, row
+from .test_pipeline_intents import RESET, live
 
 LOST = on("reset-after", named("b"))
 
@@ -143,3 +148,47 @@ async def test_a_strangers_document_says_nothing_of_the_attempt_without_identifi
         job.rows(row("a"), own | {"identifier": "mine-2"}, row("c"))
         ran = await job.run(server.base_url)
     assert (ran.code, len(server.posts), len(server.created_by_name["b"])) == (5, posts, 1)
+
+
+async def test_resend_uncertain_is_asked_for_in_each_run(tmp_path: Path) -> None:
+    """Sent again with it, and that came to nothing: without it the row is looked up and stays uncertain, but is not sent.
+
+    Failed before: it was bound to the identifier that it had been sent again under, and sent there by every later run.
+    """
+    job = Job(tmp_path)
+    async with FaultyServer(on("reset-after@1", named("b")), on("reset-before@2", named("b"))) as server:
+        await unclear(job, server)
+        assert (await job.run(server.base_url, resend_uncertain=True, max_attempts=1)).code == 5
+        posts = len(server.posts)
+        ran = await job.run(server.base_url)
+        assert (ran.code, len(server.posts)) == (5, posts)
+        assert "the attempt without an identifier is still unclear" in job.failures[0]["message"]
+        assert "--resend-uncertain" in job.failures[0]["hint"]
+        ran = await job.run(server.base_url, resend_uncertain=True)
+    assert (ran.code, len(server.posts), len(server.created_by_name["b"])) == (0, posts + 1, 2)
+
+
+def test_a_resend_that_came_to_nothing_can_be_settled_by_hand(tmp_path: Path) -> None:
+    """Ten minutes later it is known to have done nothing: then the row is as it was before it was sent again."""
+    memory, job = Memory(), Job(tmp_path)
+
+    def script(call: Call, number: int) -> Reply | None:
+        if call.method == "POST" and number == 1:
+            memory.carry_out(call)
+        return RESET if call.method == "POST" else None
+
+    memory.script = script
+    job.rows(row("a", key="K"))
+
+    async def body() -> None:
+        assert (await job.run(BASE, fill_identifiers=False)).code == 5
+        assert (await job.run(BASE, resend_uncertain=True, max_attempts=1)).code == 5
+        await anyio.sleep(700)
+        assert (await job.run(BASE)).code == 5
+        assert job.failures[0]["identifier"] is None
+        job.edit_failures(lambda line: line.update(identifier=memory.documents[0].identifier))
+        ran = await job.run(BASE, inputs=[job.files.failures], adopt_existing=True)
+        assert (ran.code, job.how) == (0, {"a": "adopted"})
+
+    live(job, memory, QuickDisk(), body)
+    assert len(memory.times("POST")) == 2
