@@ -16,6 +16,7 @@ contract leaves open is left open here too, and said where it is:
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from batcher.errors import DiskTrouble, Stopped
@@ -42,6 +43,8 @@ def before_post(world: World, start: Start, post: Post) -> None:
             _check_looked_up(world, earlier, post)
     if post.key not in start.keys:
         raise world.broken(f"{post.key} is sent, but it is not in the input")
+    if start.keys[post.key].row.is_broken:
+        raise world.broken(f"{post.key} is sent, but it is not valid")
 
 
 def _check_bound(world: World, earlier: Post, post: Post) -> None:
@@ -154,7 +157,8 @@ def _check_counts(world: World, start: Start, summary: Summary) -> None:
         return  # then the failures file is not brought up to date, and says so by the run's being stopped
     if start.reads_failures and summary.not_attempted:
         return  # the failures file is left as it was read: it may be all there is of the rows not attempted
-    created = keys_of(world.lines(FILES.results))
+    invalid = {key for key, given in start.keys.items() if given.row.is_broken}
+    created = keys_of(world.lines(FILES.results)).keys() - invalid
     held = {line["key"]: line["outcome"] for line in world.lines(FILES.failures)}
     told = (summary.rows, summary.created, summary.failed, summary.uncertain)
     found = (
@@ -165,16 +169,17 @@ def _check_counts(world: World, start: Start, summary: Summary) -> None:
     )
     if told != found:
         raise world.broken(f"rows, created, failed, uncertain: the summary says {told}, the files say {found}")
-    _check_once(world)
+    _check_once(world, invalid)
 
 
-def _check_once(world: World) -> None:
+def _check_once(world: World, invalid: Collection[str] = ()) -> None:
+    """No row is in a file twice, or in both; but a created row may be `invalid` now."""
     created, held = keys_of(world.lines(FILES.results)), keys_of(world.lines(FILES.failures))
     for name, counted in (("results", created), ("failures", held)):
         twice = [key for key, count in counted.items() if count > 1]
         if twice:
             raise world.broken(f"more than once in {name}: {twice}")
-    both = created.keys() & held.keys()
+    both = (created.keys() & held.keys()).difference(invalid)
     if both:
         raise world.broken(f"created and in the failures file: {sorted(both)}")
 

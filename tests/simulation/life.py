@@ -70,6 +70,7 @@ def settle_by_hand(world: World, product: Product, calm: Run) -> bool:
         made = world.documents_of(line["key"])
         if line["outcome"] == "uncertain" and line["identifier"] is None and len(made) == 1:
             line["spec"]["identifier"] = made[0].identifier
+            line["spec"].pop("facetFilters", None)
             found.add(line["key"])
     if not found:
         return False

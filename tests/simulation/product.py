@@ -23,15 +23,17 @@ from batcher import world as outside
 from batcher.config import Endpoint, Files, RunSettings
 from batcher.drain import Drain, End
 from batcher.identity import name_key
+from batcher.models import Spec
 from batcher.reporter import Silent
 from batcher.rows.decode import Source
+from batcher.send import Sender
 from batcher.storage import Storage
 from batcher.summary import Summary
 from batcher.transport import ApiKey
 from batcher.validate import Validator
 
 from .disk import ProcessDisk
-from .records import FILES, Input, Start, run_id
+from .records import FILES, SENDING, Input, Start, run_id
 from .schedule import SimRow
 from .times import wall_clock
 from .wire import SimulatedTransport
@@ -79,7 +81,7 @@ class Real:
             random=random.Random(f"{seed}:run:{start.number}"),
             run_id=run_id(start),
         )
-        with reading_from_memory(partial(text_of, world, start)), self.broken():
+        with reading_from_memory(partial(text_of, world, start)), telling_the_row(), self.broken():
             return await pipeline.run(settings_of(start), reporter=Reporter(world), drain=drain, world=given)
 
 
@@ -107,6 +109,7 @@ def settings_of(start: Start) -> RunSettings:
         endpoint=Endpoint(base_url=BASE_URL, keys=tuple(ApiKey(f"key-{n}", n) for n in range(1, start.run.keys + 1))),
         files=Files(results=FILES.results, failures=FILES.failures, journal=FILES.journal),
         sending=start.run.sending,
+        skip_invalid=True,
         preflight=start.run.preflight,
     )
 
@@ -124,6 +127,8 @@ def line_of(row: SimRow) -> bytes:
     fields |= {"modelId": row.model_id, "name": row.name, "description": row.description}
     if row.identifier:
         fields["identifier"] = row.identifier
+    if row.is_broken:
+        fields["facetFilters"] = "perhaps"
     return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -153,6 +158,19 @@ def reading_from_memory(text: Callable[[], bytes]) -> Iterator[None]:
             yield (Source(names[0], Path(names[0]), size, spool),)
 
     with patch.object(pipeline, "open_inputs", open_inputs), patch.object(CHECK, "Validator", _validator):
+        yield
+
+
+@contextlib.contextmanager
+def telling_the_row() -> Iterator[None]:
+    """While a row is under way, `SENDING` says which."""
+    send = Sender.send
+
+    async def sent(sender: Sender, spec: Spec) -> None:
+        SENDING.set(spec.key)
+        await send(sender, spec)
+
+    with patch.object(Sender, "send", sent):
         yield
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ FILES = Files(
     failures=Path("boards.failures.jsonl"),
     journal=Path("boards.journal.jsonl"),
 )
+
+
+# Whose request leaves. Rows may be wholly identical, and an intent may be left without a request: a body does not tell.
+SENDING: ContextVar[str] = ContextVar("SENDING")
 
 
 class Broken(AssertionError):  # noqa: N818 - named after what happened to a law
@@ -121,6 +126,7 @@ def row_of(spec: dict[str, Any]) -> SimRow:
         identifier=spec.get("identifier"),
         version=int(version.removeprefix("v")),
         refuse=int(refuse[0].removeprefix("refuse:")) if refuse else None,
+        is_broken="facetFilters" in spec,
     )
 
 

@@ -2,7 +2,8 @@
 
 Everything is drawn from the seed alone. A life is a few chaotic runs (each may crash, be interrupted or find the disk
 full) and then calm ones, at least eleven minutes later, until there is nothing left to do. Each seed uses only a few
-kinds of trouble (chosen by lot), since a life with every fault at once ends soon and looks like every other.
+kinds of trouble (chosen by lot), since a life with every fault at once ends soon and looks like every other. In some
+lives the switches change between runs, and rows are broken (`--skip-invalid` is always on) and made whole again.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _CLEAR = (
     Fault.PROXY_404, Fault.KEY_REFUSED, Fault.SLOW,
 )  # fmt: skip
 _REFUSALS = (400, 403, 404, 413, 422, 429)
+CHANGING = 0.3  # of the lives: those whose runs have other switches than the ones before them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,7 @@ class SimRow:
     identifier: str | None = None
     version: int = 1
     refuse: int | None = None
+    is_broken: bool = False  # the check finds it invalid
 
     @property
     def marker(self) -> str:
@@ -103,6 +106,9 @@ def draw(seed: int) -> Schedule:
         rows = rows[:3]
     count = chance.choice((0, 1, 1, 2, 2, 3, 4, 6))
     runs = tuple(_run(chance, sending, rows, is_first=number == 0) for number in range(count))
+    change = random.Random(f"{seed}:alter")
+    if change.random() < CHANGING:
+        runs = tuple(_changed(change, run, len(rows)) for run in runs)
     calm_sending = replace(
         sending,
         limit=None,
@@ -180,6 +186,20 @@ def _habits(chance: random.Random) -> Habits:
         has_whoami=chance.random() < 0.8,
         deprecated=chance.random() < 0.05,
     )
+
+
+def _changed(chance: random.Random, run: Run, rows: int) -> Run:
+    """The run with other switches than those that all runs of this life have, or with a row broken or made whole."""
+    sending = run.sending
+    changed = replace(
+        sending,
+        adopt_existing=sending.adopt_existing != (chance.random() < 0.25),
+        resend_uncertain=sending.resend_uncertain != (chance.random() < 0.1),
+        fill_identifiers=sending.fill_identifiers != (chance.random() < 0.2),
+        limit=chance.randint(1, rows) if chance.random() < 0.2 else sending.limit,
+    )
+    edits = (*run.edits, "break") if chance.random() < 0.4 else run.edits
+    return replace(run, sending=changed, edits=edits, from_failures=run.from_failures or chance.random() < 0.2)
 
 
 def _weather(chance: random.Random, habits: Habits, rows: int) -> Weather:
@@ -277,6 +297,12 @@ def edit(rows: tuple[SimRow, ...], what: str, chance: random.Random) -> tuple[Si
                     identifier=chance.choice((None, f"own-{number}")),
                 ),
             )
+        case "break":  # one row is not valid any more, or all are again
+            if any(row.is_broken for row in rows):
+                edited = [replace(row, is_broken=False) for row in rows]
+            elif alone:
+                index = chance.choice(alone)
+                edited[index] = replace(rows[index], is_broken=True)
         case "double":  # a fully identical row: allowed, with a warning
             if rows:
                 row = chance.choice(rows)

@@ -22,7 +22,7 @@ from batcher.summary import Summary
 from . import laws
 from .clock import ProcessDied, SimulatedLoop, steady_order
 from .disk import DiskFaults, ProcessDisk, SimulatedDisk
-from .records import FILES, Broken, Input, Intent, Start, Tally, brief, describe, row_of, run_id, whole_lines
+from .records import FILES, SENDING, Broken, Input, Intent, Start, Tally, brief, describe, row_of, run_id, whole_lines
 from .schedule import Crash, Run, Schedule, edit
 from .server import Document, Post, SimulatedServer
 from .wire import SimulatedTransport, SimulatedWire, Weather
@@ -164,7 +164,7 @@ class World:
         """A POST is about to leave: find the durable intent that it belongs to, and ask the laws."""
         self._take_in_intents()
         for index, intent in enumerate(self._unmatched):
-            if intent.body == body:
+            if intent.body == body and intent.key == SENDING.get():
                 post.key = self._unmatched.pop(index).key
                 break
         else:
@@ -226,8 +226,8 @@ class World:
                 unclear.append(Intent(line["key"], line["identifier"], line["body"]))
             elif line["type"] == "clear" and unclear:
                 unclear.pop()
-            elif line["type"] in ("settled", "failed"):
-                unclear.clear()
+            elif line["type"] == "settled" or (line["type"] == "failed" and line["reason"] != "invalid"):
+                unclear.clear()  # invalid says nothing of attempts: the row may be created by now
         return unclear
 
     def documents_of(self, key: str) -> list[Document]:
@@ -296,10 +296,14 @@ class World:
         self.rows = tuple(
             replace(row, refuse=None, version=row.version + 1) if row.refuse == 429 else row for row in self.rows
         )
+        self.rows = tuple(replace(row, is_broken=False) for row in self.rows)
         lines = self.lines(FILES.failures)
-        if self.only_failures_left and any("refuse:429" in line["spec"]["description"] for line in lines):
+        if self.only_failures_left and any(
+            "refuse:429" in line["spec"]["description"] or "facetFilters" in line["spec"] for line in lines
+        ):
             for line in lines:
+                line["spec"].pop("facetFilters", None)
                 line["spec"]["description"] = line["spec"]["description"].replace(" refuse:429", "")
-            self.edit_failures(lines, "what a firewall refuses is mended in the failures file")
+            self.edit_failures(lines, "what a firewall refuses, or the check, is mended in the failures file")
         self.wire.weather = Weather(latency_seconds=self.schedule.weather.latency_seconds)
         self.now = max(self.now, self.server.pending_until)
