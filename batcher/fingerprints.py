@@ -9,6 +9,7 @@ million for a million texts. The hash is Python's own, keyed anew in each proces
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 
 _BUCKETS = 1 << 16
@@ -16,6 +17,7 @@ _LOW = _BUCKETS - 1
 _HIGH = (1 << 48) - 1
 _HASH_BYTES = 6
 _ENTRY_BYTES = 14
+_VALUE = struct.Struct("<Q").unpack_from
 
 
 class Fingerprints:
@@ -53,9 +55,10 @@ class Fingerprints:
             return None
         mark = (hashed >> 16 & _HIGH).to_bytes(6, "little")
         at = bucket.find(mark)
-        if at % _ENTRY_BYTES:
-            at = _find(bucket, mark)
-        return None if at < 0 else int.from_bytes(bucket[at + 6 : at + 14], "little")
+        if at % _ENTRY_BYTES and (at := _find(bucket, mark)) < 0:
+            return None
+        value: int = _VALUE(bucket, at + _HASH_BYTES)[0]
+        return value
 
     def add(self, text: str | bytes, value: int) -> bool:
         """Keep `value` for `text` and return True; if there is one already, leave it and return False."""

@@ -148,8 +148,11 @@ def key_of_line(line: bytes) -> str | None:
     if not line.startswith(_KEY):
         return None
     end = line.find(b'"', len(_KEY))
-    key = line[len(_KEY) : end]
-    return key.decode() if end > 0 and b"\\" not in key else None
+    try:
+        key = line[len(_KEY) : end].decode()
+    except UnicodeDecodeError:
+        return None
+    return key if end > 0 and "\\" not in key else None
 
 
 def _take_in(said: Journaled, line: dict[str, object], offset: int, path: Path, number: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 
 from .config import Files
@@ -20,7 +20,7 @@ from .results import fingerprint, index_results
 from .storage import Storage
 
 
-class Standing(Enum):
+class Standing(StrEnum):
     """Where a row stands before a run."""
 
     NEW = "new"

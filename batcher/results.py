@@ -197,15 +197,19 @@ def fingerprint(spec_hash: str) -> int:
 
 def _sliced(storage: Storage, path: Path, undone: Undone) -> Iterator[tuple[str, int, str]]:
     """Key, fingerprint of the spec hash, and (of the keys that undo has touched) identifier of each line."""
-    skipped, digits = len(_KEY), len(_HASH) + HASH_DIGITS
+    skipped, until = len(_KEY), len(_HASH) + HASH_DIGITS
     for number, (_, line) in enumerate(read_lines(storage, path), 1):
         end = line.find(_SOURCE, skipped)
         at = line.find(_HASH, end)
-        if line.startswith(_KEY) and 0 < end < at < line.find(_IDENTIFIER, at) and line.endswith((b"}\n", b"}")):
-            key, kept = line[skipped:end], line[at + len(_HASH) : at + digits]
-            if b"\\" not in key and kept.isalnum() and (not undone or key.decode() not in undone):
-                yield key.decode(), fingerprint(kept.decode()), ""
-                continue
+        if line.startswith(_KEY) and 0 < end < at < line.find(_IDENTIFIER, at) and line.endswith(b"}\n"):
+            try:
+                key, kept = line[skipped:end].decode(), int(line[at + len(_HASH) : at + until], 16)
+            except ValueError:
+                pass  # it is not as we write it
+            else:
+                if "\\" not in key and key not in undone:
+                    yield key, kept, ""
+                    continue
         # somebody's program wrote it anew, its key has escapes, or more of it is wanted: parse it
         created = created_of(parse_line(line, path, str(number)), f"{path}:{number}")
         yield created.key, fingerprint(created.spec_hash), created.identifier

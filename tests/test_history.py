@@ -136,6 +136,7 @@ def test_one_reading_of_the_journal_tells_whether_undo_has_deleted_anything(
         (json.dumps(HEAD).encode() + b'\n{"type":"rewriting","size":"x","digest":""}\n', r"j:2: "),
         (json.dumps(HEAD).encode() + b"\n7\n", r"j:2: "),
         (json.dumps(HEAD).encode() + b"\n\xff\xfe\n", r"j:2: "),
+        (json.dumps(HEAD).encode() + b'\n{"key":"\xff","type":"clear"}\n', r"j:2: "),  # was an internal error
     ],
 )
 def test_a_corrupt_line_in_the_middle_is_an_error_that_names_its_place(tmp_path: Path, text: bytes, place: str) -> None:

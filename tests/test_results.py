@@ -25,6 +25,7 @@ from batcher.results import (
 )
 from batcher.storage import Disk
 
+NOT_UTF8 = b'{"key":"\xff","source":"d.csv","line":3,"specHash":"abababababababab","identifier":"i"}\n'  # was an internal error
 TEXT = st.text(st.characters(codec="utf-8"), max_size=15)
 
 
@@ -114,7 +115,7 @@ def test_a_spec_hash_that_somebody_edited_is_kept_as_if_parsed(
 
 
 @pytest.mark.parametrize(
-    "text", [b"{}\n", b'{"key":"k"}\n', b"oops\n", b'{"key":"k","identifier":"i","how":"magic"}\n']
+    "text", [b"{}\n", b'{"key":"k"}\n', b"oops\n", b'{"key":"k","identifier":"i","how":"magic"}\n', NOT_UTF8]
 )
 def test_a_line_that_is_none_names_its_place(tmp_path: Path, text: bytes) -> None:
     """A foreign or broken line is never guessed at, wherever it stands."""
