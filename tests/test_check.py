@@ -17,7 +17,7 @@ from batcher.config import Reading
 from batcher.errors import Stopped
 from batcher.identity import name_key, spec_hash
 from batcher.preflight import Asked
-from batcher.read import as_read
+from batcher.read import as_read, read_rows
 from tests.rows import COLUMNS, ITEM, MODEL, OTHER_MODEL, Told, csv_text, documents, identifiers, jsonl, write
 
 
@@ -183,6 +183,24 @@ def test_a_row_survives_the_failures_file(
         ]
         after = Told(write(folder / "a.failures.jsonl", jsonl(lines)))
         assert [(spec.key, spec.body) for spec in after.specs] == [(spec.key, spec.body) for spec in before.specs]
+
+
+@pytest.mark.parametrize("depth", [240, 249, 250, 251, 252, 300])
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_row_nested_deeply_can_stand_in_a_failures_line(tmp_path: Path, name: str, depth: int) -> None:
+    """Invalid or failed: writing its line ended the run with an internal error. Fed back, it is the same row."""
+    item = {**ITEM, "visConfig": {"a": "here"}}
+    whole = orjson.dumps([item]).replace(b'"here"', b"[" * depth + b"]" * depth)
+    if name == "a.csv":
+        text = csv_text([doc(queryPresentations=whole.decode())], ["modelId", "name", "queryPresentations"])
+    else:
+        text = f'{{"modelId":"{MODEL}","name":"x","queryPresentations":{whole.decode()}}}\n'
+    path = write(tmp_path / name, text)
+    rows = list(read_rows([path], Reading()))
+    line = {"key": "k", "outcome": "failed", "spec": as_read(rows[0])}
+    before, after = Told(path), Told(write(tmp_path / "a.failures.jsonl", orjson.dumps(line)))
+    assert [spec.body for spec in after.specs] == [spec.body for spec in before.specs]
+    assert (after.checked.rows, after.checked.invalid) == (1, before.checked.invalid)
 
 
 MEASURE = """

@@ -16,7 +16,7 @@ from ..fingerprints import Fingerprints
 from ..identity import NAMED, name_key, raw_key
 from ..models import Problem, Row
 from .decode import Source
-from .fed_back import as_read
+from .fed_back import values_of
 from .fields import KEY
 from .json_text import shown
 from .normalise import Body
@@ -156,7 +156,7 @@ def base_of(row: Row, own_key: str | None, identifier: str | None, body: Body) -
 
 
 def _text_of(row: Row) -> str:
-    read = as_read(row)
+    read = values_of(row)
     if isinstance(read, str):
         return read
     try:

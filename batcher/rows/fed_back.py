@@ -12,6 +12,8 @@ of base32) is never taken for the person's; in the rare case that the document i
 
 from __future__ import annotations
 
+import json
+
 import orjson
 
 from ..identity import looks_filled
@@ -28,7 +30,22 @@ _CSV_FAULT = (
 
 
 def as_read(row: Row) -> dict[str, object] | str:
-    """What `spec` of a failures line holds for this row: its fields, or its text if it is too broken to have any."""
+    """What `spec` of a failures line holds for this row: its fields, or its text if it is too broken to have any.
+
+    Where a line cannot hold its values, nested as deeply as they are, it holds texts that say the same.
+    """
+    read = values_of(row)
+    try:
+        orjson.dumps([[read]])
+    except TypeError:
+        if row.cells:
+            return {field: cell for field, cell in row.fields.items() if str(cell).strip()}
+        return json.dumps(row.fields)
+    return read
+
+
+def values_of(row: Row) -> dict[str, object] | str:
+    """As `as_read`, but however deeply nested."""
     if row.fault is not None:
         return row.text or ""
     if row.cells:
