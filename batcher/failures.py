@@ -135,17 +135,15 @@ def is_left_open(storage: Storage, path: Path, journal: Path, said: Journaled, f
     return not is_edited(storage, path, journal, said, form)
 
 
-def is_stale(storage: Storage, path: Path, journal: Path, said: Journaled, form: Form, *, is_input: bool) -> bool:
+def is_stale(storage: Storage, path: Path, journal: Path, said: Journaled, form: Form) -> bool:
     """Whether the file is not what batcher would write now, although nothing is to be sent.
 
-    A row may have been invalid after it was created. A file that somebody edited is theirs, unless it is the input.
+    A row may have been invalid after it was created, or somebody edited the file: then it is kept beside first.
     """
-    if storage.size(path) is None:
+    if storage.size(path) is None or said.header is None:
         return False
     with storage.read(path) as stream:
         found = digest_of([stream.read()])
-    if not is_input and (not said.rewritings or found != (said.rewritings[-1].size, said.rewritings[-1].digest)):
-        return False
     offsets = sorted(history.failure for history in said.histories.values() if history.failure is not None)
     lines = (form.line(line) for line in journaled_lines(storage, journal, offsets)) if offsets else ()
     return found != digest_of(chain([form.head()], lines))

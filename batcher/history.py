@@ -64,6 +64,11 @@ class History:
         return self.unclear[-1].identifier is not None if self.unclear else self.is_uncertain
 
     @property
+    def is_untold(self) -> bool:
+        """Whether no failures line tells of its unclear attempt: a process died, or its disk was full."""
+        return bool(self.unclear) and not self.is_uncertain
+
+    @property
     def is_open(self) -> bool:
         """Whether an attempt of it is unclear."""
         return bool(self.unclear)

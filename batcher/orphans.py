@@ -64,7 +64,7 @@ def _way_of(key: str, ledger: Ledger) -> Way:
 
 
 def left_open(ledger: Ledger) -> Iterator[Way]:
-    """Rows with an unclear attempt that no failures line tells of, or only one of a failure before it: a process died."""
+    """Rows with an unclear attempt of an earlier run that no failures line tells of, or only one of a failure before."""
     for key, history in list(ledger.histories.items()):
-        if history.unclear and not history.is_uncertain and history.unclear[-1].body is None:
+        if history.is_untold and history.unclear[-1].body is None:
             yield _way_of(key, ledger)

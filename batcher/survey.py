@@ -102,7 +102,8 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, rep
     plan = replace(standings.plan(settings, checked), other_failures=untold)
     form = Form(layout_of(sources, settings.reading)) if is_csv(files.failures) else Form()
     written = (world.storage, files.failures, files.journal, past.journaled, form)
-    is_open = is_left_open(*written) or (not plan.sending and is_stale(*written, is_input=is_fed_back(settings)))
+    is_open = is_left_open(*written) or (not plan.sending and is_stale(*written))
+    is_open = is_open or any(histories[key].is_untold for key in others)
     found = Survey(sources, past, checked, plan, form, base_url, started, begun, standings.counts, orphans, is_open)
     found.asked = standings.asked
     found.refusal = standings.forgotten.refusal(files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -319,3 +320,45 @@ async def test_invalid_rows_that_find_no_room_are_still_to_do(tmp_path: Path) ->
         job.world = replace(job.world, storage=CrowdedDisk())
         ran = await job.run(server.base_url, skip_invalid=True)
     assert (ran.code, ran.counts) == (1, {"created_now": 1, "failed": 3})
+
+
+async def test_an_unclear_attempt_that_no_line_tells_of_is_told_although_its_row_is_gone(tmp_path: Path) -> None:
+    """The disk was full for its outcome, but not for the end of the run; then its row was taken out of the input.
+
+    The simulation's seed 43299: nothing said any more that the document may exist.
+    """
+    job = Job(tmp_path)
+    job.rows(row("a"))
+    async with FaultyServer("reset-after") as server:
+        await job.run(server.base_url, fill_identifiers=False)
+        [size] = [line for line in job.journal if line["type"] == "rewriting"]
+        kept = [line for line in job.journal if line["type"] not in ("uncertain", "rewriting")]
+        empty = dict(size, size=0, digest=hashlib.blake2b(digest_size=16).hexdigest())
+        job.files.journal.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in [*kept, empty]))
+        job.files.failures.write_bytes(b"")
+        job.rows()
+        await job.run(server.base_url, fill_identifiers=False)
+        assert len(server.posts) == 1
+    assert job.reasons == {"a": "uncertain interrupted"}
+
+
+async def test_an_edited_failures_file_is_kept_and_brought_up_to_date_although_nothing_is_to_be_sent(
+    tmp_path: Path,
+) -> None:
+    """Its rows are created meanwhile, and its lines would say otherwise for ever (the simulation's seed 42406)."""
+    job = Job(tmp_path)
+    job.rows(row("a"))
+    async with FaultyServer("400@1") as server:
+        await job.run(server.base_url)
+        job.edit_failures(lambda line: line["spec"].update(description="mended"))
+        edited = job.files.failures.read_bytes()
+        await job.run(server.base_url, inputs=[job.files.failures])
+        assert job.how == {"a": "created"}
+        job.files.failures.write_bytes(edited)  # as a run leaves it whose disk failed at its end
+        ran = await job.run(server.base_url)
+        assert (ran.code, len(server.commits), job.failures) == (0, 1, [])
+        assert ran.summary.kept_failures is not None
+        assert ran.summary.kept_failures.read_bytes() == edited
+        before = contents(tmp_path)
+        await job.run(server.base_url)
+    assert contents(tmp_path) == before
