@@ -9,6 +9,7 @@ import orjson
 
 from batcher.check import check, read_specs
 from batcher.config import Reading
+from batcher.failures import digest_of
 from batcher.identity import fill_identifier, spec_hash
 from batcher.journal import Intent
 from batcher.models import Created, How, Spec
@@ -37,6 +38,9 @@ def write_past(specs: Path, home: Path, base_url: str) -> Path:
             to_results.write(encode_line(_created(spec, identifier, base_url, response)))
             if number == 0:
                 to_journal.write(orjson.dumps({"type": "created", "run": RUN}) + b"\n")
+        size, digest = digest_of(())  # of the failures file, which is empty
+        end = {"type": "rewriting", "size": size, "digest": digest, "run": RUN}
+        to_journal.write(orjson.dumps(end, option=orjson.OPT_APPEND_NEWLINE))
     (home / "past.failures.jsonl").touch()
     beside.replace(results)
     return results

@@ -43,7 +43,8 @@ def read(path: Path) -> tuple[Sequence[Spec], float]:
     begun = process_time()
     for _ in read_specs([path], Reading(), checked):
         pass
-    return tuple(read_specs([path], Reading(), checked)), process_time() - begun
+    seconds = process_time() - begun
+    return tuple(read_specs([path], Reading(), checked)), seconds
 
 
 def intend(specs: Sequence[Spec]) -> tuple[Sequence[Intent], float]:
