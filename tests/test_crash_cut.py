@@ -202,14 +202,15 @@ async def test_a_run_that_died_before_it_rewrote_the_failures_file(job: Job, tmp
             assert job.files.journal.stat().st_size == size, "a run with nothing to do writes nothing"
 
 
-async def test_an_edited_failures_file_is_left_alone_when_nothing_is_to_be_done(job: Job) -> None:
-    """Every row is created; what a person has written into the file is theirs."""
+async def test_an_edited_failures_file_is_kept_beside_when_nothing_is_to_be_done(job: Job) -> None:
+    """Every row is created, so the file is empty again; what a person has written into it is kept, and that is said."""
     async with FaultyServer() as server:
         await job.run(server.base_url)
         job.files.failures.write_text('{"note":"mine"}\n')
         ran = await job.run(server.base_url)
-        assert (ran.code, ran.summary.requests) == (0, 0)
-        assert job.files.failures.read_text() == '{"note":"mine"}\n'
+        assert (ran.code, ran.summary.requests, job.failures) == (0, 0, [])
+        assert ran.summary.kept_failures is not None
+        assert ran.summary.kept_failures.read_text() == '{"note":"mine"}\n'
 
 
 @pytest.mark.parametrize("broken", [b'{"key":"name:00', b"\0\0\0\0\0\0", b"[1,2]", b'"text"', b"\xff\xfe{}"])
