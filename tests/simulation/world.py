@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import orjson
 
 from batcher.errors import BatcherError
+from batcher.lines import is_object
 from batcher.summary import Summary
 
 from . import laws
@@ -254,6 +255,9 @@ class World:
         lines = self.lines(FILES.failures)
         if lines and (start.run.from_failures or self.only_failures_left):
             start.reads_failures = True
+            tail = self.disk.content(FILES.failures).rpartition(b"\n")[2]
+            if is_object(tail):  # only its newline is missing: a row like the others
+                lines.append(orjson.loads(tail))
             lines = self._one_for_each_identifier(lines)
             last = {line["key"]: line["spec"] for line in lines}
             start.inputs = tuple(Input(row_of(spec), key) for key, spec in last.items())
