@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from batcher.drain import Drain, End
+from batcher.pace import Rate
 from batcher.sandbox.calls import Call
 from batcher.transport import Cause, Lost, NotSent, Reply
 
@@ -348,3 +349,23 @@ def test_full_jitter_grows_with_the_attempts(tmp_path: Path) -> None:
     live(job, memory, body)
     gaps = [round(later - earlier, 1) for earlier, later in itertools.pairwise(memory.times("POST"))]
     assert gaps == [1.0, 2.0, 4.0, 8.0]
+
+
+def test_the_full_rate_is_back_when_a_slow_server_recovers(tmp_path: Path) -> None:
+    """At 20/s the latency rises from 50 ms to 5 s and falls again: never more in flight than allowed, nobody starved."""
+    slow = (virtual.EPOCH + 20, virtual.EPOCH + 80)
+
+    async def linger() -> None:
+        if slow[0] <= virtual.loop().time() < slow[1]:
+            await anyio.sleep(4.95)
+
+    def script(_call: Call, _number: int) -> Awaitable[None]:
+        return linger()
+
+    ran, memory, _, _ = once(tmp_path, 1_700, script, concurrency=8, rate=Rate(20, 1.0))
+    assert (ran.code, len(memory.documents)) == (0, 1_700)
+    assert memory.most_in_flight == 8
+    while_slow = sum(slow[0] + 5 <= at < slow[1] for at in memory.times())
+    assert while_slow <= 8 * 12  # eight workers, five seconds each
+    back = [at for at in memory.times() if slow[1] + 10 <= at < slow[1] + 40]
+    assert len(back) >= 0.97 * 20 * 30

@@ -126,6 +126,12 @@ def test_the_text_adds_up_and_names_things(tmp_path: Path) -> None:
     assert text.endswith("Next: mend: batcher run d.failures.jsonl")
 
 
+def test_a_run_shorter_than_a_period_is_not_said_to_have_overstepped() -> None:
+    """Failed before: 21 requests in 19.7 s, which are within 60/min, were told as 61 of 60/min."""
+    text = summary_text(summary(created_now=20, requests=21, rate="60/min", elapsed_seconds=19.7), ())
+    assert "21 requests, 60 of 60/min" in text
+
+
 @pytest.mark.parametrize(
     ("fields", "headline"),
     [

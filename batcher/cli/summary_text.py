@@ -154,7 +154,11 @@ def _rate_used(summary: Summary) -> str:
     if rate is None:
         return f", {rate_text(_requests_per_second(summary))}"
     allowed = Rate(rate.limit * summary.keys, rate.period_seconds)
-    return f", {_requests_per_second(summary) * rate.period_seconds:,.0f} of {allowed}"
+    used = _requests_per_second(summary) * rate.period_seconds
+    # a few requests may be a little closer to each other; a whole period never holds more than is allowed
+    if summary.elapsed_seconds < rate.period_seconds:
+        used = min(allowed.limit, used)
+    return f", {used:,.0f} of {allowed}"
 
 
 def _requests_per_second(summary: Summary) -> float:
