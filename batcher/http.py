@@ -1,113 +1,200 @@
-"""Requests over aiohttp, with each failure told apart by whether the server can have seen the request."""
+"""Requests over aiohttp's connections, with each failure told apart by whether the server can have seen the request.
+
+aiohttp connects (names, TLS, proxies), keeps connections and parses answers. Only its session stands aside: what that
+adds (cookies, redirects, retries, hooks) is what a create must not have, and costs three times what is used here.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import os
 from collections.abc import AsyncIterator, Mapping
 from time import perf_counter
-from urllib.parse import urlsplit
+from urllib.parse import urlencode
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from aiohttp.connector import Connection
+from aiohttp.helpers import strip_auth_from_url
+from aiohttp.http import HttpProcessingError, RawResponseMessage
+from aiohttp.streams import StreamReader
+from yarl import URL
 
 from . import __version__
+from .base_url import is_loopback
+from .errors import UsageError
+from .timeouts import Timeouts, open_timeouts
 from .transport import MAX_ANSWER_BYTES, Answer, ApiKey, Cause, Lost, NotSent, Reply
 
-_LOOPBACK = ("localhost", "127.", "::1")
-_SENT_AT_ONCE_BYTES = 1 << 16  # a larger body goes in pieces: at a megabyte aiohttp warns that it would block the loop
+_BUFFER_BYTES = 1 << 16  # aiohttp's own: when twice as much lies unread, it stops reading
+_OWN_HEADERS = ("content-length", "content-type")  # of a request without a body
+_UNFIT_AT_MOST = 3  # kept connections in a row that turn out to be unfit; then the server is in trouble
 
 
 class HttpTransport:
-    """One session to one base URL; connections are kept and reused."""
+    """Connections to one base URL; they are kept and used again."""
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str) -> None:
-        self._session = session
-        self._base_url = base_url
-        self._headers: dict[str, dict[str, str]] = {}
+    def __init__(
+        self,
+        connector: aiohttp.BaseConnector,
+        request: aiohttp.ClientRequest,
+        connecting: aiohttp.ClientTimeout,
+        timeouts: Timeouts,
+    ) -> None:
+        self._connector = connector
+        self._request = request  # says where to, and what all requests' heads have in common
+        self._connecting = connecting
+        self._timeouts = timeouts
+        common = (f"{name}: {value}\r\n" for name, value in request.headers.items() if name.lower() not in _OWN_HEADERS)
+        self._common = "".join(common)
+        self._heads: dict[str, bytes] = {}
 
     async def request(
         self, method: str, path: str, key: ApiKey, body: bytes | None = None, query: Mapping[str, str] | None = None
     ) -> Reply:
         """Send once, never follow a redirect (the key is not sent on), never raise for what the network does."""
-        headers = self._headers.get(key.secret)
-        if headers is None:
-            headers = {"Authorization": f"Bearer {key.secret}", "Content-Type": "application/json"}
-            self._headers[key.secret] = headers
-        data = body if body is None or len(body) <= _SENT_AT_ONCE_BYTES else io.BytesIO(body)
+        target = f"{path}?{urlencode(query)}" if query else path
+        head = self._heads.get(key.secret) or self._head(key)
+        rest = b"" if body is None else b"Content-Length: %d\r\n" % len(body)
+        text = b"%b %b HTTP/1.1\r\n%b%b\r\n%b" % (method.encode(), target.encode(), head, rest, body or b"")
+        started, due = perf_counter(), self._timeouts.due()
+        connection = await self._connect()
+        if isinstance(connection, NotSent):
+            return connection
+        self._timeouts.start(connection, due)
         status = None
-        started = perf_counter()
         try:
-            async with self._session.request(
-                method, self._base_url + path, data=data, params=query, headers=headers, allow_redirects=False
-            ) as response:
-                status = response.status
-                text = await _read(response)
-                if text is None:
-                    return Lost(Cause.OVERSIZED, f"the answer is larger than {MAX_ANSWER_BYTES} bytes", status)
-                return Answer(status, response.headers, text, perf_counter() - started)
-        except aiohttp.ClientConnectorCertificateError as error:
-            return NotSent(Cause.CERTIFICATE, f"the server's certificate is not valid: {error.certificate_error}")
-        except aiohttp.ClientConnectorSSLError as error:
-            return NotSent(Cause.TLS, f"no TLS connection: {error.os_error}")
-        except aiohttp.ClientConnectorDNSError as error:
-            return NotSent(Cause.DNS, f"the host {error.host} is not known")
-        except aiohttp.ClientConnectorError as error:
-            return NotSent(Cause.REFUSED, f"no connection to {error.host}:{error.port} ({_why(error.os_error)})")
-        except aiohttp.ConnectionTimeoutError:
-            return NotSent(Cause.CONNECT_TIMEOUT, "the server did not take the connection in time")
+            message, content = await _ask(connection, text)
+            status = message.code
+            answered = await _read(message, content)
+            if answered is None:
+                return Lost(Cause.OVERSIZED, f"the answer is larger than {MAX_ANSWER_BYTES} bytes", status)
+            _keep(connection)
+            return Answer(status, message.headers, answered, perf_counter() - started)
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+            if self._timeouts.has_run_out(connection):
+                return Lost(Cause.TIMEOUT, f"no whole answer within {self._timeouts.seconds:g} s", status)
+            return _lost(error, status)
+        finally:
+            self._timeouts.end(connection)
+            connection.close()  # does nothing to one that is kept
+
+    def _head(self, key: ApiKey) -> bytes:
+        """The headers of all requests with this key."""
+        own = f"Authorization: Bearer {key.secret}\r\nContent-Type: application/json\r\n"
+        self._heads[key.secret] = head = f"{self._common}{own}".encode("ascii")
+        return head
+
+    async def _connect(self) -> Connection | NotSent:
+        """A connection on which nothing has come yet; a kept one on which something has is closed."""
+        try:
+            for _ in range(_UNFIT_AT_MOST):
+                connection = await self._connector.connect(self._request, [], self._connecting)
+                protocol = connection.protocol
+                if protocol is not None and protocol.is_connected() and not protocol.should_close:
+                    return connection
+                connection.close()
+            return NotSent(Cause.REFUSED, "the server does not keep its connections open")
         except TimeoutError:
-            return Lost(Cause.TIMEOUT, f"no whole answer within {self._session.timeout.total:g} s", status)
-        except aiohttp.ClientPayloadError:
-            return Lost(Cause.TRUNCATED, "the answer ended early", status)
+            return NotSent(Cause.CONNECT_TIMEOUT, "the server did not take the connection in time")
         except (aiohttp.ClientError, OSError) as error:
-            # includes a dead keep-alive connection: whether the server read the request is not known
-            return Lost(Cause.RESET, f"the connection was lost ({type(error).__name__})", status)
+            return _not_sent(error)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """The body, or None if it is too large. A small declared size, not compressed, is read in one go."""
-    length = response.content_length
-    if length is not None and length <= MAX_ANSWER_BYTES and "Content-Encoding" not in response.headers:
-        return await response.read()
+async def _ask(connection: Connection, text: bytes) -> tuple[RawResponseMessage, StreamReader]:
+    """Send it all; the answer's head, and what its body will come from. Interim answers are passed over."""
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None:
+        raise aiohttp.ServerDisconnectedError
+    protocol.set_response_params(read_until_eof=True, read_bufsize=_BUFFER_BYTES)
+    transport.write(text)
+    while True:
+        message, content = await protocol.read()
+        if message.code >= 200 or message.code == 101:
+            return message, content
+
+
+async def _read(message: RawResponseMessage, content: StreamReader) -> bytes | None:
+    """The body, or None if it is too large. A small one is often here already, and is taken in one go."""
+    if content.is_eof() and message.compression is None:
+        whole = content.read_nowait(-1)
+        return whole if len(whole) <= MAX_ANSWER_BYTES else None
     pieces, size = [], 0
-    async for piece in response.content.iter_any():
+    async for piece in content.iter_any():
         size += len(piece)
         if size > MAX_ANSWER_BYTES:
-            response.close()
             return None
         pieces.append(piece)
     return b"".join(pieces)
+
+
+def _keep(connection: Connection) -> None:
+    """Back into the pool, unless the server answered before it had read all: what is left would come first."""
+    if connection.transport is not None and connection.transport.get_write_buffer_size() == 0:
+        connection.release()
+
+
+def _lost(error: Exception, status: int | None) -> Lost:
+    """What broke the exchange. A dead kept connection is no exception: whether the server read the request is unknown."""
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return Lost(Cause.TRUNCATED, "the answer ended early", status)
+    return Lost(Cause.RESET, f"the connection was lost ({type(error).__name__})", status)
+
+
+def _not_sent(error: aiohttp.ClientError | OSError) -> NotSent:
+    """What kept the connection from being made."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return NotSent(Cause.CERTIFICATE, f"the server's certificate is not valid: {error.certificate_error}")
+        case aiohttp.ClientConnectorSSLError():
+            return NotSent(Cause.TLS, f"no TLS connection: {error.os_error}")
+        case aiohttp.ClientConnectorDNSError():
+            return NotSent(Cause.DNS, f"the host {error.host} is not known")
+        case aiohttp.ClientConnectorError():
+            return NotSent(Cause.REFUSED, f"no connection to {error.host}:{error.port} ({_why(error.os_error)})")
+        case aiohttp.ClientHttpProxyError():
+            return NotSent(Cause.REFUSED, f"the proxy refused to connect ({error.status} {error.message})")
+        case _:
+            return NotSent(Cause.REFUSED, f"no connection ({type(error).__name__}: {error})")
 
 
 @contextlib.asynccontextmanager
 async def open_transport(
     base_url: str, *, timeout_seconds: float = 60.0, connect_timeout_seconds: float = 10.0
 ) -> AsyncIterator[HttpTransport]:
-    """A transport for the block. `timeout_seconds` is for the whole request, of which connecting may take its part."""
-    timeout = aiohttp.ClientTimeout(total=timeout_seconds, connect=min(connect_timeout_seconds, timeout_seconds))
+    """A transport for the block. `timeout_seconds` is for the whole request, of which connecting may take its part.
+
+    Raises:
+        UsageError: the environment names a proxy that cannot be used.
+    """
+    connecting = aiohttp.ClientTimeout(total=None, connect=min(connect_timeout_seconds, timeout_seconds))
+    url = URL(base_url)
+    proxy, proxy_auth = _proxy_of(url)
+    headers = {"User-Agent": f"omni-batcher/{__version__}", "Accept": "application/json"}
+    loop = asyncio.get_running_loop()
+    request = aiohttp.ClientRequest("GET", url, headers=headers, loop=loop, proxy=proxy, proxy_auth=proxy_auth)
     # limit=0: the number of workers is the limit; aiohttp's own default would stop at 100
-    connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300)
-    async with aiohttp.ClientSession(
-        connector=connector,
-        timeout=timeout,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": f"omni-batcher/{__version__}", "Accept": "application/json"},
-        trust_env=_behind_proxy(base_url),
-    ) as session:
-        # aiohttp would send a GET or DELETE whose connection broke a second time, past the pace (its own test client
-        # switches that off in the same way; there is no public one)
-        session._retry_connection = False  # noqa: SLF001
-        yield HttpTransport(session, base_url)
-    if base_url.startswith("https"):
+    async with aiohttp.TCPConnector(limit=0, ttl_dns_cache=300) as connector:
+        with open_timeouts(timeout_seconds) as timeouts:
+            yield HttpTransport(connector, request, connecting, timeouts)
+    if url.scheme == "https":
         await asyncio.sleep(0)  # TLS connections close one turn of the loop later
 
 
-def _behind_proxy(base_url: str) -> bool:
-    """Whether proxy variables apply; looking them up for each request is slow, so only where one is set."""
-    host = urlsplit(base_url).hostname or ""
-    return not host.startswith(_LOOPBACK) and any(name.lower() in ("https_proxy", "http_proxy") for name in os.environ)
+def _proxy_of(url: URL) -> tuple[URL | None, aiohttp.BasicAuth | None]:
+    """What the environment names for this host. Without TLS there is only loopback, which no proxy serves."""
+    named = getproxies().get("https", "")
+    if not named or url.scheme != "https" or is_loopback(url.host or "") or proxy_bypass(url.host or ""):
+        return None, None
+    proxy = None
+    with contextlib.suppress(ValueError):
+        proxy = URL(named if "://" in named else f"http://{named}")
+    if proxy is None or proxy.scheme != "http" or not proxy.host or not proxy.port:
+        raise UsageError(
+            "https_proxy in the environment names no HTTP proxy; write it as in http://proxy.example:3128, or unset it"
+        )
+    return strip_auth_from_url(proxy)
 
 
 def _why(error: OSError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 import socket
 import ssl
 import subprocess
@@ -93,14 +94,25 @@ async def test_what_is_sent() -> None:
     heads: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heads.append(await read_request(reader))
-        writer.write(OK)
+        for _ in range(2):
+            heads.append(await read_request(reader))
+            writer.write(OK)
 
     async with serving(serve) as address, connected(f"http://{address}") as transport:
         await transport.request("GET", "/api/v1/documents/a%2Fb", KEY, query={"q": "x y"})
-    [head] = heads
-    assert head.startswith(b"GET /api/v1/documents/a%2Fb?q=x+y HTTP/1.1\r\n")
-    assert b"Authorization: Bearer omni_osk_secret\r\n" in head
+        await transport.request("POST", "/api/v1/documents", ApiKey("omni_osk_other", 2), b"{}")
+    get, post = heads
+    assert get.startswith(b"GET /api/v1/documents/a%2Fb?q=x+y HTTP/1.1\r\n")
+    for head, key in ((get, b"omni_osk_secret"), (post, b"omni_osk_other")):
+        names = [line.partition(b":")[0].lower() for line in head.split(b"\r\n")[1:] if line]
+        assert len(names) == len(set(names)), "no header twice"
+        for line in (b"Host: %b" % address.encode(), b"Authorization: Bearer %b" % key, b"Accept: application/json"):
+            assert line + b"\r\n" in head
+        assert re.search(rb"\r\nUser-Agent: omni-batcher/\d[^\r]*\r\n", head)
+        assert re.search(rb"\r\nAccept-Encoding: gzip, deflate[^\r]*\r\n", head)
+    assert b"Content-Length" not in get
+    assert b"Content-Length: 2\r\n" in post
+    assert b"Content-Type: application/json\r\n" in post
 
 
 async def test_nobody_listens() -> None:
@@ -275,6 +287,147 @@ async def test_a_kept_connection_that_the_server_has_closed_is_not_used() -> Non
             assert isinstance(await transport.request("POST", "/x", KEY, b"{}"), Answer)
             await anyio.sleep(0.05)
     assert len(connections) == 3
+
+
+async def test_an_answer_that_nobody_asked_for_is_nobodys() -> None:
+    """Sent on a kept connection after the answer proper (a proxy's 408): the next request does not take it for its own."""
+    connections: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(1)
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+        await reader.read()
+
+    async with serving(serve) as address, connected(f"http://{address}") as transport:
+        for _ in range(3):
+            reply = await transport.request("POST", "/x", KEY, b"{}")
+            assert isinstance(reply, Answer)
+            assert reply.status == 201
+            await anyio.sleep(0.15)
+    assert len(connections) == 3
+
+
+@pytest.mark.parametrize("is_reset", [True, False])
+async def test_an_answer_that_is_whole_counts_however_soon_the_connection_ends(is_reset: bool) -> None:
+    """The end of the connection comes in the same moment as the answer, before anybody has read it."""
+    answers = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(OK)  # the server's end is closed as soon as this has left
+        if is_reset:
+            plug = writer.get_extra_info("socket")
+            plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+    async with serving(serve) as address, connected(f"http://{address}") as transport:
+        for _ in range(100):
+            answers += isinstance(await transport.request("POST", "/x", KEY, b"{}"), Answer)
+            await anyio.sleep(0.005)  # then the end has been seen, and the next request takes another connection
+    assert is_reset or answers == 100  # a reset may overtake what was sent
+
+
+async def test_an_answer_before_the_whole_request_was_read() -> None:
+    """A large body is refused at once: that is the answer, and what is left of the body goes to nobody."""
+    connections: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(1)
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b"Content-Length: 2\r\n" in head:
+            await reader.readexactly(2)
+            writer.write(OK)
+        else:
+            writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.5)
+
+    async with serving(serve) as address, connected(f"http://{address}") as transport:
+        first = await transport.request("POST", "/x", KEY, b" " * 20_000_000)
+        second = await transport.request("POST", "/x", KEY, b"{}")
+    assert isinstance(first, Answer)
+    assert isinstance(second, Answer)
+    assert (first.status, second.status, len(connections)) == (413, 200, 2)
+
+
+async def test_a_large_body_arrives_whole() -> None:
+    """Larger than any buffer on the way."""
+    body = bytes(range(256)) * 20_000
+    read: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.05)
+        read.append(await reader.readexactly(len(body)))
+        writer.write(OK)
+
+    async with serving(serve) as address, connected(f"http://{address}") as transport:
+        assert isinstance(await transport.request("POST", "/x", KEY, body), Answer)
+    assert read == [body]
+
+
+async def test_each_request_has_its_own_time() -> None:
+    """Those that began later are cut later, and those that are answered in time are not cut at all."""
+    begun, ended = dict[int, float](), dict[int, float]()
+    replies: dict[int, Reply] = {}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await read_request(reader)
+        if int(head.split(b" ")[1][1:]) % 3 == 0:
+            await reader.read()
+        await asyncio.sleep(0.1)
+        writer.write(OK)
+
+    async with serving(serve) as address, connected(f"http://{address}", 0.4) as transport:
+
+        async def ask(number: int) -> None:
+            await anyio.sleep(number * 0.03)
+            begun[number] = anyio.current_time()
+            replies[number] = await transport.request("GET", f"/{number}", KEY)
+            ended[number] = anyio.current_time()
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(12):
+                tasks.start_soon(ask, number)
+    for number, reply in replies.items():
+        if number % 3 == 0:
+            assert reply == Lost(Cause.TIMEOUT, "no whole answer within 0.4 s", None)
+            assert ended[number] - begun[number] > 0.39
+        else:
+            assert isinstance(reply, Answer), reply
+    late = [number for number in sorted(ended, key=lambda one: ended[one]) if number % 3 == 0]
+    assert late == [0, 3, 6, 9]
+
+
+async def test_connecting_takes_its_part_of_the_time() -> None:
+    """A server that takes its time over TLS leaves less for the answer; it was sent, so it is lost, not unsent."""
+    with socket.socket() as plug:
+        plug.bind(("127.0.0.1", 0))
+        plug.listen(8)
+        async with connected(f"https://127.0.0.1:{plug.getsockname()[1]}", 0.3) as transport:
+            begun = anyio.current_time()
+            reply = await transport.request("POST", "/x", KEY, b"{}")
+    assert isinstance(reply, NotSent)
+    assert reply.cause is Cause.CONNECT_TIMEOUT
+    assert anyio.current_time() - begun < 5
+
+
+async def test_a_server_that_speaks_first() -> None:
+    """What answers before it was asked is no web server; it gets nothing."""
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example ready\r\n")
+        await writer.drain()
+        heard.append(await reader.read())
+
+    async with serving(serve) as address, connected(f"http://{address}") as transport:
+        for _ in range(2):
+            reply = await transport.request("POST", "/x", KEY, b"{}")
+            assert isinstance(reply, NotSent | Lost), reply
 
 
 async def test_an_interim_answer_is_passed_over() -> None:
