@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from .errors import UsageError
 from .lines import parse_line, read_lines
@@ -26,8 +27,7 @@ ALL_LINES = 1 << 62
 Undone = Mapping[str, Mapping[str, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """One unclear attempt. `body` is what it sent; None for an earlier run's: then it stands in the journal at `offset`."""
 
     identifier: str | None
@@ -35,7 +35,7 @@ class Sent:
     at: datetime
     spec_hash: str
     offset: int
-    body: bytes | None = field(default=None, repr=False)
+    body: bytes | None = None
 
 
 @dataclass(slots=True)

@@ -13,8 +13,8 @@ from .history import Sent
 from .ledger import Ledger
 from .models import Failed, Problem, Reason, Row, Uncertain
 from .read import as_read
+from .stamp import stamp
 from .survey import Survey
-from .way import stamp
 from .world import World
 
 

@@ -23,14 +23,15 @@ import asyncio
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import anyio
 import orjson
 
 from .errors import DiskTrouble
 from .lines import Lines
+from .stamp import stamp
 
 VERSION = 1
 # Waiting this long before each fsync lets the other workers' intents join it: at thousands a second one fsync then
@@ -41,20 +42,19 @@ GATHER_SECONDS = 0.002
 CALM_SECONDS = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """One attempt that is about to leave. `body` is exactly what will be sent; `at` is UTC, ISO 8601."""
+class Intent(NamedTuple):
+    """One attempt that is about to leave. `body` is exactly what will be sent; `at` is UTC."""
 
     key: str
     identifier: str | None
     is_filled: bool
     attempt: int
-    at: str
+    at: datetime
     run: str
     source: str
     line: int
     spec_hash: str
-    body: bytes = field(repr=False)
+    body: bytes
     is_resend: bool = False
 
     def encode(self) -> bytes:
@@ -65,7 +65,7 @@ class Intent:
             "identifier": self.identifier,
             "filled": self.is_filled,
             "attempt": self.attempt,
-            "at": self.at,
+            "at": stamp(self.at),
             "run": self.run,
             "source": self.source,
             "line": self.line,

@@ -24,6 +24,7 @@ from .lines import Lines, on_disk, open_lines, parse_line
 from .models import Created, Failed, Outcome, Uncertain
 from .past import Past
 from .results import encode_line, encode_record, head
+from .stamp import stamp
 from .storage import Storage
 from .table import is_csv
 
@@ -72,16 +73,14 @@ class Ledger:
             self._results.write(start)
         if self._failures.size() == 0 and self._appends_failures and (start := self._form.head()):
             self._failures.write(start)
-        self.journal.write({"type": "run", "run": self.run, "at": at.isoformat(timespec="milliseconds")})
+        self.journal.write({"type": "run", "run": self.run, "at": stamp(at)})
 
     async def intend(self, intent: Intent) -> None:
         """Return once this attempt is on disk; from then on it counts as unclear."""
         history = self.histories.get(intent.key)
         if history is None:
             history = self.histories[intent.key] = History()
-        sent = Sent(
-            intent.identifier, intent.is_filled, datetime.fromisoformat(intent.at), intent.spec_hash, -1, intent.body
-        )
+        sent = Sent(intent.identifier, intent.is_filled, intent.at, intent.spec_hash, -1, intent.body)
         history.unclear.append(sent)
         if intent.is_filled:
             history.identifier = intent.identifier

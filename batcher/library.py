@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from .errors import DiskTrouble, Locked, UsageError
 from .failures import Form
 from .forgotten import Forgotten
 from .gate import Gate
-from .identity import spec_hash
 from .invalid import invalid_outcome
 from .ledger import Ledger, open_ledger
 from .models import Problem, Row, Spec
@@ -198,7 +196,7 @@ class _Intake:
             self._found = None
         elif not self._is_first(given):
             return None
-        standing = self._past.standing(given.key, partial(spec_hash, given.body), recreate=self._recreate)
+        standing = self._past.standing(given.key, lambda: given.spec_hash, recreate=self._recreate)
         if standing in _DONE:
             self._outcomes.skipped += 1
             return None

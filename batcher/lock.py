@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from .config import Files
 from .errors import Locked, UsageError
-from .way import stamp
+from .stamp import stamp
 from .world import World
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
@@ -21,8 +21,7 @@ DOCUMENTS = "/api/v1/documents"
 PAGE_SIZE = 100  # the most that the list endpoint gives at once
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(NamedTuple):
     """What a create answered: the promised ids, and the identifier to keep (None if the answer names none)."""
 
     identifier: str | None

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import orjson
 
+from .identity import hash_of
 from .ledger import Ledger
 from .models import Failed, Outcome, Reason, Row, Spec
 from .reconcile import Reconciler
 from .send import with_identifier
+from .stamp import stamp
 from .verdicts import Refused
-from .way import Way, stamp
+from .way import Way
 from .wire import Wire
 
 _GONE = "it was not created, and its row is no longer in the input"
@@ -59,7 +61,8 @@ def _way_of(key: str, ledger: Ledger) -> Way:
     source, line = str(intent.get("source") or ""), int(str(intent.get("line") or 0))
     own = None if sent.is_filled else sent.identifier
     row = Row(source, line, dict(fields))
-    spec = Spec(key, source, line, str(fields["name"]), str(fields["modelId"]), own, orjson.dumps(fields), row)
+    written, hashed = orjson.dumps(fields), hash_of(fields)
+    spec = Spec(key, source, line, str(fields["name"]), str(fields["modelId"]), own, written, hashed, row)
     return Way(spec, sent.identifier, sent.is_filled, with_identifier(spec, sent.identifier))
 
 

@@ -21,7 +21,7 @@ from .config import Sending
 from .crew import Crew
 from .errors import DiskTrouble
 from .gate import KeysRefused
-from .identity import fill_identifier, spec_hash
+from .identity import fill_identifier
 from .journal import Intent
 from .ledger import Ledger
 from .models import Created, How, Outcome, Reason, Spec
@@ -30,7 +30,7 @@ from .results import one_line
 from .retry import backoff_seconds, judge_create
 from .transport import Answer, ApiKey, Reply
 from .verdicts import Braked, KeyRefused, Made, NoWay, Refused, Unclear, Unsent, Verdict
-from .way import Way, stamp
+from .way import Way
 from .wire import Wire
 
 RATE_LIMITED = 429
@@ -169,17 +169,16 @@ class Sender:
         return await self.wire.exchange(way.key, send, judge, prepare)
 
     def _intent(self, way: Way) -> Intent:
-        way.spec_hash = way.spec_hash or spec_hash(way.spec.body)
         return Intent(
             way.key,
             way.identifier,
             way.is_filled,
             way.attempts + 1,
-            stamp(self.wire.now()),
+            self.wire.now(),
             self.ledger.run,
             way.spec.source,
             way.spec.line,
-            way.spec_hash,
+            way.spec.spec_hash,
             way.body,
             way.is_resend,
         )

@@ -9,9 +9,9 @@ from .config import RunSettings
 from .drain import Drain, End
 from .failures import Held
 from .past import Standing
+from .stamp import stamp
 from .summary import Summary
 from .survey import Survey
-from .way import stamp
 from .world import World
 
 

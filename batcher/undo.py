@@ -29,9 +29,9 @@ from .onlooker import Onlooker
 from .ours import Ours, find_ours, journal_header, unsettled
 from .past import read_past
 from .retry import backoff_seconds, judge_delete
+from .stamp import stamp
 from .storage import Storage
 from .verdicts import Absent, Braked, KeyRefused, NoWay, Refused, There, Unknown, Unsent
-from .way import stamp
 from .wire import Wire
 from .world import World
 

@@ -14,6 +14,7 @@ import orjson
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from .config import Reading
+from .identity import hash_of
 from .models import Problem, Row, Spec
 from .quick import Quick
 from .rows import complaints
@@ -72,7 +73,17 @@ class Validator:
         """The spec of a row without problems; `written` is its body as JSON, if that is at hand."""
         if written is None:
             written = orjson.dumps(body)
-        return Spec(key, row.source, row.line, body["name"], body["modelId"], body.get("identifier"), written, row)
+        return Spec(
+            key,
+            row.source,
+            row.line,
+            body["name"],
+            body["modelId"],
+            body.get("identifier"),
+            written,
+            hash_of(body),
+            row,
+        )
 
     def quick(self) -> Quick:
         """The quick way, for rows about which nothing is wrong or unusual."""

@@ -6,19 +6,19 @@ A verdict on a create says above all whether the attempt is *clear*: whether we 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from . import omni
 from .models import Reason
 from .transport import Cause
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(NamedTuple):
     """The document was made. `identifier` is what the server says it is."""
 
     status: int
     made: omni.Made
-    response: bytes = field(repr=False)
+    response: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -27,7 +26,6 @@ from .errors import Stopped, UsageError
 from .findings import findings
 from .gate import KeysRefused
 from .history import undone_identifiers
-from .identity import spec_hash
 from .models import Problem, Spec
 from .onlooker import Onlooker
 from .past import Past, Standing, read_past
@@ -115,7 +113,7 @@ class _Standings:
         self.counts[standing] = self.counts.get(standing, 0) + 1
 
     def of(self, spec: Spec) -> Standing:
-        return self.past.standing(spec.key, partial(spec_hash, spec.body))
+        return self.past.standing(spec.key, lambda: spec.spec_hash)
 
 
 def _count(found: Verified, checked: Checked, standings: _Standings) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from .hints import HINTS, UNCERTAIN, UNCERTAIN_UNNAMED
 from .models import Created, Failed, How, Reason, Spec, Uncertain
 from .read import as_read
+from .stamp import stamp
 from .verdicts import Refused, Unclear, Unknown
 
 DIED = "the run ended before an answer came"
@@ -24,7 +25,6 @@ class Way:
     identifier: str | None
     is_filled: bool
     body: bytes
-    spec_hash: str = ""
     attempts: int = 0
     counted: int = 0
     elapsed_seconds: float = 0.0
@@ -60,7 +60,7 @@ class Way:
             source=self.spec.source,
             line=self.spec.line,
             how=how,
-            spec_hash=sent_hash if sent_hash is not None else self.spec_hash,
+            spec_hash=sent_hash if sent_hash is not None else self.spec.spec_hash,
             identifier=identifier,
             name=name if name is not None else self.spec.name,
             model_id=self.spec.model_id,
@@ -109,9 +109,3 @@ class Way:
             run=run,
             spec=as_read(self.spec.row),
         )
-
-
-def stamp(now: datetime) -> str:
-    """UTC, ISO 8601 with milliseconds: 2026-11-23T22:16:04.123+00:00."""
-    utc = now if now.tzinfo is UTC else now.astimezone(UTC)
-    return utc.isoformat(timespec="milliseconds")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
@@ -21,7 +22,7 @@ from . import virtual
 def intent(key: str, *, is_resend: bool = False) -> Intent:
     """One intent."""
     body = b'{"modelId":"m","name":"n","identifier":"doc-1"}'
-    at = "2026-11-23T10:00:00.000+00:00"
+    at = datetime(2026, 11, 23, 10, tzinfo=UTC)
     return Intent(key, "doc-1", True, 1, at, "run1", "d.csv", 3, "ab" * 16, body, is_resend)
 
 

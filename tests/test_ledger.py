@@ -63,7 +63,9 @@ async def opened(directory: Path, storage: Disk | None = None) -> AsyncIterator[
 
 def intent(key: str, identifier: str | None = "doc-1") -> Intent:
     """An intent of BODY."""
-    return Intent(key, identifier, identifier is not None, 1, AT, "r1", "d", 1, spec_hash(BODY), BODY)
+    return Intent(
+        key, identifier, identifier is not None, 1, datetime.fromisoformat(AT), "r1", "d", 1, spec_hash(BODY), BODY
+    )
 
 
 COMMON: dict[str, Any] = {"source": "d", "line": 1, "attempts": 1, "at": AT, "run": "r1", "status": 201}

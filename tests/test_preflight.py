@@ -300,7 +300,7 @@ def test_mentions_stay_small() -> None:
     """At most a thousand models and identifiers are remembered, and five places of each model."""
     asked_about = Asked()
     for number in range(3000):
-        spec = Spec("k", "d.csv", number, "n", f"m{number % 1500}", f"i{number}", b"{}", Row("d.csv", number, {}))
+        spec = Spec("k", "d.csv", number, "n", f"m{number % 1500}", f"i{number}", b"{}", "", Row("d.csv", number, {}))
         asked_about.see(spec)
     assert (asked_about.rows, len(asked_about.models), len(asked_about.identifiers)) == (3000, 1000, 1000)
     assert str(asked_about.models["m0"]) == "d.csv:0, d.csv:1500"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 
@@ -48,8 +49,9 @@ def write_past(specs: Path, home: Path, base_url: str) -> Path:
 
 def _intent(spec: Spec, identifier: str) -> Intent:
     body = with_identifier(spec, identifier)
-    digest = spec_hash(spec.body)
-    return Intent(spec.key, identifier, True, 1, AT, RUN, spec.source, spec.line, digest, body)
+    return Intent(
+        spec.key, identifier, True, 1, datetime.fromisoformat(AT), RUN, spec.source, spec.line, spec.spec_hash, body
+    )
 
 
 def _created(spec: Spec, identifier: str, base_url: str, response: bytes) -> Created:

@@ -20,7 +20,7 @@ from batcher.check import check, read_specs
 from batcher.cli.loop import spare_collector
 from batcher.config import Reading
 from batcher.http import open_transport
-from batcher.identity import fill_identifier, spec_hash
+from batcher.identity import fill_identifier
 from batcher.journal import Intent, Journal
 from batcher.lines import open_lines
 from batcher.models import How, Spec
@@ -31,7 +31,7 @@ from batcher.send import with_identifier
 from batcher.storage import Disk
 from batcher.transport import Answer, ApiKey, Reply
 from batcher.verdicts import Made
-from batcher.way import Way, stamp
+from batcher.way import Way
 
 WORKERS = 64
 RUN = "benchmark"
@@ -57,8 +57,7 @@ def intend(specs: Sequence[Spec]) -> tuple[Sequence[Intent], float]:
 def _intent(spec: Spec) -> Intent:
     identifier = fill_identifier(spec.name, spec.key, "", 0)
     body = with_identifier(spec, identifier)
-    now = stamp(datetime.now(UTC))
-    return Intent(spec.key, identifier, True, 1, now, RUN, spec.source, spec.line, spec_hash(spec.body), body)
+    return Intent(spec.key, identifier, True, 1, datetime.now(UTC), RUN, spec.source, spec.line, spec.spec_hash, body)
 
 
 async def _by_workers(do: Callable[[Intent], Awaitable[object]], intents: Sequence[Intent]) -> float:
