@@ -20,13 +20,13 @@ Intents are kept for good. Unknown types and fields are passed over when the jou
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import anyio
+import anyio.lowlevel
 import orjson
 
 from .errors import DiskTrouble
@@ -34,12 +34,6 @@ from .lines import Lines
 from .stamp import stamp
 
 VERSION = 1
-# Waiting this long before each fsync lets the other workers' intents join it: at thousands a second one fsync then
-# serves a dozen requests, and at any rate that Omni allows nobody notices two milliseconds.
-GATHER_SECONDS = 0.002
-# Nobody joins a group that comes so long after the last one. Then a timer more would be a sixth of what a document
-# costs at one a second, where waking up costs more than all that is done.
-CALM_SECONDS = 0.02
 
 
 class Intent(NamedTuple):
@@ -128,16 +122,15 @@ class Journal:
 
     async def _serve(self) -> None:
         waiting: list[asyncio.Future[None]] = []
-        last = -math.inf  # when the last group was on disk
         try:
             while True:
                 await self._wanted.wait()
-                if anyio.current_time() - last < CALM_SECONDS:
-                    await anyio.sleep(GATHER_SECONDS)
+                # Whoever is ready in this turn of the loop joins; while the disk is busy, the next group gathers. Waiting
+                # any longer left a fifth of an unlimited run idle, for a disk that a dozen intents keep no busier than one.
+                await anyio.lowlevel.checkpoint()
                 self._wanted.clear()
                 waiting, self._waiting = self._waiting, []
                 await self.sync()
-                last = anyio.current_time()
                 _wake(waiting)
         except DiskTrouble as trouble:
             self._failure = trouble
