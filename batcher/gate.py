@@ -102,15 +102,11 @@ class Gate:
         Raises:
             KeysRefused: the last key was dropped.
         """
-        if self._free and not self._waiters:
-            free = self._free_slot()
-            if free is not None:
-                return free
+        free = self.slot_at_once()
+        if free is not None:
+            return free
         if not self._turn:
             raise KeysRefused
-        return await self._wait()
-
-    async def _wait(self) -> Slot:
         waiter = _Waiter()
         self._waiters[waiter] = None
         self._wanted.set()
@@ -127,8 +123,10 @@ class Gate:
             raise KeysRefused
         return waiter.slot
 
-    def _free_slot(self) -> Slot | None:
-        """Unlimited: a slot of the next key that no brake slows."""
+    def slot_at_once(self) -> Slot | None:
+        """A slot that needs no waiting, where the rate is unlimited: the next key's that no brake slows. Else None."""
+        if not self._free or self._waiters:
+            return None
         for _ in range(len(self._turn)):
             pacer = self._turn[0]
             self._turn.rotate(-1)

@@ -65,13 +65,15 @@ class Wire:
         """
         while True:
             is_probe = self.outage.is_on and await self.outage.enter()
+            slot: Slot | None = None
             try:
-                slot = await self.gate.slot()
+                slot = self.gate.slot_at_once() or await self.gate.slot()
                 if self.outage.is_on and not is_probe:
-                    slot.give_back()
                     continue
                 with self.drain.in_flight():
-                    if await self._may_start(slot, prepare):
+                    if prepare is not None and not self.drain.is_on:
+                        await prepare()
+                    if not self.drain.is_on and slot.start():
                         self.requests += 1
                         self.in_flight += 1
                         try:
@@ -81,13 +83,16 @@ class Wire:
                         verdict = judge(reply)
                         self._tell(row, slot, reply, verdict, is_probe=is_probe)
                         return verdict
-                # braked, or draining: then this is where it ends
+                # braked meanwhile, or draining: then this is where it ends
+                slot.give_back()
                 await anyio.lowlevel.checkpoint()
             except KeysRefused as refused:
                 self.stop(str(refused))
                 await anyio.lowlevel.checkpoint()
                 raise
             finally:
+                if slot is not None:
+                    slot.give_back()  # does nothing once it was started
                 if is_probe:
                     self.outage.leave()
 
@@ -125,15 +130,6 @@ class Wire:
         """Seconds until the brake lets go."""
         held = self.gate.braked_for()
         return held if math.isfinite(held) else 0.0
-
-    async def _may_start(self, slot: Slot, prepare: Callable[[], Awaitable[None]] | None) -> bool:
-        """Get ready on disk; then the request may leave, unless brake or drain came meanwhile."""
-        try:
-            if prepare is not None and not self.drain.is_on:
-                await prepare()
-            return not self.drain.is_on and slot.start()
-        finally:
-            slot.give_back()  # does nothing once it was started
 
     def _tell(self, row: str, slot: Slot, reply: Reply, verdict: Verdict | Look, *, is_probe: bool) -> None:
         """Let gate and outage know what came back."""
