@@ -15,6 +15,8 @@ from .rows.decode import open_inputs
 from .survey import survey
 from .world import World
 
+MOST_PATIENCE_SECONDS = 20.0
+
 
 @dataclass(frozen=True, slots=True)
 class Looked:
@@ -41,9 +43,10 @@ async def look(settings: RunSettings, *, reporter: Reporter, drain: Drain, world
     endpoint = settings.endpoint
     if not endpoint.keys:
         raise UsageError(endpoint.no_key_hint)
-    async with open_wire(
-        endpoint, settings.sending, settings.files, drain, world, reporter.warning, keeps=False
-    ) as wire:
+    # somebody waits for the answer: unlike a run, a look does not sit out an outage
+    patience = min(MOST_PATIENCE_SECONDS, settings.sending.give_up_after_seconds)
+    sending = replace(settings.sending, give_up_after_seconds=patience)
+    async with open_wire(endpoint, sending, settings.files, drain, world, reporter.warning, keeps=False) as wire:
         keys = len(endpoint.keys)
         asked = await preflight(wire, found.asked, budget=budget_when_asked_for(found.asked, keys), keys=keys)
     if trouble := asked.trouble or drain.reasons.get(End.STOPPED):

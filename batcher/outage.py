@@ -83,7 +83,7 @@ class Outage:
         if now - self._since >= self._give_up_after:
             self._give_up(
                 f"no good answer from the server for {self._give_up_after:.0f} s ({what}). "
-                "Run the same command again when it is back; --give-up-after sets how long to wait."
+                "Run the same command again when it is back; run and undo wait as long as --give-up-after says."
             )
 
     def _wake(self) -> None:

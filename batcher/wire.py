@@ -173,7 +173,7 @@ class Wire:
         elif now - self._braked_since >= self._give_up_after_seconds:
             self.stop(
                 f"the server has answered nothing but {status} for {now - self._braked_since:.0f} s. Run the same command "
-                "again later; --give-up-after sets how long to wait. If it is always the same row, look at that row."
+                "again later; run and undo wait as long as --give-up-after says. If it is always the same row, look at that row."
             )
 
     def _is_rows_own(self, row: str) -> bool:

@@ -190,6 +190,16 @@ def test_check_online_asks_and_creates_nothing(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["d.csv", "keys"]
 
 
+def test_check_online_does_not_wait_for_a_server_that_is_not_there(tmp_path: Path) -> None:
+    """Somebody sits before it: after a few tries it says so, though a run would sit out the outage."""
+    sheet(tmp_path, 2)
+    begun = time.monotonic()
+    done = start(tmp_path, "check", "d.csv", "--online", "--base-url", "http://127.0.0.1:1", OMNI_API_KEY="omni_osk_x")
+    assert done.returncode == 2
+    assert "no good answer from the server for 20 s (no connection to 127.0.0.1:1" in done.stderr
+    assert time.monotonic() - begun < 45
+
+
 def test_check_online_asks_about_every_model_and_identifier(tmp_path: Path) -> None:
     """Regression: for less than a hundred rows it asked for the key only. It asks at most sixty times, and says so."""
     models = [MODEL, *(f"{number:08d}-1111-4222-8333-444455556666" for number in range(3))]
