@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from random import Random
 
 import anyio
@@ -81,8 +80,6 @@ class Batch:
         self._counts_streak = not failed_before
         self._booked = 0
 
-        pull = _at_once(specs) if isinstance(specs, Iterator) else partial(self._next, specs)
-
         async def step() -> bool:
             if self._room is not None:
                 await self._room()
@@ -91,7 +88,7 @@ class Batch:
                 return False
             if self._drain.is_on:
                 return False
-            spec = await pull()
+            spec = next(specs, None) if isinstance(specs, Iterator) else await self._next(specs)
             if spec is None:
                 return False
             if self.sender.awaits_person(spec):
@@ -150,12 +147,3 @@ class Batch:
                 f"{self._streak[1]} rows in a row ended the same way ({what}): the cause is not the rows. "
                 "Mend it and run the same command again; --stop-after sets how many are let pass.",
             )
-
-
-def _at_once(specs: Iterator[Spec]) -> Callable[[], Awaitable[Spec | None]]:
-    """Pulls without waiting."""
-
-    async def pull() -> Spec | None:
-        return next(specs, None)
-
-    return pull
