@@ -1,7 +1,8 @@
 """Requests over aiohttp's connections, with each failure told apart by whether the server can have seen the request.
 
-aiohttp connects (names, TLS, proxies), keeps connections and parses answers. Only its session stands aside: what that
-adds (cookies, redirects, retries, hooks) is what a create must not have, and costs three times what is used here.
+aiohttp connects (names, TLS, proxies) and parses answers. Its session stands aside: what that adds (cookies, redirects,
+retries, hooks) is what a create must not have, and costs three times what is used here. So does its pool, which is for
+many hosts: connections to this one are kept here, and only those that are used again.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from time import perf_counter
 from urllib.parse import urlencode
@@ -29,7 +31,8 @@ from .transport import MAX_ANSWER_BYTES, Answer, ApiKey, Cause, Lost, NotSent, R
 
 _BUFFER_BYTES = 1 << 16  # aiohttp's own: when twice as much lies unread, it stops reading
 _OWN_HEADERS = ("content-length", "content-type")  # of a request without a body
-_UNFIT_AT_MOST = 3  # kept connections in a row that turn out to be unfit; then the server is in trouble
+_UNFIT_AT_MOST = 3  # new connections in a row that turn out to be unfit; then the server is in trouble
+_KEPT_SECONDS = 15.0  # that a connection is kept idle, as with aiohttp: what is older may be about to be closed
 
 
 class HttpTransport:
@@ -46,6 +49,7 @@ class HttpTransport:
         self._request = request  # says where to, and what all requests' heads have in common
         self._connecting = connecting
         self._timeouts = timeouts
+        self._idle: deque[tuple[Connection, float]] = deque()  # and since when; the last one is used first
         common = (f"{name}: {value}\r\n" for name, value in request.headers.items() if name.lower() not in _OWN_HEADERS)
         self._common = "".join(common)
         self._heads: dict[str, bytes] = {}
@@ -58,27 +62,29 @@ class HttpTransport:
         head = self._heads.get(key.secret) or self._head(key)
         rest = b"" if body is None else b"Content-Length: %d\r\n" % len(body)
         text = b"%b %b HTTP/1.1\r\n%b%b\r\n%b" % (method.encode(), target.encode(), head, rest, body or b"")
-        started, due = perf_counter(), self._timeouts.due()
-        connection = await self._connect()
+        started = perf_counter()
+        connection = self._kept(started) or await self._connect()
         if isinstance(connection, NotSent):
             return connection
-        self._timeouts.start(connection, due)
-        status = None
+        self._timeouts.start(connection, started)
+        status, is_kept = None, False
         try:
             message, content = await _ask(connection, text)
             status = message.code
             answered = await _read(message, content)
             if answered is None:
                 return Lost(Cause.OVERSIZED, f"the answer is larger than {MAX_ANSWER_BYTES} bytes", status)
-            _keep(connection)
-            return Answer(status, message.headers, answered, perf_counter() - started)
+            now = perf_counter()
+            is_kept = self._keep(connection, message, now)
+            return Answer(status, message.headers, answered, now - started)
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             if self._timeouts.has_run_out(connection):
                 return Lost(Cause.TIMEOUT, f"no whole answer within {self._timeouts.seconds:g} s", status)
             return _lost(error, status)
         finally:
             self._timeouts.end(connection)
-            connection.close()  # does nothing to one that is kept
+            if not is_kept:
+                connection.close()
 
     def _head(self, key: ApiKey) -> bytes:
         """The headers of all requests with this key."""
@@ -87,12 +93,11 @@ class HttpTransport:
         return head
 
     async def _connect(self) -> Connection | NotSent:
-        """A connection on which nothing has come yet; a kept one on which something has is closed."""
+        """A new connection."""
         try:
             for _ in range(_UNFIT_AT_MOST):
                 connection = await self._connector.connect(self._request, [], self._connecting)
-                protocol = connection.protocol
-                if protocol is not None and protocol.is_connected() and not protocol.should_close:
+                if _is_fit(connection):
                     return connection
                 connection.close()
             return NotSent(Cause.REFUSED, "the server does not keep its connections open")
@@ -100,6 +105,36 @@ class HttpTransport:
             return NotSent(Cause.CONNECT_TIMEOUT, "the server did not take the connection in time")
         except (aiohttp.ClientError, OSError) as error:
             return _not_sent(error)
+
+    def _kept(self, now: float) -> Connection | None:
+        """One that was used before, if any is still good."""
+        while self._idle:
+            connection, since = self._idle.pop()
+            if now - since <= _KEPT_SECONDS and _is_fit(connection):
+                return connection
+            connection.close()
+        return None
+
+    def _keep(self, connection: Connection, message: RawResponseMessage, now: float) -> bool:
+        """Keep it, unless the server ends it, or answered before it had read all: what is left would come first."""
+        if message.should_close or connection.transport is None or connection.transport.get_write_buffer_size():
+            return False
+        idle = self._idle
+        idle.append((connection, now))
+        if now - idle[0][1] > _KEPT_SECONDS:
+            idle.popleft()[0].close()
+        return True
+
+    def close(self) -> None:
+        """Close what is kept."""
+        while self._idle:
+            self._idle.pop()[0].close()
+
+
+def _is_fit(connection: Connection) -> bool:
+    """Whether nothing has come on it that nobody asked for, and it is open."""
+    protocol = connection.protocol
+    return protocol is not None and protocol.is_connected() and not protocol.should_close
 
 
 async def _ask(connection: Connection, text: bytes) -> tuple[RawResponseMessage, StreamReader]:
@@ -127,12 +162,6 @@ async def _read(message: RawResponseMessage, content: StreamReader) -> bytes | N
             return None
         pieces.append(piece)
     return b"".join(pieces)
-
-
-def _keep(connection: Connection) -> None:
-    """Back into the pool, unless the server answered before it had read all: what is left would come first."""
-    if connection.transport is not None and connection.transport.get_write_buffer_size() == 0:
-        connection.release()
 
 
 def _lost(error: Exception, status: int | None) -> Lost:
@@ -176,8 +205,11 @@ async def open_transport(
     request = aiohttp.ClientRequest("GET", url, headers=headers, loop=loop, proxy=proxy, proxy_auth=proxy_auth)
     # limit=0: the number of workers is the limit; aiohttp's own default would stop at 100
     async with aiohttp.TCPConnector(limit=0, ttl_dns_cache=300) as connector:
-        with open_timeouts(timeout_seconds) as timeouts:
-            yield HttpTransport(connector, request, connecting, timeouts)
+        with (
+            open_timeouts(timeout_seconds) as timeouts,
+            contextlib.closing(HttpTransport(connector, request, connecting, timeouts)) as transport,
+        ):
+            yield transport
     if url.scheme == "https":
         await asyncio.sleep(0)  # TLS connections close one turn of the loop later
 

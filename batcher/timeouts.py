@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Iterator
+from time import perf_counter
 from typing import Protocol
 
 
@@ -27,18 +28,14 @@ class Timeouts:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._loop = asyncio.get_running_loop()
-        self._due: dict[Connection, float] = {}  # loop time; `-inf` when it has run out
+        self._due: dict[Connection, float] = {}  # of `perf_counter`; `-inf` when it has run out
         self._timer: asyncio.TimerHandle | None = None
 
-    def due(self) -> float:
-        """When a request that begins now is late."""
-        return self._loop.time() + self.seconds
-
-    def start(self, connection: Connection, due: float) -> None:
-        """A request leaves on this connection."""
-        self._due[connection] = due
+    def start(self, connection: Connection, since: float) -> None:
+        """A request that began then leaves on this connection."""
+        self._due[connection] = due = since + self.seconds
         if self._timer is None:
-            self._timer = self._loop.call_at(due, self._look)
+            self._look_at(due)
 
     def end(self, connection: Connection) -> None:
         """Its answer is here, or will not come."""
@@ -49,7 +46,7 @@ class Timeouts:
         return self._due[connection] == -math.inf
 
     def _look(self) -> None:
-        now, self._timer = self._loop.time(), None
+        now, self._timer = perf_counter(), None
         for connection, due in self._due.items():
             if -math.inf < due <= now:
                 self._due[connection] = -math.inf
@@ -57,7 +54,10 @@ class Timeouts:
                     connection.transport.abort()
         left = [due for due in self._due.values() if due > now]
         if left:
-            self._timer = self._loop.call_at(min(left), self._look)
+            self._look_at(min(left))
+
+    def _look_at(self, due: float) -> None:
+        self._timer = self._loop.call_later(max(0.0, due - perf_counter()), self._look)
 
     def close(self) -> None:
         """Leave no timer behind."""
