@@ -70,11 +70,14 @@ def _http_date(text: str) -> datetime | None:
 
 
 class Brake:
-    """Stops one key, lets it come back gently, and finds the pace at which others who use the key leave room."""
+    """Stops one key, lets it come back gently, and finds the pace at which others who use the key leave room.
+
+    `until`: when requests may start again; `settled_at`: when the pace has fully come back after that.
+    """
 
     def __init__(self, rate: Rate | None) -> None:
         self._rate = rate
-        self._until = -math.inf
+        self.until = self.settled_at = -math.inf
         self._began = -math.inf
         self._strikes = 0
         self._tried = True  # has a request started since the last brake ended?
@@ -87,27 +90,17 @@ class Brake:
         low, high = _RAMP_SECONDS
         self._ramp = min(max(rate.period_seconds, low), high) if rate else _UNLIMITED_SECONDS
 
-    @property
-    def until(self) -> float:
-        """When requests may start again."""
-        return self._until
-
-    @property
-    def settled_at(self) -> float:
-        """When the pace has fully come back after the last brake."""
-        return self._until + self._ramp
-
     def stop(self, now: float, seconds: float | None, *, started: float | None, limited: bool) -> None:
         """A request was refused for now. `seconds` as its Retry-After says; `started` if known when it left.
 
         `limited` tells a 429, for which somebody may be to blame, from maintenance. Requests that were in flight
         when the brake began belong to the same event: only an explicit time can move its end.
         """
-        if now < self._until or not self._tried or (started is not None and started < self._began):
+        if now < self.until or not self._tried or (started is not None and started < self._began):
             if seconds is not None:
                 self._end_at(now + seconds)
             return
-        soon = now - self._until < _SOON_WINDOWS * self._window
+        soon = now - self.until < _SOON_WINDOWS * self._window
         lower = limited and self._passed and (soon or self.share(now) < 1.0)
         before = self.share(now)
         self._strikes += 1
@@ -116,13 +109,13 @@ class Brake:
             now + (_LADDER_SECONDS[min(self._strikes, len(_LADDER_SECONDS)) - 1] if seconds is None else seconds)
         )
         if lower:
-            self._ceiling, self._base, self._lowered_at = before, max(_LOWEST, before * _LOWER_TO), self._until
+            self._ceiling, self._base, self._lowered_at = before, max(_LOWEST, before * _LOWER_TO), self.until
             # Where a block costs more than a window, it is risked less often.
-            self._raise_every = max(self._window, self._until - now)
+            self._raise_every = max(self._window, self.until - now)
 
     def _end_at(self, until: float) -> None:
-        if until > self._until:
-            self._until = until
+        if until > self.until:
+            self.until, self.settled_at = until, until + self._ramp
             self._tried = self._passed = False
 
     def started(self) -> None:
@@ -133,7 +126,7 @@ class Brake:
         """An answer came that was neither 429 nor maintenance."""
         if self._passed and not self._strikes:
             return
-        if self._tried and now >= self._until:
+        if self._tried and now >= self.until:
             self._passed = True
             if now >= self.settled_at:
                 self._strikes = 0
@@ -151,11 +144,11 @@ class Brake:
 
     def per_second(self, now: float) -> float:
         """How many requests a second may start now; `inf` when the brake does not slow us at all."""
-        if now < self._until:
+        if now < self.until:
             return 0.0
-        back = (now - self._until) / self._ramp
+        back = (now - self.until) / self._ramp
         if self._rate is None:
-            return _UNLIMITED_FROM * 2 ** (now - self._until) if back < 1.0 else math.inf
+            return _UNLIMITED_FROM * 2 ** (now - self.until) if back < 1.0 else math.inf
         share = self.share(now)
         if back >= 1.0 and share >= 1.0:
             return math.inf

@@ -18,8 +18,8 @@ from .errors import Stopped
 from .fingerprints import Fingerprints
 from .identity import hash_of
 from .models import Problem, Row, Spec, UnclearAttempt
-from .read import Content, read_contents, read_rows
-from .rows.claims import Claims, Places, base_of, holding, identifier_of, value_of
+from .read import Content, read_contents
+from .rows.claims import Claims, Places, base_of, holding, identifier_of, place_of, value_of
 from .rows.decode import Source
 from .rows.fields import KEY
 from .rows.normalise import Body
@@ -197,33 +197,32 @@ def read_specs(inputs: Sequence[Source | Path], reading: Reading, checked: Check
         Stopped: a row is not the one that was checked.
         UsageError: a file cannot be read any more.
     """
-    validator, claims, fine = Validator(reading), checked.claims, checked.fine
-    counted, number = Fingerprints(), 0
-    for row in read_rows(inputs, reading, trusted=True):
-        number += 1
-        if number > checked.rows:
-            raise _changed(row.place)
-        if not fine[number - 1]:
-            continue
-        body: Body = validator.normalise(row) if row.fault is None else {}
-        found = _key_again(row, body, claims, counted)
-        if found is None:
-            raise _changed(row.place)
-        yield validator.spec_of(row, found[0], body, found[1])
-    if number != checked.rows:
+    validator, claims, fine = Validator(reading), checked.claims, iter(checked.fine)
+    again, counted = claims.again, Fingerprints()
+    for content in read_contents(inputs, reading, trusted=True):
+        source = claims.places.of(content.source)
+        for line, record in content.records:
+            row = content.row(line, record)
+            if row is None:
+                continue
+            is_fine = next(fine, None)
+            if is_fine is None:
+                raise _changed(row.place)
+            if not is_fine:
+                continue
+            body: Body = validator.normalise(row) if row.fault is None else {}
+            try:
+                written = orjson.dumps(body)
+            except TypeError:  # nested too deeply now
+                raise _changed(row.place) from None
+            own = own_key(row) if KEY in row.fields else None
+            base = base_of(row, own, identifier_of(body), body)
+            key = again(base, value_of(written, place_of(source, line)), counted)
+            if key is None:
+                raise _changed(row.place)
+            yield validator.spec_of(row, key, body, written)
+    if next(fine, None) is not None:
         raise _changed(claims.places.names[-1])
-
-
-def _key_again(row: Row, body: Body, claims: Claims, counted: Fingerprints) -> tuple[str, bytes] | None:
-    """The row's key of the first pass, and its body as JSON; None if the row is not the one of the first pass."""
-    try:
-        written = orjson.dumps(body)
-    except TypeError:  # nested too deeply now
-        return None
-    own = own_key(row) if KEY in row.fields else None
-    value = value_of(written, claims.places.at(row))
-    key = claims.again(base_of(row, own, identifier_of(body), body), value, counted)
-    return None if key is None else (key, written)
 
 
 def _changed(place: str) -> Stopped:

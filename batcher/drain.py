@@ -23,23 +23,21 @@ class End(StrEnum):
 class Drain:
     """Begun by a signal, a deadline or a reason to stop; may be begun several times, for several reasons.
 
-    Everything that waits stands inside `waits`, everything that must not be torn off inside `in_flight`.
+    Everything that waits stands inside `waits`, everything that must not be torn off inside `in_flight`. `is_on`: nothing
+    more may be sent.
     """
 
     def __init__(self) -> None:
+        self.is_on = False
         self.reasons: dict[End, str] = {}
         self._waits: list[anyio.CancelScope] = []
         self._flights: set[anyio.CancelScope] = set()
         self._is_now = False
 
-    @property
-    def is_on(self) -> bool:
-        """Whether nothing more may be sent."""
-        return bool(self.reasons)
-
     def start(self, end: End, message: str = "") -> None:
         """Send nothing more; what is in flight is waited for."""
         self.reasons.setdefault(end, message)
+        self.is_on = True
         for scope in self._waits:
             scope.cancel()
 
@@ -63,9 +61,11 @@ class Drain:
             finally:
                 self._waits.remove(scope)
 
-    def in_flight(self) -> _Flight:
+    def in_flight(self) -> Flight:
         """A block that a starting drain does not touch."""
-        return _Flight(self._flights, _shared.get(), is_shielded=not self._is_now)
+        flight = _shared.get() or Flight(anyio.CancelScope(), is_own=True)
+        flight.flights, flight.is_shielded = self._flights, not self._is_now
+        return flight
 
 
 @contextlib.contextmanager
@@ -75,38 +75,38 @@ def sharing_scope() -> Iterator[None]:
     A scope for each would cost as much as its entry in the journal.
     """
     with anyio.CancelScope() as scope:
-        token = _shared.set(scope)
+        token = _shared.set(Flight(scope, is_own=False))
         try:
             yield
         finally:
             _shared.reset(token)
 
 
-_shared: ContextVar[anyio.CancelScope | None] = ContextVar("_shared", default=None)
-
-
-class _Flight:
+class Flight:
     """One request in flight. Not a generator's context manager: every request passes here."""
 
-    __slots__ = ("_flights", "_is_own", "_is_shielded", "_scope")
+    __slots__ = ("_is_own", "_scope", "flights", "is_shielded")
 
-    def __init__(self, flights: set[anyio.CancelScope], shared: anyio.CancelScope | None, *, is_shielded: bool) -> None:
-        self._flights = flights
-        self._is_own = shared is None
-        self._scope = shared or anyio.CancelScope()
-        self._is_shielded = is_shielded
+    def __init__(self, scope: anyio.CancelScope, *, is_own: bool) -> None:
+        self._scope = scope
+        self._is_own = is_own
+        self.flights: set[anyio.CancelScope] = set()
+        self.is_shielded = True
 
     def __enter__(self) -> None:
         if self._is_own:
             self._scope.__enter__()
-        self._scope.shield = self._is_shielded
-        self._flights.add(self._scope)
+        self._scope.shield = self.is_shielded
+        self.flights.add(self._scope)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        self._flights.discard(self._scope)
+        self.flights.discard(self._scope)
         if self._is_own:
             return self._scope.__exit__(kind, error, trace)
         self._scope.shield = False
         return False
+
+
+_shared: ContextVar[Flight | None] = ContextVar("_shared", default=None)

@@ -58,7 +58,7 @@ class Gate:
         self._keys = tuple(keys)
         self._rate = rate
         self._shared = shared
-        self._pacers: dict[ApiKey, Pacer] = {}
+        self._pacers: dict[str, Pacer] = {}  # by the key's text: the server counts by it
         self._turn: deque[Pacer] = deque()
         self._waiters: OrderedDict[_Waiter, None] = OrderedDict()
         self._wanted = asyncio.Event()
@@ -77,15 +77,13 @@ class Gate:
         return self
 
     def _make_pacers(self) -> None:
-        """One for each key. A key that was given twice is one key: the server counts by its text."""
+        """One for each key; a key that was given twice is one key."""
         rate, shared = self._rate, self._shared
-        by_secret: dict[str, Pacer] = {}
         for key in self._keys:
-            if key.secret not in by_secret:
+            if key.secret not in self._pacers:
                 share = shared.share(key, rate) if shared and rate else None
-                by_secret[key.secret] = Pacer(key, rate, share, now=self.now, hand_over=self._hand_over)
-            self._pacers[key] = by_secret[key.secret]
-        self._turn.extend(by_secret.values())
+                self._pacers[key.secret] = Pacer(key, rate, share, now=self.now, hand_over=self._hand_over)
+        self._turn.extend(self._pacers.values())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -93,7 +91,7 @@ class Gate:
         self._tasks.cancel_scope.cancel()
         # Without the body's error: it goes on its way by itself, not wrapped into a group.
         await self._tasks.__aexit__(None, None, None)
-        for pacer in dict.fromkeys(self._pacers.values()):
+        for pacer in self._pacers.values():
             pacer.close()
 
     async def slot(self) -> Slot:
@@ -127,10 +125,11 @@ class Gate:
         """A slot that needs no waiting, where the rate is unlimited: the next key's that no brake slows. Else None."""
         if not self._free or self._waiters:
             return None
+        now = self.now()
         for _ in range(len(self._turn)):
             pacer = self._turn[0]
             self._turn.rotate(-1)
-            if self.now() >= pacer.brake.settled_at:
+            if now >= pacer.brake.settled_at:
                 return Slot(pacer, None)
         return None
 
@@ -170,17 +169,17 @@ class Gate:
 
         With the request's `slot`, one that left before the brake began is known to be part of the same event.
         """
-        pacer = self._pacers[key]
+        pacer = self._pacers[key.secret]
         pacer.brake.stop(self.now(), retry_after_seconds, started=slot.started_at if slot else None, limited=limited)
         pacer.stop()
 
     def passed(self, key: ApiKey) -> None:
         """An answer came that was neither 429 nor maintenance."""
-        self._pacers[key].brake.passed(self.now())
+        self._pacers[key.secret].brake.passed(self.now())
 
     def drop(self, key: ApiKey) -> None:
         """The server refused this key: nothing starts with it any more. With the last one all waiters are told."""
-        pacer = self._pacers[key]
+        pacer = self._pacers[key.secret]
         if pacer.dropped:
             return
         pacer.dropped = True

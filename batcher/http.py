@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.helpers import strip_auth_from_url
 from aiohttp.http import HttpProcessingError, RawResponseMessage
@@ -69,9 +70,14 @@ class HttpTransport:
         self._timeouts.start(connection, started)
         status, is_kept = None, False
         try:
-            message, content = await _ask(connection, text)
+            protocol = _write(connection, text)
+            while True:
+                message, content = await protocol.read()
+                if message.code >= 200 or message.code == 101:  # interim answers are passed over
+                    break
             status = message.code
-            answered = await _read(message, content)
+            # a small body is often here already
+            answered = _whole(message, content) or await _read(content)
             if answered is None:
                 return Lost(Cause.OVERSIZED, f"the answer is larger than {MAX_ANSWER_BYTES} bytes", status)
             now = perf_counter()
@@ -137,24 +143,25 @@ def _is_fit(connection: Connection) -> bool:
     return protocol is not None and protocol.is_connected() and not protocol.should_close
 
 
-async def _ask(connection: Connection, text: bytes) -> tuple[RawResponseMessage, StreamReader]:
-    """Send it all; the answer's head, and what its body will come from. Interim answers are passed over."""
-    protocol, transport = connection.protocol, connection.transport
-    if protocol is None or transport is None:
+def _write(connection: Connection, text: bytes) -> ResponseHandler:
+    """Send it all; what the answer will come from."""
+    protocol = connection.protocol
+    if protocol is None or protocol.transport is None:
         raise aiohttp.ServerDisconnectedError
     protocol.set_response_params(read_until_eof=True, read_bufsize=_BUFFER_BYTES)
-    transport.write(text)
-    while True:
-        message, content = await protocol.read()
-        if message.code >= 200 or message.code == 101:
-            return message, content
+    protocol.transport.write(text)
+    return protocol
 
 
-async def _read(message: RawResponseMessage, content: StreamReader) -> bytes | None:
-    """The body, or None if it is too large. A small one is often here already, and is taken in one go."""
-    if content.is_eof() and message.compression is None:
-        whole = content.read_nowait(-1)
-        return whole if len(whole) <= MAX_ANSWER_BYTES else None
+def _whole(message: RawResponseMessage, content: StreamReader) -> bytes | None:
+    """The body, if all of it is here already and need not be decompressed (an empty one may as well be read)."""
+    if not content.is_eof() or message.compression is not None or content.total_bytes > MAX_ANSWER_BYTES:
+        return None
+    return content.read_nowait(-1)
+
+
+async def _read(content: StreamReader) -> bytes | None:
+    """The body, or None if it is too large."""
     pieces, size = [], 0
     async for piece in content.iter_any():
         size += len(piece)

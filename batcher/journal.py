@@ -20,7 +20,7 @@ Intents are kept for good. Unknown types and fields are passed over when the jou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -77,24 +77,21 @@ class Journal:
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
         self._wanted = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self._gathered: list[bytes] = []  # intents that wait for the next group
-        self._gathered_bytes = 0
         self._waiting: list[asyncio.Future[None]] = []  # those who wait for them
         self._failure: DiskTrouble | None = None
 
-    async def intend(self, intent: Intent) -> int:
-        """Return the intent's offset once it would survive a power cut. Raises DiskTrouble."""
-        self._raise_failure()
-        synced = asyncio.get_running_loop().create_future()
-        line = intent.encode()
-        offset = self._lines.size() + self._gathered_bytes
-        self._gathered.append(line)
-        self._gathered_bytes += len(line)
+    def intend(self, intent: Intent) -> Awaitable[None]:
+        """Write the intent with the next group. To be awaited: then it would survive a power cut. Raises DiskTrouble."""
+        if self._failure is not None:
+            raise self._failure
+        synced = self._loop.create_future()
+        self._gathered.append(intent.encode())
         self._waiting.append(synced)
-        self._wanted.set()
-        await synced
-        self._raise_failure()
-        return offset
+        if not self._wanted.is_set():
+            self._wanted.set()
+        return synced
 
     def write(self, said: dict[str, Any]) -> int:
         """Write one line, after all intents so far, and return its offset. Raises DiskTrouble."""
@@ -137,25 +134,25 @@ class Journal:
         finally:
             # nobody may wait for an fsync that will not come, and no request of these intents will leave
             self._failure = self._failure or DiskTrouble("the run ended before this intent was on disk")
-            self._gathered, self._gathered_bytes = [], 0
-            _wake(waiting + self._waiting)
+            self._gathered = []
+            _wake(waiting + self._waiting, self._failure)
 
     def _write_gathered(self) -> None:
         """All intents of a group in one piece: they are not needed on disk before the group's fsync."""
         if self._gathered:
-            gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
+            gathered, self._gathered = self._gathered, []
             try:
                 self._lines.write(b"".join(gathered))
             except DiskTrouble as trouble:
                 self._failure = trouble  # for those who wait for these intents
                 raise
 
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
 
-
-def _wake(waiting: list[asyncio.Future[None]]) -> None:
+def _wake(waiting: list[asyncio.Future[None]], failure: DiskTrouble | None = None) -> None:
     for one in waiting:
-        if not one.done():  # its row may have been cut off meanwhile
+        if one.done():  # its row may have been cut off meanwhile
+            continue
+        if failure is None:
             one.set_result(None)
+        else:
+            one.set_exception(failure)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime
 from typing import TypeVar
 
@@ -75,8 +75,11 @@ class Ledger:
             self._failures.write(start)
         self.journal.write({"type": "run", "run": self.run, "at": stamp(at)})
 
-    async def intend(self, intent: Intent) -> None:
-        """Return once this attempt is on disk; from then on it counts as unclear."""
+    def intend(self, intent: Intent) -> Awaitable[None]:
+        """From now on this attempt counts as unclear. To be awaited: then it is on disk.
+
+        If that raises DiskTrouble, its request will not leave: `take_back` it.
+        """
         history = self.histories.get(intent.key)
         if history is None:
             history = self.histories[intent.key] = History()
@@ -84,11 +87,11 @@ class Ledger:
         history.unclear.append(sent)
         if intent.is_filled:
             history.identifier = intent.identifier
-        try:
-            await self.journal.intend(intent)
-        except DiskTrouble:
-            history.unclear.remove(sent)  # its request will not leave
-            raise
+        return self.journal.intend(intent)
+
+    def take_back(self, key: str) -> None:
+        """The last attempt of this key could not be written down, so it is not made. What is unclear now is an earlier one."""
+        self.histories[key].unclear.pop()
 
     def clear(self, key: str) -> None:
         """The last attempt of this key certainly did nothing."""

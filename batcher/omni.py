@@ -25,7 +25,6 @@ class Made(NamedTuple):
     """What a create answered: the promised ids, and the identifier to keep (None if the answer names none)."""
 
     identifier: str | None
-    name: str | None
     dashboard_id: str | None
     workbook_id: str | None
 
@@ -108,9 +107,8 @@ def made_of(answer: Answer) -> Made | None:
     if not isinstance(workbook, dict) or not isinstance(dashboard, dict):
         return None
     return Made(
-        _text(workbook.get("identifier")) or _text(dashboard.get("identifier")),
-        _text(workbook.get("name")),
-        _text(dashboard.get("dashboardId")) or _text(dashboard.get("id")),
+        _text(workbook.get("identifier") or dashboard.get("identifier")),
+        _text(dashboard.get("dashboardId") or dashboard.get("id")),
         _text(workbook.get("id")),
     )
 

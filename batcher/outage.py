@@ -16,33 +16,32 @@ ROWS_IN_A_ROW = 3  # this many different rows with the same kind of trouble are 
 
 
 class Outage:
-    """Shared by all workers of a run. `give_up` is called with a message when no good answer came for long enough."""
+    """Shared by all workers of a run. `give_up` is called with a message when no good answer came for long enough.
+
+    `is_on`: the server counts as not there now.
+    """
 
     def __init__(self, give_up_after_seconds: float, give_up: Callable[[str], None]) -> None:
         self._give_up_after = give_up_after_seconds
         self._give_up = give_up
         self._troubled: dict[str, None] = {}
-        self._since: float | None = None
+        self.is_on = False
+        self._since = 0.0
         self._pause = FIRST_PAUSE_SECONDS
         self._is_probing = False
         self._changed = anyio.Event()
         self._what = ""
 
     @property
-    def is_on(self) -> bool:
-        """Whether the server counts as not there now."""
-        return self._since is not None
-
-    @property
     def note(self) -> str:
         """For the progress line."""
-        if self._since is None:
+        if not self.is_on:
             return ""
         return f"server in trouble ({self._what}); trying again every {self._pause:.0f} s"
 
     async def enter(self) -> bool:
         """Wait until a request may go. True if it goes as the probe: then `leave` must be called after it."""
-        while self._since is not None:
+        while self.is_on:
             if self._is_probing:
                 await self._changed.wait()
                 continue
@@ -64,8 +63,8 @@ class Outage:
         """An answer came from the application itself."""
         if self._troubled:
             self._troubled.clear()
-        if self._since is not None:
-            self._since = None
+        if self.is_on:
+            self.is_on = False
             self._pause = FIRST_PAUSE_SECONDS
             self._wake()
 
@@ -73,9 +72,9 @@ class Outage:
         """Trouble met by this row. `is_certain`: the server was not reached at all."""
         self._troubled[row] = None
         now = anyio.current_time()
-        if self._since is None:
+        if not self.is_on:
             if is_certain or len(self._troubled) >= ROWS_IN_A_ROW:
-                self._since, self._what = now, what
+                self.is_on, self._since, self._what = True, now, what
             return
         self._what = what
         if is_probe:  # what was in flight when it began does not make it longer

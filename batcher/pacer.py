@@ -42,7 +42,7 @@ class Slot:
             raise InternalError("a slot was used twice")
         # Our time is read before the other runs are told theirs: whatever comes between, theirs is the later one.
         now = self._pacer.now()
-        if self.stale or (self._permit is not None and not self._permit.start()):
+        if self._epoch != self._pacer.epoch or (self._permit is not None and not self._permit.start()):
             self._give_up()
             return False
         self._open = False

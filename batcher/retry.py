@@ -28,6 +28,11 @@ _OUTAGE = (502, 503, 504)
 def judge_create(reply: Reply, *, is_first: bool, now: datetime) -> Verdict:
     """What the reply to a POST means. `is_first`: nothing has succeeded yet, so the address itself is in doubt."""
     match reply:
+        case Answer(status=status) if 200 <= status < 300:
+            return _judge_success(reply, is_first=is_first)
+        case Answer():
+            common = _judge_common(reply, is_first=is_first, now=now)
+            return common if common is not None else _judge_refusal(reply)
         case NotSent():
             return _unsent(reply)
         case Lost():
@@ -35,11 +40,6 @@ def judge_create(reply: Reply, *, is_first: bool, now: datetime) -> Verdict:
             if reply.cause in (Cause.OVERSIZED, Cause.TRUNCATED):
                 reason = Reason.BAD_RESPONSE
             return Unclear(reason, reply.status, reply.message, is_outage=reply.cause is Cause.TIMEOUT)
-        case Answer(status=status):
-            if 200 <= status < 300:
-                return _judge_success(reply, is_first=is_first)
-            common = _judge_common(reply, is_first=is_first, now=now)
-            return common if common is not None else _judge_refusal(reply)
         case _:
             assert_never(reply)
 

@@ -140,18 +140,19 @@ class Sender:
             return way.uncertain(self.ledger.run, self.wire.now())
         return outcome
 
-    async def _attempt(self, way: Way) -> Verdict:
+    def _attempt(self, way: Way) -> Awaitable[Verdict]:
         """One POST: its intent is on disk before it leaves, and what it did is said as soon as it is known."""
 
         async def prepare() -> None:
             if way.is_intended:  # its slot came to nothing, perhaps an hour ago; an intent tells when a request left
                 way.is_intended = False
-                self.ledger.clear(way.key)
+                self.ledger.clear(way.spec.key)
             way.is_intended = True
             try:
                 await self.ledger.intend(self._intent(way))
             except DiskTrouble:
-                way.is_intended = False  # the ledger took it back: what is unclear now is an earlier attempt
+                way.is_intended = False
+                self.ledger.take_back(way.spec.key)
                 raise
 
         def send(key: ApiKey) -> Awaitable[Reply]:
@@ -166,19 +167,20 @@ class Sender:
                 self.ledger.clear(way.key)
             return verdict
 
-        return await self.wire.exchange(way.key, send, judge, prepare)
+        return self.wire.exchange(way.spec.key, send, judge, prepare)
 
     def _intent(self, way: Way) -> Intent:
+        spec = way.spec
         return Intent(
-            way.key,
+            spec.key,
             way.identifier,
             way.is_filled,
             way.attempts + 1,
             self.wire.now(),
             self.ledger.run,
-            way.spec.source,
-            way.spec.line,
-            way.spec.spec_hash,
+            spec.source,
+            spec.line,
+            spec.spec_hash,
             way.body,
             way.is_resend,
         )

@@ -168,7 +168,8 @@ async def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         journal = Journal(Lines(file, path))
         journal.write({"type": "journal", "version": 1, "baseUrl": "b", "namespace": ""})
         async with journal.group_syncs():
-            offset = await journal.intend(intent("k"))
+            offset = journal.size()
+            await journal.intend(intent("k"))
         assert journal.size() > offset > 0
     history = read_journal(Disk(), path, lambda _: False).histories["k"]
     assert [(sent.identifier, sent.is_filled, sent.offset) for sent in history.unclear] == [("doc-1", True, offset)]

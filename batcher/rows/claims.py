@@ -44,12 +44,17 @@ class Places:
 
     def at(self, row: Row) -> int:
         """The place of a row."""
-        return self._firsts[row.source] | min(row.line, _LAST_LINE)
+        return place_of(self._firsts[row.source], row.line)
 
     def words(self, value: int) -> str:
         """`dashboards.csv:17`, for the place in a value that is kept for a key."""
         source, line = (value & _PLACE) >> _LINE_BITS, value & _LAST_LINE
         return "an earlier row" if source == _LAST_SOURCE or line == _LAST_LINE else f"{self.names[source]}:{line}"
+
+
+def place_of(source: int, line: int) -> int:
+    """The place of a row in this line of a source (see `Places.of`)."""
+    return source | (line if line < _LAST_LINE else _LAST_LINE)
 
 
 def value_of(written: bytes, place: int) -> int:
@@ -77,7 +82,7 @@ class Claims:
 
     def claim_plain(self, own: str | None, body: Body, written: bytes, source: int, line: int) -> str | None:
         """As `claim`, for a row that nothing is wrong with, in a line of a source (see `Places.of`); quick."""
-        value = (hash(written) & 0xFFFF_FFFF) << _PLACE_BITS | source | min(line, _LAST_LINE)
+        value = value_of(written, place_of(source, line))
         if "identifier" in body:
             identifier = body["identifier"]
             return self.claim(f"id:{identifier}" if own is None else own, identifier, value)
