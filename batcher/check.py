@@ -103,6 +103,7 @@ def check(
     on_row: Callable[[Fine], None] | None = None,
     on_invalid: Callable[[Row, str, list[Problem]], None] | None = None,
     on_warning: Callable[[str], None] | None = None,
+    expected: int = 0,
 ) -> Checked:
     """Read and validate every row of all inputs once; send nothing, write nothing.
 
@@ -113,11 +114,12 @@ def check(
         on_row: is given each row that is fine.
         on_invalid: is given each row that is not, its key, and its problems.
         on_warning: is told of rows that are allowed but look like a mistake.
+        expected: about how many rows there are, if that is known.
 
     Raises:
         UsageError: something is wrong with a whole file.
     """
-    checked, validator = Checked(Claims(Places(inputs))), Validator(reading)
+    checked, validator = Checked(Claims.expecting(Places(inputs), expected)), Validator(reading)
     told = Listeners(on_problem=on_problem, on_row=on_row, on_invalid=on_invalid)
     for content in read_contents(inputs, reading):
         _check_content(content, checked, validator, told)

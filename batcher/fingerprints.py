@@ -1,93 +1,101 @@
-"""A map from texts to numbers that costs about 20 bytes an entry, where a dict of strings costs over 150.
+"""A map from texts to numbers that costs 24 to 48 bytes an entry, where a dict of strings costs over 150.
 
 It keeps a 64-bit hash of each text, not the text. Two texts are taken for one with a chance of n²/2⁶⁵: one in forty
 million for a million texts. The hash is Python's own, keyed anew in each process, so nobody can prepare a clash.
 
-16 bits of the hash choose a bucket; a bucket is a bytearray of entries, 6 bytes of hash and 8 of value, searched by
-`bytearray.find` at the speed of C. There is no table to grow, so there is no moment at which two of them are held.
+The table is one array of hashes and numbers, side by side, searched from the place that a hash names on to the next
+free one: a look-up touches one place of the memory, and that is what it costs when the table is larger than the caches.
 """
 
 from __future__ import annotations
 
-import struct
+from array import array
 from collections.abc import Iterator
 
-_BUCKETS = 1 << 16
-_LOW = _BUCKETS - 1
-_HIGH = (1 << 48) - 1
-_HASH_BYTES = 6
-_ENTRY_BYTES = 14
-_VALUE = struct.Struct("<Q").unpack_from
+_FIRST_ENTRIES = 1 << 9  # room at the beginning; doubled when two thirds are taken
+_64_BITS = (1 << 64) - 1
 
 
 class Fingerprints:
-    """A map of texts (or bytes) to numbers of 0 to 2⁶⁴ - 1. `add` keeps the first value of a text, `put` the last."""
+    """A map of texts (or bytes) to numbers of 0 to 2⁶⁴ - 1. `add` keeps the first value of a text, `put` the last.
 
-    __slots__ = ("_buckets", "_count")
+    `expected`: how many entries will probably come. It grows as needed, but growing costs a third of all adding.
+    """
 
-    def __init__(self) -> None:
-        self._buckets: list[bytearray | None] = [None] * _BUCKETS
+    __slots__ = ("_count", "_last", "_most", "_table")
+
+    def __init__(self, expected: int = 0) -> None:
         self._count = 0
+        self._make_room(max(_FIRST_ENTRIES, 1 << (expected * 3 // 2).bit_length()))
+
+    def _make_room(self, entries: int) -> None:
+        """An empty table; a hash of 0 marks what is free."""
+        self._table = array("Q", [0]) * (2 * entries)
+        self._last = 2 * entries - 1
+        self._most = entries * 2 // 3
 
     def __len__(self) -> int:
         return self._count
 
     def __contains__(self, text: str | bytes) -> bool:
-        hashed = hash(text)
-        bucket = self._buckets[hashed & _LOW]
-        if bucket is None:
-            return False
-        mark = (hashed >> 16 & _HIGH).to_bytes(6, "little")
-        return bucket.find(mark) % _ENTRY_BYTES == 0 or _find(bucket, mark) >= 0
+        hashed = hash(text) & _64_BITS or 1
+        table, last = self._table, self._last
+        at = hashed << 1 & last
+        while found := table[at]:
+            if found == hashed:
+                return True
+            at = at + 2 & last
+        return False
 
     def values(self) -> Iterator[int]:
         """Every number kept, in no order."""
-        for bucket in self._buckets:
-            if bucket is not None:
-                for at in range(_HASH_BYTES, len(bucket), _ENTRY_BYTES):
-                    yield int.from_bytes(bucket[at : at + 8], "little")
+        table = self._table
+        return (table[at + 1] for at in range(0, len(table), 2) if table[at])
 
     def get(self, text: str | bytes) -> int | None:
         """The number kept for `text`, or None."""
-        hashed = hash(text)
-        bucket = self._buckets[hashed & _LOW]
-        if bucket is None:
-            return None
-        mark = (hashed >> 16 & _HIGH).to_bytes(6, "little")
-        at = bucket.find(mark)
-        if at % _ENTRY_BYTES and (at := _find(bucket, mark)) < 0:
-            return None
-        value: int = _VALUE(bucket, at + _HASH_BYTES)[0]
-        return value
+        hashed = hash(text) & _64_BITS or 1
+        table, last = self._table, self._last
+        at = hashed << 1 & last
+        while found := table[at]:
+            if found == hashed:
+                return table[at + 1]
+            at = at + 2 & last
+        return None
 
     def add(self, text: str | bytes, value: int) -> bool:
         """Keep `value` for `text` and return True; if there is one already, leave it and return False."""
-        hashed = hash(text)
-        mark = (hashed >> 16 & _HIGH).to_bytes(6, "little")
-        bucket = self._buckets[hashed & _LOW]
-        if bucket is None:
-            self._buckets[hashed & _LOW] = bytearray(mark + value.to_bytes(8, "little"))
-        elif mark in bucket and _find(bucket, mark) >= 0:
-            return False
-        else:
-            bucket += mark + value.to_bytes(8, "little")
+        hashed = hash(text) & _64_BITS or 1
+        table, last = self._table, self._last
+        at = hashed << 1 & last
+        while found := table[at]:
+            if found == hashed:
+                return False
+            at = at + 2 & last
+        table[at + 1] = value
+        table[at] = hashed
         self._count += 1
+        if self._count > self._most:
+            self._grow()
         return True
 
     def put(self, text: str | bytes, value: int) -> None:
         """Keep `value` for `text`, whatever was kept before."""
         if self.add(text, value):
             return
-        hashed = hash(text)
-        bucket = self._buckets[hashed & _LOW]
-        if bucket is not None:
-            at = _find(bucket, (hashed >> 16 & _HIGH).to_bytes(6, "little"))
-            bucket[at + 6 : at + 14] = value.to_bytes(8, "little")
+        hashed = hash(text) & _64_BITS or 1
+        at = hashed << 1 & self._last
+        while self._table[at] != hashed:
+            at = at + 2 & self._last
+        self._table[at + 1] = value
 
-
-def _find(bucket: bytearray, mark: bytes) -> int:
-    """Where the entry of this mark begins, or -1. A match that straddles two entries is none."""
-    at = bucket.find(mark)
-    while at % _ENTRY_BYTES and at >= 0:
-        at = bucket.find(mark, at + 1)
-    return at
+    def _grow(self) -> None:
+        before = self._table
+        self._make_room(len(before))
+        table, last = self._table, self._last
+        for place in range(0, len(before), 2):
+            if hashed := before[place]:
+                at = hashed << 1 & last
+                while table[at]:
+                    at = at + 2 & last
+                table[at], table[at + 1] = hashed, before[place + 1]

@@ -7,6 +7,7 @@ intent is unclear too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,12 +15,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .errors import UsageError
-from .lines import parse_line, read_lines
+from .lines import is_object, parse_line, read_lines
 from .storage import Storage
 
 _UNDONE = b'"type":"undone"'
 _KEY = b'{"key":"'
-_INTENT = b'","type":"intent",'
+_INTENT = re.compile(rb'\{"key":"([^"\\]+)","type":"intent",')  # how an intent begins whose key needs no escape
 ALL_LINES = 1 << 62
 
 # By key and identifier: how many lines of the results file told of that document when undo deleted it. With more lines
@@ -134,17 +135,21 @@ def read_journal(
     said = Journaled()
     if storage.size(path) is None:
         return said
-    for number, (offset, line) in enumerate(read_lines(storage, path), 1):
-        key, parsed = key_of_line(line), None
-        # nearly all lines are intents, and these tell so right behind their key: no need to search their bodies
-        if (key is None or not line.startswith(_INTENT, len(_KEY) + len(key))) and _UNDONE in line:
-            said.may_tell_of_undone = True
-        if key is None:  # it has none, or one with escapes
+    offset, is_intent = 0, _INTENT.match
+    with storage.read(path) as stream:
+        for number, line in enumerate(stream, 1):
+            at, offset = offset, offset + len(line)
+            found = is_intent(line)  # nearly all lines are intents, nearly all of them of created keys
+            if found is not None:
+                key = found[1].decode("utf-8", "replace")
+                if "\N{REPLACEMENT CHARACTER}" not in key and key not in undone and is_created(key):
+                    continue
+            if line[-1:] != b"\n" and not is_object(line):
+                break  # a torn tail
             parsed = parse_line(line, path, str(number))
-            key = str(parsed["key"]) if "key" in parsed else None
-        if key is not None and key not in undone and is_created(key):
-            continue
-        _take_in(said, parsed or parse_line(line, path, str(number)), offset, path, number)
+            said.may_tell_of_undone = said.may_tell_of_undone or parsed.get("type") == "undone"
+            if "key" not in parsed or (key := str(parsed["key"])) in undone or not is_created(key):
+                _take_in(said, parsed, at, path, number)
     return said
 
 

@@ -45,7 +45,7 @@ class Past:
 
         With `recreate` an undone row is a new one.
         """
-        if key in self.uncertain:
+        if key in self.uncertain:  # even if it is settled since: where a row stands does not change within a run
             return Standing.UNCERTAIN
         if key in self.failed:
             return Standing.FAILED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,17 +14,18 @@ from . import table
 from .errors import UsageError
 from .fingerprints import Fingerprints
 from .history import Undone, key_of_line
-from .lines import find_tail, parse_line, read_lines
+from .lines import count_roughly, find_tail, is_object, parse_line, read_lines
 from .models import Created, How
 from .storage import Storage
 from .table import is_csv
 
-_KEY = b'{"key":"'
-_SOURCE = b'","source":"'
-_HASH = b'"specHash":"'
-_IDENTIFIER = b'"identifier":"'
 IdentifierOf = Callable[[str], str | None]
 HASH_DIGITS = 15  # of a spec hash that are kept in memory for each created row: 60 bits
+# how a line begins that was written by `encode_line`, with nothing in it that needs an escape: key and kept digits
+_WRITTEN = re.compile(
+    rb'\{"key":"([^"\\]+)","source":"[^"\\]*","line":[0-9]+,"outcome":"created","how":"[a-z]+",'
+    rb'"specHash":"([0-9a-f]{%d})[0-9a-f]*","identifier":"' % HASH_DIGITS
+)
 
 
 def line_of(created: Created) -> dict[str, Any]:
@@ -108,28 +110,39 @@ def read_results(storage: Storage, path: Path) -> Iterator[Created]:
 
 
 def index_results(storage: Storage, path: Path, undone: Undone) -> Fingerprints:
-    """The created keys, each with the start of its spec hash; those whose last document was undone are left out.
-
-    A key's place in a line is fixed, so lines are sliced, not parsed: a million of them is seconds.
-    """
-    created = Fingerprints()
+    """The created keys, each with the start of its spec hash; those whose last document was undone are left out."""
     left = Left(undone)
     if storage.size(path) is None:
-        return created
-    if is_csv(path):
-        known: Iterator[tuple[str, int, str]] = (
-            (c.key, fingerprint(c.spec_hash), c.identifier) for c in read_results(storage, path)
-        )
-    else:
-        known = _sliced(storage, path, undone)
-    for key, kept, identifier in known:
-        if key in undone:
-            left.see(key, identifier, kept)
+        return Fingerprints()
+    created = Fingerprints(count_roughly(storage, path))
+    for one in _index_lines(storage, path, undone, created) if not is_csv(path) else read_results(storage, path):
+        kept = fingerprint(one.spec_hash)
+        if one.key in undone:
+            left.see(one.key, one.identifier, kept)
         else:
-            created.add(key, kept)
+            created.add(one.key, kept)
     for key, (_, kept) in left.latest.items():
         created.add(key, kept)
     return created
+
+
+def _index_lines(storage: Storage, path: Path, undone: Undone, created: Fingerprints) -> Iterator[Created]:
+    """Take in what is as we write it, without parsing: a million lines are seconds. The rest is given out to be seen to.
+
+    That is what somebody's program wrote anew, keys with escapes, and keys of which more than the beginning is wanted.
+    """
+    written, add = _WRITTEN.match, created.add
+    with storage.read(path) as stream:
+        for number, line in enumerate(stream, 1):
+            found = written(line)
+            if found is not None and line.endswith(b"}\n"):
+                key = found[1].decode("utf-8", "replace")
+                if key not in undone and "\N{REPLACEMENT CHARACTER}" not in key:
+                    add(key, int(found[2], 16))
+                    continue
+            if line[-1:] != b"\n" and not is_object(line):
+                return  # a torn tail
+            yield created_of(parse_line(line, path, str(number)), f"{path}:{number}")
 
 
 class Left:
@@ -193,26 +206,6 @@ def fingerprint(spec_hash: str) -> int:
         return int(spec_hash[:HASH_DIGITS] or "0", 16)
     except ValueError:
         return 0
-
-
-def _sliced(storage: Storage, path: Path, undone: Undone) -> Iterator[tuple[str, int, str]]:
-    """Key, fingerprint of the spec hash, and (of the keys that undo has touched) identifier of each line."""
-    skipped, until = len(_KEY), len(_HASH) + HASH_DIGITS
-    for number, (_, line) in enumerate(read_lines(storage, path), 1):
-        end = line.find(_SOURCE, skipped)
-        at = line.find(_HASH, end)
-        if line.startswith(_KEY) and 0 < end < at < line.find(_IDENTIFIER, at) and line.endswith(b"}\n"):
-            try:
-                key, kept = line[skipped:end].decode(), int(line[at + len(_HASH) : at + until], 16)
-            except ValueError:
-                pass  # it is not as we write it
-            else:
-                if "\\" not in key and key not in undone:
-                    yield key, kept, ""
-                    continue
-        # somebody's program wrote it anew, its key has escapes, or more of it is wanted: parse it
-        created = created_of(parse_line(line, path, str(number)), f"{path}:{number}")
-        yield created.key, fingerprint(created.spec_hash), created.identifier
 
 
 def one_line(body: bytes) -> bytes:

@@ -90,6 +90,7 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, rep
         on_problem=reporter.problem,
         on_row=standings.see,
         on_warning=reporter.warning,
+        expected=len(past.created),
     )
     if checked.invalid and not settings.skip_invalid:
         raise InvalidInput(
@@ -127,6 +128,8 @@ class _Standings:
         """One valid row."""
         standing = self.past.standing(row.key, row.spec_hash, recreate=self.recreate)
         self.counts[standing] = self.counts.get(standing, 0) + 1
+        if standing is Standing.CREATED:
+            return
         if standing in (Standing.NEW, Standing.FAILED):
             self.asked.see(row)
             self.forgotten.see(row, row.unclear_attempt, standing)

@@ -54,7 +54,7 @@ class Places:
 
 def place_of(source: int, line: int) -> int:
     """The place of a row in this line of a source (see `Places.of`)."""
-    return source | (line if line < _LAST_LINE else _LAST_LINE)
+    return source | (min(_LAST_LINE, line))
 
 
 def value_of(written: bytes, place: int) -> int:
@@ -70,6 +70,11 @@ class Claims:
     keys: Fingerprints = field(default_factory=Fingerprints)  # key, or what `holding` makes of an identifier → value
     repeated: Fingerprints = field(default_factory=Fingerprints)  # key without ~2, ~3 → how many rows share it
     _brought: set[str] = field(default_factory=set)  # `name:` keys of failures lines, without ~2
+
+    @classmethod
+    def expecting(cls, places: Places, count: int) -> Claims:
+        """No claims yet; about so many keys will come."""
+        return cls(places, Fingerprints(count))
 
     def claim(self, base: str, identifier: str | None, value: int) -> str | None:
         """Take `base` as a row's key, and its identifier; None, and nothing is taken, if another row has one of them."""
