@@ -20,7 +20,7 @@ Intents are kept for good. Unknown types and fields are passed over when the jou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -81,6 +81,7 @@ class Journal:
         self._gathered: list[bytes] = []  # intents that wait for the next group
         self._waiting: list[asyncio.Future[None]] = []  # those who wait for them
         self._failure: DiskTrouble | None = None
+        self.on_busy: Callable[[], None] = lambda: None  # called when a group begins to wait for the disk
 
     def intend(self, intent: Intent) -> Awaitable[None]:
         """Write the intent with the next group. To be awaited: then it would survive a power cut. Raises DiskTrouble."""
@@ -127,6 +128,7 @@ class Journal:
                 await anyio.lowlevel.checkpoint()
                 self._wanted.clear()
                 waiting, self._waiting = self._waiting, []
+                self.on_busy()
                 await self.sync()
                 _wake(waiting)
         except DiskTrouble as trouble:

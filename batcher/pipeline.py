@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import anyio
 
+from .ahead import read_ahead
 from .batch import Batch
 from .config import RunSettings
 from .connect import open_wire
@@ -94,15 +95,16 @@ async def _send_all(
         await preflight(wire, found.asked, budget=budget_of(found.plan.sending), keys=keys)
     await _settle_orphans(wire, ledger, batch, found, drain)
     for standing in (Standing.UNCERTAIN, Standing.NEW, Standing.FAILED):
-        await _send_pass(standing, settings, found, batch)
+        await _send_pass(standing, settings, found, ledger, batch)
 
 
-async def _send_pass(standing: Standing, settings: RunSettings, found: Survey, batch: Batch) -> None:
+async def _send_pass(standing: Standing, settings: RunSettings, found: Survey, ledger: Ledger, batch: Batch) -> None:
     """The rows of one standing, in the order of the inputs; no reading if there are none."""
     if found.count(standing) == 0:
         return
     with contextlib.closing(found.specs(settings, standing)) as specs:
-        found.booked[standing] = await batch.send_all(specs, failed_before=standing is Standing.FAILED)
+        async with read_ahead(specs, ledger.journal, settings.sending.concurrency) as ahead:
+            found.booked[standing] = await batch.send_all(ahead, failed_before=standing is Standing.FAILED)
 
 
 async def _settle_orphans(wire: Wire, ledger: Ledger, batch: Batch, found: Survey, drain: Drain) -> None:
