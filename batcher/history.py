@@ -19,7 +19,7 @@ from .lines import is_object, parse_line, read_lines
 from .storage import Storage
 
 _UNDONE = b'"type":"undone"'
-_KEY = b'{"key":"'
+_KEYED = re.compile(rb'\{"key":"([^"\\]*)"')
 _INTENT = re.compile(rb'\{"key":"([^"\\]+)","type":"intent",')  # how an intent begins whose key needs no escape
 ALL_LINES = 1 << 62
 
@@ -154,15 +154,12 @@ def read_journal(
 
 
 def key_of_line(line: bytes) -> str | None:
-    """The key at a line's fixed place, found by slicing (five times faster than parsing); None if it is not there."""
-    if not line.startswith(_KEY):
-        return None
-    end = line.find(b'"', len(_KEY))
+    """The key at a line's fixed place, many times faster than by parsing; None if it is not there, or has escapes."""
+    found = _KEYED.match(line)
     try:
-        key = line[len(_KEY) : end].decode()
+        return None if found is None else found[1].decode()
     except UnicodeDecodeError:
         return None
-    return key if end > 0 and "\\" not in key else None
 
 
 def _take_in(said: Journaled, line: dict[str, object], offset: int, path: Path, number: int) -> None:

@@ -26,7 +26,7 @@ from .rows.json_rows import CutOff, Texts
 from .rows.json_text import shown
 from .table import Layout
 
-__all__ = ["as_read", "format_of", "layout_of", "read_contents", "read_rows"]
+__all__ = ["as_read", "format_of", "layout_of", "read_contents"]
 
 FORMATS = ("csv", "jsonl", "json", "xlsx")
 _BY_SUFFIX = {
@@ -55,8 +55,8 @@ class Content(Protocol):
         """The row in a record; None if it is blank."""
 
 
-def read_rows(inputs: Sequence[Source | Path], reading: Reading, *, trusted: bool = False) -> Iterator[Row]:
-    """Every row of every input, in order.
+def read_contents(inputs: Sequence[Source | Path], reading: Reading, *, trusted: bool = False) -> Iterator[Content]:
+    """Each input, one after the other, as it is opened: its records, as they are found, and what makes rows of them.
 
     Args:
         inputs: what `decode.open_inputs` gives (then each is read only up to its size at that time), or paths.
@@ -64,17 +64,8 @@ def read_rows(inputs: Sequence[Source | Path], reading: Reading, *, trusted: boo
         trusted: these rows have been read before and nothing was found, so the doubts about JSON are left out.
 
     Raises:
-        UsageError: something is wrong with a whole file.
+        UsageError: something is wrong with a whole file; also while records are taken.
     """
-    for content in read_contents(inputs, reading, trusted=trusted):
-        for line, record in content.records:
-            row = content.row(line, record)
-            if row is not None:
-                yield row
-
-
-def read_contents(inputs: Sequence[Source | Path], reading: Reading, *, trusted: bool = False) -> Iterator[Content]:
-    """As `read_rows`, but each input as it is opened: its records, as they are found, and what makes rows of them."""
     for given in inputs:
         source = given if isinstance(given, Source) else Source(str(given), given)
         with ExitStack() as stack:
@@ -177,7 +168,7 @@ def layout_of(inputs: Sequence[Source | Path], reading: Reading) -> Layout:
     """How a failures file in CSV for these inputs is laid out.
 
     The columns of all tables among them, each field once, in the dialect of the first; without any table, the API's
-    fields. Raises UsageError as `read_rows` does.
+    fields. Raises UsageError as `read_contents` does.
     """
     found: Layout | None = None
     fields: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import orjson
@@ -12,11 +13,21 @@ from hypothesis import strategies as st
 from batcher.check import Checked, Fine, check, read_specs
 from batcher.config import Reading
 from batcher.models import Problem, Row
-from batcher.rows.decode import open_inputs
+from batcher.read import read_contents
+from batcher.rows.decode import Source, open_inputs
 
 MODEL = "3f2b8c1e-5d4a-4b6f-9a7e-2c1d0e9f8a7b"
 OTHER_MODEL = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"
 ITEM = {"name": "Revenue", "query": {"table": "orders", "fields": ["orders.total"]}}
+
+
+def read_rows(inputs: Sequence[Source | Path], reading: Reading) -> Iterator[Row]:
+    """Every row of every input, in order."""
+    for content in read_contents(inputs, reading):
+        for line, record in content.records:
+            row = content.row(line, record)
+            if row is not None:
+                yield row
 
 
 def write(path: Path, content: str | bytes) -> Path:

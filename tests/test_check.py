@@ -17,8 +17,20 @@ from batcher.config import Reading
 from batcher.errors import Stopped
 from batcher.identity import name_key, spec_hash
 from batcher.preflight import Asked
-from batcher.read import as_read, read_rows
-from tests.rows import COLUMNS, ITEM, MODEL, OTHER_MODEL, Told, csv_text, documents, identifiers, jsonl, write
+from batcher.read import as_read
+from tests.rows import (
+    COLUMNS,
+    ITEM,
+    MODEL,
+    OTHER_MODEL,
+    Told,
+    csv_text,
+    documents,
+    identifiers,
+    jsonl,
+    read_rows,
+    write,
+)
 
 
 def doc(name: str = "x", **fields: object) -> dict[str, object]:

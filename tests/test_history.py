@@ -137,6 +137,7 @@ def test_one_reading_of_the_journal_tells_whether_undo_has_deleted_anything(
         (json.dumps(HEAD).encode() + b"\n7\n", r"j:2: "),
         (json.dumps(HEAD).encode() + b"\n\xff\xfe\n", r"j:2: "),
         (json.dumps(HEAD).encode() + b'\n{"key":"\xff","type":"clear"}\n', r"j:2: "),  # was an internal error
+        (json.dumps(HEAD).encode() + b'\n{"key":"\xff","type":"intent","identifier":null}\n', r"j:2: "),
     ],
 )
 def test_a_corrupt_line_in_the_middle_is_an_error_that_names_its_place(tmp_path: Path, text: bytes, place: str) -> None:
@@ -157,8 +158,8 @@ def test_a_torn_tail_says_nothing(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=20), st.sampled_from(["intent", "clear", "failed"]))
-def test_a_key_is_found_by_slicing_or_not_at_all(key: str, kind: str) -> None:
-    """What is sliced out is the key; where it has escapes nothing is."""
+def test_a_key_is_found_at_its_place_or_not_at_all(key: str, kind: str) -> None:
+    """What is found is the key; where it has escapes nothing is."""
     try:
         line = json.dumps(say(key, kind), ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:

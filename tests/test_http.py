@@ -16,6 +16,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from batcher import http
 from batcher.http import open_transport
 from batcher.transport import MAX_ANSWER_BYTES, Answer, ApiKey, Cause, Lost, NotSent, Reply, Transport
 
@@ -287,6 +288,35 @@ async def test_a_kept_connection_that_the_server_has_closed_is_not_used() -> Non
             assert isinstance(await transport.request("POST", "/x", KEY, b"{}"), Answer)
             await anyio.sleep(0.05)
     assert len(connections) == 3
+
+
+async def test_a_connection_is_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that has been idle for a while is not used: the server may be about to close it. One that nobody needs goes."""
+    monkeypatch.setattr(http, "_KEPT_SECONDS", 0.1)
+    opened, closed = list[int](), list[int]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(1)
+        try:
+            while True:
+                await read_request(reader)
+                await asyncio.sleep(0.02)
+                writer.write(OK)
+        finally:
+            closed.append(1)
+
+    async with serving(serve) as address, connected(f"http://{address}") as transport:
+        await transport.request("POST", "/x", KEY, b"{}")
+        await anyio.sleep(0.15)
+        await transport.request("POST", "/x", KEY, b"{}")
+        assert len(opened) == 2, "the first one was too old"
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(transport.request, "POST", "/x", KEY, b"{}")
+        assert len(opened) == 4, "three at once: one that was kept, and two more"
+        for _ in range(10):
+            await transport.request("POST", "/x", KEY, b"{}")
+        assert (len(opened), len(closed)) == (4, 3), "one after the other need one; those that nobody needed are closed"
 
 
 async def test_an_answer_that_nobody_asked_for_is_nobodys() -> None:

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from batcher.config import Reading
 from batcher.errors import UsageError
 from batcher.models import Row
-from batcher.read import as_read, layout_of, read_rows
+from batcher.read import as_read, layout_of
 from batcher.rows import json_rows
 from batcher.rows.decode import open_inputs
-from tests.rows import COLUMNS, ITEM, MODEL, Told, csv_text, documents, jsonl, write
+from tests.rows import COLUMNS, ITEM, MODEL, Told, csv_text, documents, jsonl, read_rows, write
 
 SIMPLE = f"modelId,name\n{MODEL},One\n{MODEL},Two\n"
 

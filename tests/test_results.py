@@ -25,7 +25,6 @@ from batcher.results import (
 )
 from batcher.storage import Disk
 
-NOT_UTF8 = b'{"key":"\xff","source":"d.csv","line":3,"specHash":"abababababababab","identifier":"i"}\n'  # was an internal error
 TEXT = st.text(st.characters(codec="utf-8"), max_size=15)
 
 
@@ -50,6 +49,12 @@ def created(key: str = "k", *, identifier: str = "doc-1", spec_hash: str = "ab" 
         run="r",
         response=b'{"workbook":{"identifier":"doc-1"}}',
     )
+
+
+NOT_UTF8 = (  # the first was an internal error
+    b'{"key":"\xff","source":"d.csv","line":3,"specHash":"abababababababab","identifier":"i"}\n',
+    encode_line(created()).replace(b'"key":"k"', b'"key":"\xff"'),
+)
 
 
 @given(TEXT, TEXT, st.sampled_from(["x.jsonl", "x.csv"]))
@@ -115,7 +120,7 @@ def test_a_spec_hash_that_somebody_edited_is_kept_as_if_parsed(
 
 
 @pytest.mark.parametrize(
-    "text", [b"{}\n", b'{"key":"k"}\n', b"oops\n", b'{"key":"k","identifier":"i","how":"magic"}\n', NOT_UTF8]
+    "text", [b"{}\n", b'{"key":"k"}\n', b"oops\n", b'{"key":"k","identifier":"i","how":"magic"}\n', *NOT_UTF8]
 )
 def test_a_line_that_is_none_names_its_place(tmp_path: Path, text: bytes) -> None:
     """A foreign or broken line is never guessed at, wherever it stands."""

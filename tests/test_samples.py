@@ -11,9 +11,8 @@ import pytest
 
 from batcher.config import Reading
 from batcher.errors import InvalidInput
-from batcher.read import read_rows
 from tests.faulty import FaultyServer
-from tests.rows import Told
+from tests.rows import Told, read_rows
 from tests.runs import MODEL, Job
 
 SAMPLES = Path(__file__).parent.parent / "samples"

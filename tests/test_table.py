@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from batcher.config import Reading
 from batcher.errors import UsageError
-from batcher.read import as_read, layout_of, read_rows
+from batcher.read import as_read, layout_of
 from batcher.rows import workbook
 from batcher.rows.cells import defuse, restore
 from batcher.rows.decode import Source
@@ -28,7 +28,7 @@ from batcher.table import (
     results_to_csv,
     torn_record,
 )
-from tests.rows import COLUMNS, ITEM, MODEL, Told, anything, csv_text, documents, names, texts, write
+from tests.rows import COLUMNS, ITEM, MODEL, Told, anything, csv_text, documents, names, read_rows, texts, write
 
 counts = st.integers(0, 10**9)
 results = st.fixed_dictionaries(
