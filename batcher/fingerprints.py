@@ -38,14 +38,7 @@ class Fingerprints:
         return self._count
 
     def __contains__(self, text: str | bytes) -> bool:
-        hashed = hash(text) & _64_BITS or 1
-        table, last = self._table, self._last
-        at = hashed << 1 & last
-        while found := table[at]:
-            if found == hashed:
-                return True
-            at = at + 2 & last
-        return False
+        return self.get(text) is not None
 
     def values(self) -> Iterator[int]:
         """Every number kept, in no order."""
