@@ -1,6 +1,6 @@
 """The two passes over the inputs: `check` finds every problem, `read_specs` gives the specs to send.
 
-Between them only fingerprints are kept (`claims.py`) and one byte for each row, whether it was fine: about 25 bytes a
+Between them only fingerprints are kept (`claims.py`) and one byte for each row, whether it was fine: 25 to 50 bytes a
 row. A row about which nothing is wrong or unusual goes the quick way, without ever becoming a `Row`.
 """
 

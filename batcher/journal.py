@@ -104,6 +104,11 @@ class Journal:
         self._write_gathered()
         await self._lines.sync()
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the disk refused intents: none is taken any more, and the last ones may be missing."""
+        return self._failure is not None
+
     def size(self) -> int:
         """Bytes in the journal now."""
         return self._lines.size()
@@ -130,7 +135,7 @@ class Journal:
                 waiting, self._waiting = self._waiting, []
                 self.on_busy()
                 await self.sync()
-                _wake(waiting)
+                _wake(waiting, self._failure)  # a line that was written meanwhile may have failed with them
         except DiskTrouble as trouble:
             self._failure = trouble
         finally:

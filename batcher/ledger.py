@@ -78,7 +78,7 @@ class Ledger:
     def intend(self, intent: Intent) -> Awaitable[None]:
         """From now on this attempt counts as unclear. To be awaited: then it is on disk.
 
-        If that raises DiskTrouble, its request will not leave: `take_back` it.
+        `take_back` it if its request does not leave after all: that raised DiskTrouble, say.
         """
         history = self.histories.get(intent.key)
         if history is None:
@@ -90,8 +90,14 @@ class Ledger:
         return self.journal.intend(intent)
 
     def take_back(self, key: str) -> None:
-        """The last attempt of this key could not be written down, so it is not made. What is unclear now is an earlier one."""
-        self.histories[key].unclear.pop()
+        """The request of this key's last attempt does not leave; what is unclear now is an earlier one.
+
+        A journal that has failed is not told: it may lack that attempt, and would forget the earlier one in its place.
+        """
+        if self.journal.has_failed:
+            self.histories[key].unclear.pop()
+        else:
+            self.clear(key)
 
     def clear(self, key: str) -> None:
         """The last attempt of this key certainly did nothing."""

@@ -146,7 +146,7 @@ class Sender:
         async def prepare() -> None:
             if way.is_intended:  # its slot came to nothing, perhaps an hour ago; an intent tells when a request left
                 way.is_intended = False
-                self.ledger.clear(way.spec.key)
+                self.ledger.take_back(way.spec.key)
             way.is_intended = True
             try:
                 await self.ledger.intend(self._intent(way))
@@ -229,7 +229,7 @@ class Sender:
         with suppress(DiskTrouble):
             if way.is_intended:  # its intent was written, but the request never left
                 way.is_intended = False
-                self.ledger.clear(way.key)
+                self.ledger.take_back(way.key)
             history = self.ledger.histories.get(way.key)
             if history is not None and history.is_open and (way.attempts or history.failure is None):
                 self._book(way, way.uncertain(self.ledger.run, self.wire.now()))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from batcher.errors import DiskTrouble
@@ -34,8 +35,11 @@ class SlowFile:
         self.safe = b""
         self.syncs = 0
         self.fails = False
+        self.is_full = False
 
     def write(self, data: bytes) -> None:
+        if self.is_full:
+            raise OSError(28, "No space left on device")
         self.text += data
 
     async def sync(self) -> None:
@@ -147,6 +151,29 @@ def test_after_the_block_nobody_waits_for_ever() -> None:
             await journal.intend(intent("k"))
 
     virtual.run(main)
+
+
+def test_an_intent_that_another_line_could_not_take_along_is_not_made() -> None:
+    """A line that is written at once takes the waiting intents along. When the disk refuses them, those who wait are told."""
+    told: list[str] = []
+
+    async def body(journal: Journal, file: SlowFile) -> None:
+        async def wait() -> None:
+            with pytest.raises(DiskTrouble, match="No space left"):
+                await journal.intend(intent("k1"))
+            told.append("k1")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait)
+            await anyio.lowlevel.checkpoint()
+            file.is_full = True
+            with pytest.raises(DiskTrouble, match="No space left"):
+                journal.write({"key": "k2", "type": "clear"})
+            file.is_full = False  # a shorter line would fit again
+        assert b'"k1"' not in file.text
+
+    with_journal(body)
+    assert told == ["k1"]
 
 
 def test_a_cancelled_waiter_leaves_a_whole_line() -> None:

@@ -21,7 +21,7 @@ from batcher.ledger import Ledger, open_ledger
 from batcher.models import Created, Failed, How, Reason, Uncertain
 from batcher.nowhere import Nowhere
 from batcher.past import Past, Standing, read_past
-from batcher.storage import AppendFile, Disk
+from batcher.storage import AppendFile, Disk, DiskFile
 
 from . import virtual
 
@@ -217,6 +217,49 @@ async def test_settling_and_clearing(tmp_path: Path) -> None:
         ledger.clear("k")
         ledger.settle("nobody")
         assert ledger.journal.size() == size
+
+
+class Full(Disk):
+    """A disk that refuses what is larger than `most` bytes, once there is a limit."""
+
+    most: int | None = None
+
+    @contextmanager
+    def append(self, path: Path) -> Iterator[DiskFile]:
+        """As `Disk`."""
+        with super().append(path) as file:
+            write = file.write
+
+            def refuse(data: bytes) -> None:
+                if self.most is not None and len(data) > self.most:
+                    raise OSError(28, "No space left on device")
+                write(data)
+
+            file.write = refuse  # type: ignore[method-assign] # the disk's own fault, not ours
+            yield file
+
+
+async def test_an_attempt_that_was_never_written_is_not_taken_back_on_disk(tmp_path: Path) -> None:
+    """The disk takes a short line again after it refused an intent: that line would take back an earlier attempt."""
+    disk = Full()
+    async with opened(tmp_path, disk) as ledger:
+        await ledger.intend(intent("k"))
+        disk.most = 100
+        with pytest.raises(DiskTrouble):
+            await ledger.intend(intent("k", "doc-2"))
+        ledger.take_back("k")
+        assert [sent.identifier for sent in ledger.unclear("k")] == ["doc-1"]
+    assert [sent.identifier for sent in past_of(files_in(tmp_path)).journaled.histories["k"].unclear] == ["doc-1"]
+
+
+async def test_an_attempt_whose_request_does_not_leave_is_taken_back(tmp_path: Path) -> None:
+    """Here and on disk."""
+    async with opened(tmp_path) as ledger:
+        await ledger.intend(intent("k"))
+        await ledger.intend(intent("k", "doc-2"))
+        ledger.take_back("k")
+        assert [sent.identifier for sent in ledger.unclear("k")] == ["doc-1"]
+    assert [sent.identifier for sent in past_of(files_in(tmp_path)).journaled.histories["k"].unclear] == ["doc-1"]
 
 
 async def test_bodies_of_earlier_runs_are_read_from_the_journal(tmp_path: Path) -> None:
