@@ -58,6 +58,7 @@ class Batch:
         on_outcome: Callable[[Outcome], None],
         random: Random,
         room: Callable[[], Awaitable[None]] | None = None,
+        on_waiting: Callable[[Spec], None] = lambda _: None,
     ) -> None:
         self.tally = Tally()
         self.is_limit_reached = False
@@ -68,6 +69,7 @@ class Batch:
         self._settings = settings
         self._drain = drain
         self._on_outcome = on_outcome
+        self._on_waiting = on_waiting
         self._room = room
         self._left = settings.limit
         self._booked = 0
@@ -91,8 +93,9 @@ class Batch:
             spec = next(specs, None) if isinstance(specs, Iterator) else await self._next(specs)
             if spec is None:
                 return False
-            if self.sender.awaits_person(spec):
-                return True  # nothing leaves for it, so the limit is for others
+            if self.sender.awaits_person(spec):  # nothing leaves for it, so the limit is for others
+                self._on_waiting(spec)
+                return True
             if self._left is not None:
                 self._left -= 1
             await self.sender.send(spec)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ import orjson
 
 from . import table
 from .history import Journaled, Rewriting
-from .lines import parse_line, read_lines
-from .models import Failed, Uncertain
+from .lines import corrupt, parse_line, read_lines
+from .models import Failed, Reason, Uncertain
 from .storage import Storage
 from .table import Layout
 
@@ -46,6 +46,16 @@ def journal_line(outcome: Failed | Uncertain) -> dict[str, Any]:
     }
 
 
+def outcome_at(storage: Storage, journal: Path, offset: int) -> Failed | Uncertain:
+    """The outcome that the journal holds there: `journal_line`, undone. Raises UsageError if somebody broke that line."""
+    (said,) = journaled_lines(storage, journal, [offset])
+    try:
+        kind = Failed if said["type"] == "failed" else Uncertain
+        return kind(**{one.name: said[one.name] for one in fields(kind)} | {"reason": Reason(said["reason"])})
+    except (KeyError, ValueError) as error:
+        raise corrupt(journal, f"offset {offset}", str(error)) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """How this failures file is written: JSONL, or CSV in this layout (the inputs' own columns)."""
@@ -65,10 +75,10 @@ class Form:
 
     def line(self, said: dict[str, Any]) -> bytes:
         """One line from what the journal says."""
-        fields = {name: said.get(name) for name in FIELDS}
+        told = {name: said.get(name) for name in FIELDS}
         if self.layout is None:
-            return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
-        return table.failures_to_csv(fields, self.layout)
+            return orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
+        return table.failures_to_csv(told, self.layout)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from .check import check
 from .config import RunSettings
 from .errors import DiskTrouble
-from .failures import journaled_lines
 from .hints import HINTS
 from .history import Sent
 from .ledger import Ledger
@@ -50,17 +49,16 @@ def book_invalid(settings: RunSettings, world: World, found: Survey, ledger: Led
         history = ledger.histories.get(key)
         if history is not None and history.is_open:
             return  # an attempt of it is unclear: uncertain until it is mended, as it cannot be called failed
-        if history is not None and history.failure is not None:
-            before = next(journaled_lines(world.storage, settings.files.journal, [history.failure]))
-            if before.get("message") == outcome.message and before.get("spec") == outcome.spec:
-                return
+        before = ledger.failure_of(key)
+        if before is not None and before.message == outcome.message and before.spec == outcome.spec:
+            return
         if not troubles:
             try:
                 ledger.book(outcome)
             except DiskTrouble as trouble:
                 troubles.append(trouble)
         if troubles:
-            found.unwritten += history is None or history.failure is None
+            found.unwritten += before is None
 
     check(found.sources, settings.reading, on_problem=lambda _: None, on_invalid=book, on_warning=lambda _: None)
     if troubles:

@@ -132,10 +132,12 @@ class Ledger:
             stream.seek(sent.offset)
             return parse_line(stream.readline(), self._files.journal, f"offset {sent.offset}")
 
-    def failure_of(self, key: str) -> dict[str, object]:
+    def failure_of(self, key: str) -> Failed | Uncertain | None:
         """The last failed or uncertain outcome of this key, as the journal holds it."""
-        offset = self.histories[key].failure
-        return next(failures.journaled_lines(self._storage, self._files.journal, [] if offset is None else [offset]))
+        history = self.histories.get(key)
+        if history is None or history.failure is None:
+            return None
+        return failures.outcome_at(self._storage, self._files.journal, history.failure)
 
     def book(self, outcome: Outcome) -> None:
         """Write an outcome down. Nothing is counted that is not written."""

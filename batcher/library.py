@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,14 @@ async def _open(
         omni = Omni(client.transport, client.base_url)
         give_up = settings.give_up_after_seconds
         wire = Wire(omni, gate, drain, give_up_after_seconds=give_up, warn=warn, now=world.now)
-        batch = Batch(wire, ledger, settings, drain, outcomes.put, world.random, outcomes.room)
+
+        def tell_again(spec: Spec) -> None:
+            said = ledger.failure_of(spec.key)
+            if said is not None:
+                batch.tally.count(said)
+                outcomes.put(replace(said, source=spec.source, line=spec.line))
+
+        batch = Batch(wire, ledger, settings, drain, outcomes.put, world.random, outcomes.room, tell_again)
         outcomes.tally = batch.tally
         yield batch, ledger, _Intake(past, outcomes, batch, world, files, settings)
 

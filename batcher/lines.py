@@ -166,9 +166,9 @@ def parse_line(line: bytes, path: Path, number_or_offset: str) -> dict[str, obje
     try:
         parsed = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise _corrupt(path, number_or_offset, str(error)) from None
+        raise corrupt(path, number_or_offset, str(error)) from None
     if not isinstance(parsed, dict):
-        raise _corrupt(path, number_or_offset, "not a JSON object")
+        raise corrupt(path, number_or_offset, "not a JSON object")
     return parsed
 
 
@@ -197,7 +197,8 @@ def disk_trouble(path: Path, verb: str, error: OSError) -> DiskTrouble:
     )
 
 
-def _corrupt(path: Path, place: str, what: str) -> UsageError:
+def corrupt(path: Path, place: str, what: str) -> UsageError:
+    """The error for a line that says nothing that can be relied on."""
     return UsageError(
         f"{path}:{place}: this line cannot be read ({what}). batcher does not guess what it said. "
         "Restore the file from a copy, or mend the line, then run again; nothing was sent."

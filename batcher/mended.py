@@ -5,10 +5,10 @@ The failures file is written anew from the journal (contract 6), so the journal 
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 from .config import RunSettings
-from .failures import is_edited, journaled_lines
+from .failures import is_edited
 from .hints import UNCERTAIN, UNCERTAIN_UNNAMED
 from .history import History
 from .ledger import Ledger
@@ -33,28 +33,34 @@ def book_mended(settings: RunSettings, world: World, found: Survey, ledger: Ledg
         if not found.count(standing):
             continue
         for one in found.specs(settings, standing):
-            history = ledger.histories.get(one.key)
-            if history is None or history.failure is None:
-                continue
-            said = next(journaled_lines(world.storage, files.journal, [history.failure]))
+            said = ledger.failure_of(one.key)
             spec = as_read(one.row)
-            if _without_key(said["spec"]) != _without_key(spec):
-                kept = {name: value for name, value in said.items() if name not in ("type", "outcome")}
-                ledger.book(_renewed(history, {**kept, "reason": Reason(said["reason"]), "spec": spec}))
+            if said is not None and _without_key(said.spec) != _without_key(spec):
+                ledger.book(_renewed(ledger.histories[one.key], replace(said, spec=spec)))
 
 
-def _renewed(history: History, said: dict[str, Any]) -> Failed | Uncertain:
+def _renewed(history: History, said: Failed | Uncertain) -> Failed | Uncertain:
     """The row's last outcome with its new spec. A run that died since may have left an attempt of it unclear.
 
     Then it is uncertain, whatever was said before: as failed it would be sent again without being looked up.
     """
-    if history.is_uncertain:
-        return Uncertain(**said)
-    if history.is_open:
-        hint = UNCERTAIN if history.unclear[-1].identifier is not None else UNCERTAIN_UNNAMED
-        said |= {"identifier": history.unclear[-1].identifier, "message": DIED, "hint": hint, "status": None}
-        return Uncertain(**said | {"reason": Reason.INTERRUPTED})
-    return Failed(**said)
+    if history.is_uncertain or not history.is_open:
+        return said
+    identifier = history.unclear[-1].identifier
+    return Uncertain(
+        key=said.key,
+        source=said.source,
+        line=said.line,
+        reason=Reason.INTERRUPTED,
+        status=None,
+        message=DIED,
+        hint=UNCERTAIN if identifier is not None else UNCERTAIN_UNNAMED,
+        attempts=said.attempts,
+        identifier=identifier,
+        at=said.at,
+        run=said.run,
+        spec=said.spec,
+    )
 
 
 def _without_key(spec: object) -> object:

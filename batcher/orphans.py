@@ -8,7 +8,7 @@ import orjson
 
 from .identity import hash_of
 from .ledger import Ledger
-from .models import Failed, Outcome, Reason, Row, Spec
+from .models import Failed, Outcome, Reason, Row, Spec, Uncertain
 from .reconcile import Reconciler
 from .send import with_identifier
 from .stamp import stamp
@@ -23,7 +23,8 @@ _GONE_HINT = "Put the row back, or run this failures file."
 async def settle_orphan(key: str, wire: Wire, ledger: Ledger, reconciler: Reconciler) -> Outcome | None:
     """Look one up. There → created; absent for good → failed, so that its content is not lost; else as it was."""
     if not ledger.unclear(key):  # an earlier run found that nothing was made, but ended before it could say so
-        return _gone(key, ledger, wire)
+        said = ledger.failure_of(key)
+        return None if said is None else _gone(said, ledger, wire)
     way = _way_of(key, ledger)
     outcome = await reconciler.settle(way)
     if outcome is None and not ledger.unclear(key):
@@ -31,22 +32,20 @@ async def settle_orphan(key: str, wire: Wire, ledger: Ledger, reconciler: Reconc
     return outcome
 
 
-def _gone(key: str, ledger: Ledger, wire: Wire) -> Failed:
-    said = ledger.failure_of(key)
-    spec, identifier = said["spec"], said["identifier"]
+def _gone(said: Failed | Uncertain, ledger: Ledger, wire: Wire) -> Failed:
     return Failed(
-        key=key,
-        source=str(said["source"]),
-        line=int(str(said["line"])),
+        key=said.key,
+        source=said.source,
+        line=said.line,
         reason=Reason.INTERRUPTED,
         status=404,
         message=_GONE,
         hint=_GONE_HINT,
         attempts=0,
-        identifier=None if identifier is None else str(identifier),
+        identifier=said.identifier,
         at=stamp(wire.now()),
         run=ledger.run,
-        spec=spec if isinstance(spec, dict) else str(spec),
+        spec=said.spec,
     )
 
 

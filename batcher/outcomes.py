@@ -18,8 +18,9 @@ MOST_UNREAD = 1000  # outcomes that may wait for the program; then no new spec i
 class Outcomes:
     """Outcomes as they happen, each already on disk: `async for outcome in outcomes`.
 
-    `tally` counts them; `skipped` counts specs that were created before. Raises Stopped at the end of the iteration if
-    the batch ended early.
+    `tally` counts them; `skipped` counts specs that were created before. A spec that waits for a person is told of each
+    time, as `Uncertain`, though nothing was asked or sent for it. Raises Stopped at the end of the iteration if the batch
+    ended early.
     """
 
     def __init__(self, drain: Drain) -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batcher import table
-from batcher.failures import FIELDS, Form, digest_of, is_edited, journal_line, journaled_lines
+from batcher.errors import UsageError
+from batcher.failures import FIELDS, Form, digest_of, is_edited, journal_line, journaled_lines, outcome_at
 from batcher.history import read_journal
 from batcher.models import Failed, Reason, Uncertain
 from batcher.storage import Disk
@@ -168,6 +169,16 @@ def test_lines_are_read_from_the_journal_at_their_offsets(past: Past) -> None:
     said = read_journal(Disk(), past.journal, lambda _: False)
     offsets = sorted(one.failure for one in said.histories.values() if one.failure is not None)
     assert [line["key"] for line in journaled_lines(Disk(), past.journal, offsets)] == ["a", "b"]
+    assert [outcome_at(Disk(), past.journal, offset) for offset in offsets] == [failed("a"), failed("b")]
+
+
+def test_an_outcome_that_somebody_broke_is_named(past: Past) -> None:
+    """Its reason is none of the contract's: the place is said, nothing is guessed."""
+    past.book(failed("a"))
+    past.journal.write_bytes(past.journal.read_bytes().replace(b'"rejected"', b'"dejected"'))
+    (history,) = read_journal(Disk(), past.journal, lambda _: False).histories.values()
+    with pytest.raises(UsageError, match=r":offset \d+: .*dejected"):
+        outcome_at(Disk(), past.journal, history.failure or 0)
 
 
 @given(st.sampled_from(list(FORMS)), st.lists(st.sampled_from("abc"), max_size=8), st.data())

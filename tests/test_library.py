@@ -133,12 +133,13 @@ async def test_all_who_use_a_key_share_its_rate(
 async def test_an_invalid_spec_does_not_make_its_unclear_attempt_forgotten(tmp_path: Path) -> None:
     """It may exist, without an identifier; then its spec is broken, and mended: it stays uncertain, and is not sent.
 
-    Failed before: the invalid spec was 'failed', which says that none of its attempts is unclear.
+    Failed before: the invalid spec was 'failed', which says that none of its attempts is unclear. And the mended one had
+    no outcome at all: the program could not know that it waits for a person.
     """
     settings = batcher.Sending(rate=None, fill_identifiers=False)
     good, bad = row("a", key="k"), {"key": "k", "name": "a"}
     async with FaultyServer("reset-after@1") as server, batcher.Client(server.base_url, "key") as client:
-        for spec, reasons in ((good, ["connection"]), (bad, ["invalid"]), (good, [])):
+        for spec, reasons in ((good, ["connection"]), (bad, ["invalid"]), (good, ["invalid"])):
             journal = tmp_path / "x.journal.jsonl"
             async with batcher.create([spec], client, journal=journal, settings=settings) as outcomes:
                 met = [outcome async for outcome in outcomes]
