@@ -7,7 +7,7 @@ one step, by exactly the lines that still hold.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from itertools import chain
 from pathlib import Path
@@ -79,26 +79,6 @@ class Form:
         if self.layout is None:
             return orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
         return table.failures_to_csv(told, self.layout)
-
-
-@dataclass(slots=True)
-class Held:
-    """The failures file's lines, counted: those of this run's inputs, and others."""
-
-    failed: int = 0
-    invalid: int = 0
-    uncertain: int = 0
-    others: int = 0
-
-    def count(self, line: dict[str, object], is_input: Callable[[str], bool]) -> None:
-        """Count one line."""
-        if not is_input(str(line["key"])):
-            self.others += 1
-        elif line["type"] == "uncertain":
-            self.uncertain += 1
-        else:
-            self.failed += 1
-            self.invalid += line["reason"] == "invalid"
 
 
 def journaled_lines(storage: Storage, journal: Path, offsets: Iterable[int]) -> Iterator[dict[str, Any]]:

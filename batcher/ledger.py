@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import TypeVar
 
@@ -17,10 +17,10 @@ import orjson
 from . import failures
 from .config import Files
 from .errors import DiskTrouble
-from .failures import Held
+from .failures_file import FailuresFile, Held
 from .history import History, Sent
 from .journal import VERSION, Intent, Journal
-from .lines import Lines, on_disk, open_lines, parse_line
+from .lines import Lines, open_lines, parse_line
 from .models import Created, Failed, Outcome, Uncertain
 from .past import Past
 from .results import encode_line, encode_record, head
@@ -47,8 +47,7 @@ class Ledger:
     ) -> None:
         self._storage = storage
         self._files = files
-        self._form = form
-        self._appends_failures = appends_failures and form.fits(storage, files.failures)
+        self._failures = FailuresFile(storage, files, form, is_appended=appends_failures)
         self._encode = encode_record if is_csv(files.results) else encode_line
         self._on_trouble = on_trouble
         self.run = run
@@ -61,7 +60,8 @@ class Ledger:
 
     def open(self, journal: Lines, results: Lines, failed: Lines) -> None:
         """Take the open files."""
-        self._results, self._failures = results, failed
+        self._results = results
+        self._failures.open(failed)
         self.journal = Journal(journal)
 
     def begin(self, base_url: str, namespace: str, at: datetime) -> None:
@@ -71,8 +71,7 @@ class Ledger:
             self.journal.write(header)
         if self._results.size() == 0 and (start := head(self._files.results)):
             self._results.write(start)
-        if self._failures.size() == 0 and self._appends_failures and (start := self._form.head()):
-            self._failures.write(start)
+        self._failures.begin()
         self.journal.write({"type": "run", "run": self.run, "at": stamp(at)})
 
     def intend(self, intent: Intent) -> Awaitable[None]:
@@ -155,10 +154,9 @@ class Ledger:
                 history.failure, history.is_uncertain = offset, isinstance(outcome, Uncertain)
                 if isinstance(outcome, Failed):
                     history.unclear.clear()
-                if self._appends_failures:
-                    self._wrote(self._failures.write, self._form.line(line))
+                self._wrote(self._failures.append, line)
 
-    def _wrote(self, write: Callable[[W], int], what: W) -> bool:
+    def _wrote(self, write: Callable[[W], object], what: W) -> bool:
         """Write something beside an outcome that is on disk already: if it fails the run stops, but the outcome holds."""
         try:
             write(what)
@@ -194,38 +192,19 @@ class Ledger:
 
     def count_failures(self, is_input: Callable[[str], bool]) -> Held:
         """Count the lines that hold, and leave the failures file as it is."""
-        held = Held()
-        for line in failures.journaled_lines(self._storage, self._files.journal, self._failing()):
-            held.count(line, is_input)
-        return held
-
-    def _failing(self) -> list[int]:
-        return sorted(history.failure for history in self.histories.values() if history.failure is not None)
+        return self._failures.count(self._failing(), is_input)
 
     async def rewrite_failures(self, is_input: Callable[[str], bool]) -> Held:
         """Replace the failures file by exactly the lines that still hold, and count them."""
         offsets = self._failing()
-        size, digest = failures.digest_of(self._still_held(offsets))
+        size, digest = self._failures.measure(offsets)
         self.journal.write({"type": "rewriting", "size": size, "digest": digest, "run": self.run})
         await self.journal.sync()
-        held = Held()
-
-        def chunks() -> Iterator[bytes]:
-            yield from self._still_held(offsets, lambda line: held.count(line, is_input))
-
         async with self._syncing:  # an fsync under way would find that its file has been replaced
-            with on_disk(self._files.failures, "replace"):
-                self._storage.replace(self._files.failures, chunks())
-        return held
+            return self._failures.replace(offsets, is_input)
 
-    def _still_held(
-        self, offsets: list[int], tell: Callable[[dict[str, object]], None] | None = None
-    ) -> Iterator[bytes]:
-        yield self._form.head()
-        for line in failures.journaled_lines(self._storage, self._files.journal, offsets):
-            if tell is not None:
-                tell(line)
-            yield self._form.line(line)
+    def _failing(self) -> list[int]:
+        return sorted(history.failure for history in self.histories.values() if history.failure is not None)
 
 
 @contextlib.asynccontextmanager

@@ -22,7 +22,7 @@ from .config import RunSettings
 from .connect import open_wire
 from .drain import Drain, End
 from .errors import DiskTrouble, Stopped, UsageError
-from .failures import Held
+from .failures_file import Held
 from .invalid import book_invalid
 from .ledger import Ledger, open_ledger
 from .lock import lock

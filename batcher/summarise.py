@@ -7,7 +7,7 @@ from dataclasses import replace
 from .batch import Batch, Tally
 from .config import RunSettings
 from .drain import Drain, End
-from .failures import Held
+from .failures_file import Held
 from .past import Standing
 from .stamp import stamp
 from .summary import Summary
