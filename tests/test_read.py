@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import re
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -411,3 +412,16 @@ def _pieces(split: Callable[[BinaryIO, int], Iterator[tuple[int, bytes]]], conte
     except json_rows.CutOff as error:
         found.append(str(error))
     return found
+
+
+@pytest.mark.parametrize("text", ["y" * (1 << 20), '\\"' * (1 << 19)])
+def test_a_long_string_in_an_array_takes_a_few_times_its_size(tmp_path: Path, text: str) -> None:
+    """Regression: the regular expression that steps over it kept a hundred bytes for each of its own."""
+    path = write(tmp_path / "a.json", orjson.dumps([{"name": text}]))
+    tracemalloc.start()
+    try:
+        assert [row.fields for row in rows_of(path)] == [{"name": text}]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * path.stat().st_size

@@ -15,8 +15,9 @@ from .json_text import BrokenJson, parse_object
 
 _CHUNK_BYTES = 1 << 17
 _SHOWN_BYTES = 1000
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{}"]', re.DOTALL)
-_SCALAR = re.compile(rb'"(?:[^"\\]|\\.)*"|[^"\s,\]][^\s,\]]*|[\]]', re.DOTALL)
+# possessive (`*+`): what a regular expression keeps to go back to is a hundred times as large as a long string
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[][{}"]', re.DOTALL)
+_SCALAR = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^"\s,\]][^\s,\]]*|[\]]', re.DOTALL)
 _BARE_STOP = re.compile(rb"[\s,\]]")
 _STRING_STOP = re.compile(rb'["\\]')
 _STOP = re.compile(rb'[][{}"]')
