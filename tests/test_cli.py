@@ -497,3 +497,12 @@ def test_a_bug_of_ours_is_kept_without_the_key(
     assert str(kept) in shown
     for secret in (KEY, "second-key", "from-a-profile"):
         assert secret not in text + shown
+
+
+def test_a_message_names_a_rehearsals_file_as_it_is_called(tmp_path: Path) -> None:
+    """Regression: the sandbox's key is the word `sandbox`, and was blackened in the names of its files."""
+    (tmp_path / "d.jsonl").write_text(f'{{"modelId":"{MODEL}","name":"n"}}\n')
+    (tmp_path / "d.sandbox.results.jsonl").write_text("junk\n")
+    ran = start(tmp_path, "run", "d.jsonl", "--sandbox")
+    assert ran.returncode == 2
+    assert "d.sandbox.results.jsonl:1: " in ran.stderr

@@ -56,7 +56,8 @@ def prepare(invocation: Invocation, command: str, options: Mapping[str, Any]) ->
 
 def speak(invocation: Invocation, sources: Sources) -> None:
     """Pass on what the sources had to say, and keep their keys out of tracebacks."""
-    invocation.secrets = tuple(key.secret for key in sources.keys().keys)
+    if not sources.sandbox:  # whose key is no secret, but a word that its files are named by
+        invocation.secrets = tuple(key.secret for key in sources.keys().keys)
     for note in sources.notes:
         invocation.console.warning(note)
 
