@@ -19,7 +19,7 @@ from .fingerprints import Fingerprints
 from .identity import hash_of
 from .models import Problem, Row, Spec, UnclearAttempt
 from .read import Content, read_contents
-from .rows.claims import Claims, Places, base_of, holding, identifier_of, place_of, value_of
+from .rows.claims import Claims, Places, base_of, holding, identifier_of, is_another, place_of, value_of
 from .rows.decode import Source
 from .rows.fields import KEY
 from .rows.normalise import Body
@@ -172,6 +172,9 @@ def _claim(row: Row, body: Body, value: int, checked: Checked) -> tuple[str, lis
     """The row's key, which no other row has, and the problem if it should have had another row's."""
     claims, own, identifier = checked.claims, own_key(row), identifier_of(body)
     base = base_of(row, own, identifier, body)
+    if row.refused_as is not None and (own is None or is_another(row.refused_as, own)):  # it was not mended
+        found = [] if own is None else [claims.clash(row, own, KEY)]
+        return claims.claim(row.refused_as, None, value) or claims.another(row.refused_as, value), found
     if own is not None and row.is_fed_back:
         claims.bring(own)
     if (key := claims.claim(base, identifier, value)) is not None:

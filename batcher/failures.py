@@ -106,7 +106,7 @@ def is_edited(storage: Storage, path: Path, journal: Path, said: Journaled, form
     if not storage.size(path):
         return False
     before: list[Rewriting | None] = [None, *said.rewritings][-2:]
-    return not any(_is_ours(storage, path, journal, rewriting, form) for rewriting in before)
+    return not any(_is_ours(storage, path, journal, rewriting, form) for rewriting in reversed(before))
 
 
 def is_left_open(storage: Storage, path: Path, journal: Path, said: Journaled, form: Form) -> bool:
@@ -150,18 +150,21 @@ def _is_ours(storage: Storage, path: Path, journal: Path, base: Rewriting | None
             start = 0
         if (base is None or base.size == 0) and size and stream.read(len(form.head())) != form.head():
             return False
-        rest = stream.read()
-    for _, line in read_lines(storage, journal, start) if storage.size(journal) else ():
-        if not rest:
-            return True
-        if b'"type":"failed"' not in line and b'"type":"uncertain"' not in line:
-            continue
-        said = parse_line(line, journal, "a failure")
-        if said.get("type") not in ("failed", "uncertain"):
-            continue
-        written = form.line(said)
-        if rest.startswith(written):
-            rest = rest[len(written) :]
-        elif written.startswith(rest):  # a torn tail of ours
-            return True
-    return not rest
+        at = stream.tell()
+        for _, line in read_lines(storage, journal, start) if storage.size(journal) else ():
+            if at == size:
+                return True
+            if b'"failed"' not in line and b'"uncertain"' not in line:
+                continue
+            said = parse_line(line, journal, "a failure")
+            if said.get("type") not in ("failed", "uncertain"):
+                continue
+            written = form.line(said)
+            piece = stream.read(len(written))
+            if piece == written:
+                at += len(written)
+            elif at + len(piece) == size and written.startswith(piece):  # a torn tail of ours
+                return True
+            else:
+                stream.seek(at)
+    return at == size

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .errors import UsageError
-from .lines import is_object, parse_line, read_lines
+from .lines import corrupt, is_object, is_one_line, parse_line, read_lines
 from .storage import Storage
 
-_UNDONE = b'"type":"undone"'
+_UNDONE = b'"undone"'
 _KEYED = re.compile(rb'\{"key":"([^"\\]*)"')
 _INTENT = re.compile(rb'\{"key":"([^"\\]+)","type":"intent",')  # how an intent begins whose key needs no escape
 ALL_LINES = 1 << 62
@@ -109,6 +109,8 @@ def undone_identifiers(storage: Storage, path: Path) -> Undone:
             said = parse_line(line, path, str(number))
             if said.get("type") == "undone":
                 lines = said.get("lines")
+                if "key" not in said or "identifier" not in said:
+                    raise corrupt(path, str(number), "it does not say which document was deleted")
                 identifiers = undone.setdefault(str(said["key"]), {})
                 identifiers[str(said["identifier"])] = lines if isinstance(lines, int) else ALL_LINES
     return undone
@@ -140,7 +142,7 @@ def read_journal(
         for number, line in enumerate(stream, 1):
             at, offset = offset, offset + len(line)
             found = is_intent(line)  # nearly all lines are intents, nearly all of them of created keys
-            if found is not None:
+            if found is not None and number > 1 and is_one_line(line, b"specHash"):
                 key = found[1].decode("utf-8", "replace")
                 if "\N{REPLACEMENT CHARACTER}" not in key and key not in undone and is_created(key):
                     continue
@@ -148,7 +150,7 @@ def read_journal(
                 break  # a torn tail
             parsed = parse_line(line, path, str(number))
             said.may_tell_of_undone = said.may_tell_of_undone or parsed.get("type") == "undone"
-            if "key" not in parsed or (key := str(parsed["key"])) in undone or not is_created(key):
+            if number == 1 or "key" not in parsed or (key := str(parsed["key"])) in undone or not is_created(key):
                 _take_in(said, parsed, at, path, number)
     return said
 
@@ -176,7 +178,7 @@ def _take_in(said: Journaled, line: dict[str, object], offset: int, path: Path, 
                 said.has_created = True
             case "run":
                 said.last_run = offset
-            case "intent" | "clear" | "settled" | "failed" | "uncertain" | "undone":
+            case "intent" | "clear" | "settled" | "failed" | "uncertain" | "mended" | "undone":
                 history = said.histories.setdefault(str(line["key"]), History())
                 _apply(history, line, offset)
             case _:
@@ -213,6 +215,8 @@ def _apply(history: History, line: dict[str, object], offset: int) -> None:
             history.failure, history.is_uncertain = offset, False
         case "uncertain":
             history.failure, history.is_uncertain = offset, True
+        case "mended":  # under another key
+            history.failure = None
         case _:  # undone
             history.unclear.clear()
             history.identifier, history.failure, history.is_uncertain = None, None, False

@@ -138,6 +138,14 @@ class Ledger:
             return None
         return failures.outcome_at(self._storage, self._files.journal, history.failure)
 
+    def close_failure(self, key: str) -> None:
+        """This key's failure is over: its row was mended and has another key."""
+        history = self.histories.get(key)
+        if history is not None and history.failure is not None:
+            history.failure = None
+            self._dirty()
+            self.journal.write({"key": key, "type": "mended"})
+
     def book(self, outcome: Outcome) -> None:
         """Write an outcome down. Nothing is counted that is not written."""
         self._dirty()

@@ -20,6 +20,7 @@ from . import table
 from .errors import DiskTrouble, UsageError
 from .storage import AppendFile, Storage
 
+_BEGIN = b'{"key":"'
 _SAMPLE_BYTES = 1 << 18
 
 
@@ -116,13 +117,16 @@ def _end_of_line(storage: Storage, path: Path) -> bytes:
 
 
 def find_tail(storage: Storage, path: Path) -> Tail | None:
-    """The unfinished last line, or None if the file ends well or is missing."""
+    """The unfinished last line, or None if the file ends well or is missing. Raises UsageError if that cannot be told."""
     size = storage.size(path)
     if not size:
         return None
     with storage.read(path) as stream:
         if table.is_csv(path):
-            torn = table.torn_record(stream)
+            try:
+                torn = table.torn_record(stream)
+            except table.StrayQuoteError as error:
+                raise corrupt(path, str(error.line), str(error)) from None
             return None if torn is None else Tail(*torn)
         step = 1 << 16
         while True:
@@ -170,6 +174,15 @@ def parse_line(line: bytes, path: Path, number_or_offset: str) -> dict[str, obje
     if not isinstance(parsed, dict):
         raise corrupt(path, number_or_offset, "not a JSON object")
     return parsed
+
+
+def is_one_line(text: bytes, once: bytes) -> bool:
+    """Whether no second line of ours was joined to this one: each holds `once` once. A look, where parsing takes long.
+
+    A line that holds these words in a value of its own counts as two, and is parsed.
+    """
+    at = text.find(once)
+    return text.find(_BEGIN, len(_BEGIN), at) < 0 and text.find(once, at + len(once)) < 0
 
 
 def is_object(text: bytes) -> bool:

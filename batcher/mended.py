@@ -29,10 +29,12 @@ def book_mended(settings: RunSettings, world: World, found: Survey, ledger: Ledg
         world.storage, files.failures, files.journal, found.past.journaled, found.form
     ):
         return
-    for standing in (Standing.UNCERTAIN, Standing.FAILED):
+    for standing in (Standing.UNCERTAIN, Standing.FAILED, Standing.NEW):
         if not found.count(standing):
             continue
         for one in found.specs(settings, standing):
+            if one.row.refused_as is not None:  # it has a key of its own now
+                ledger.close_failure(one.row.refused_as)
             said = ledger.failure_of(one.key)
             spec = as_read(one.row)
             if said is not None and _without_key(said.spec) != _without_key(spec):

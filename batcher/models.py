@@ -49,7 +49,8 @@ class Row(NamedTuple):
     With `cells` the values are the texts of a spreadsheet's cells and `columns` holds the header as it was written,
     one name for each entry of `fields`. A row too broken to have fields has `fault` (what is wrong) and `text`.
     `line` is 1-based: the line where the row begins (in a workbook: the sheet's row). `is_fed_back`: a failures line;
-    `unclear_attempt` is what one that is uncertain tells of an earlier run.
+    `unclear_attempt` is what one that is uncertain tells of an earlier run; `refused_as` is the key that a row was given
+    which was refused for its own: that one is in `fields`, mended or not.
     """
 
     source: str
@@ -61,6 +62,7 @@ class Row(NamedTuple):
     fault: str | None = None
     unclear_attempt: UnclearAttempt | None = None
     is_fed_back: bool = False
+    refused_as: str | None = None
 
     @property
     def place(self) -> str:

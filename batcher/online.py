@@ -11,8 +11,8 @@ from .drain import Drain, End
 from .errors import UsageError
 from .preflight import Preflight, budget_when_asked_for, preflight
 from .reporter import Plan, Reporter
-from .rows.decode import open_inputs
 from .survey import survey
+from .tidy import open_tidied
 from .world import World
 
 MOST_PATIENCE_SECONDS = 20.0
@@ -36,7 +36,7 @@ async def look(settings: RunSettings, *, reporter: Reporter, drain: Drain, world
     Raises UsageError if a file cannot be read, a key is missing or refused, or nothing can be created there.
     """
     world = world or World()
-    with open_inputs(settings.inputs, sys.stdin.buffer) as sources:
+    with open_tidied(settings, world, sys.stdin.buffer) as sources:
         found = survey(replace(settings, skip_invalid=True), sources, world, reporter)
     if found.refusal is not None:
         reporter.warning(found.refusal)

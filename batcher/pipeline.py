@@ -35,7 +35,7 @@ from .rows.decode import open_inputs
 from .summarise import rows_without_outcome, summarise
 from .summary import Summary
 from .survey import Survey, keep_edited, survey
-from .tidy import is_fed_back, tidy_input
+from .tidy import is_fed_back, open_tidied, tidy_input
 from .wire import Wire
 from .world import World
 
@@ -64,7 +64,7 @@ async def run(settings: RunSettings, *, reporter: Reporter, drain: Drain, world:
 def status(settings: RunSettings, *, reporter: Reporter, world: World | None = None) -> Plan:
     """What a run would find; reads only. Raises UsageError."""
     world = world or World()
-    with open_inputs(settings.inputs, sys.stdin.buffer) as sources:
+    with open_tidied(settings, world, sys.stdin.buffer) as sources:
         found = survey(replace(settings, skip_invalid=True), sources, world, reporter)
     if found.refusal is not None:
         reporter.warning(found.refusal)

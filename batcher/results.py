@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,8 +15,10 @@ from . import table
 from .errors import UsageError
 from .fingerprints import Fingerprints
 from .history import Undone, key_of_line
-from .lines import count_roughly, find_tail, is_object, parse_line, read_lines
+from .lines import count_roughly, find_tail, is_object, is_one_line, parse_line, read_lines
 from .models import Created, How
+from .rows.decode import SAVE_AS_UTF8
+from .rows.json_text import shown
 from .storage import Storage
 from .table import is_csv
 
@@ -71,12 +74,12 @@ def created_of(line: Mapping[str, Any], place: str) -> Created:
     """Read a line back. Raises UsageError naming the place."""
     try:
         return Created(
-            key=line["key"],
+            key=_text(line, "key"),
             source=line.get("source", ""),
             line=int(line.get("line") or 0),
             how=How(line.get("how", "created")),
-            spec_hash=line.get("specHash") or "",
-            identifier=line["identifier"],
+            spec_hash=_text(line, "specHash") if line.get("specHash") else "",
+            identifier=_text(line, "identifier"),
             name=line.get("name") or "",
             model_id=line.get("modelId") or "",
             url=line.get("url") or "",
@@ -96,14 +99,26 @@ def created_of(line: Mapping[str, Any], place: str) -> Created:
         ) from None
 
 
+def _text(line: Mapping[str, Any], name: str) -> str:
+    """A program that writes the file anew may make a number of it: then it would be another key."""
+    text = line[name]
+    if not isinstance(text, str):
+        raise TypeError(f"{name} is {shown(text)}, which is no text")
+    return text
+
+
 def read_results(storage: Storage, path: Path) -> Iterator[Created]:
     """All lines of a results file, in either form. Raises UsageError for a line that cannot be read."""
     if is_csv(path):
         tail = find_tail(storage, path)
         size = None if tail is None or tail.is_whole else tail.offset
+        number = 1
         with storage.read(path) as stream:
-            for number, line in enumerate(table.results_from_csv(stream, size), 2):
-                yield created_of(line, f"{path}, record {number}")
+            try:
+                for number, line in enumerate(table.results_from_csv(stream, size), 2):
+                    yield created_of(line, f"{path}, record {number}")
+            except (UnicodeDecodeError, csv.Error) as error:
+                raise UsageError(f"{path}: cannot be read after record {number} ({error}); {SAVE_AS_UTF8}") from None
         return
     for number, (_, text) in enumerate(read_lines(storage, path), 1):
         yield created_of(parse_line(text, path, str(number)), f"{path}:{number}")
@@ -135,7 +150,7 @@ def _index_lines(storage: Storage, path: Path, undone: Undone, created: Fingerpr
     with storage.read(path) as stream:
         for number, line in enumerate(stream, 1):
             found = written(line)
-            if found is not None and line.endswith(b"}\n"):
+            if found is not None and line.endswith(b"}\n") and is_one_line(line, b"elapsedMs"):
                 key = found[1].decode("utf-8", "replace")
                 if key not in undone and "\N{REPLACEMENT CHARACTER}" not in key:
                     add(key, int(found[2], 16))

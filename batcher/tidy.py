@@ -7,17 +7,20 @@ wrong with it otherwise, the check will say.
 
 from __future__ import annotations
 
-import csv
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import orjson
 
 from . import table
 from .config import RunSettings
-from .lines import is_object, on_disk, read_lines
+from .lines import corrupt, is_object, on_disk, read_lines
 from .rows.cells import restore
+from .rows.decode import Source, open_inputs
 from .storage import Storage
 from .table import is_csv
 from .world import World
@@ -90,23 +93,51 @@ def tidy_input(settings: RunSettings, world: World) -> None:
             tidy(world.storage, settings.files.failures, settings.files.journal)
 
 
+@contextmanager
+def open_tidied(settings: RunSettings, world: World, stdin: BinaryIO) -> Iterator[tuple[Source, ...]]:
+    """The inputs as a run would find them after `tidy_input`, for who only reads. Raises UsageError."""
+    failures = settings.files.failures
+    with open_inputs(settings.inputs, stdin) as sources, ExitStack() as stack:
+        records = _tidied(world.storage, failures, settings.files.journal) if is_fed_back(settings) else None
+        if records is None:
+            yield sources
+            return
+        spool = stack.enter_context(tempfile.TemporaryFile())
+        spool.writelines(records)
+        spool.flush()
+        size = spool.tell()
+        yield tuple(
+            replace(source, spool=spool, size=size) if source.path.resolve() == failures.resolve() else source
+            for source in sources
+        )
+
+
 def tidy(storage: Storage, path: Path, journal: Path) -> bool:
     """Leave one line for each key, and none torn; whether there was anything to do."""
+    records = _tidied(storage, path, journal)
+    if records is not None:
+        storage.replace(path, records)
+    return records is not None
+
+
+def _tidied(storage: Storage, path: Path, journal: Path) -> Iterator[bytes] | None:
+    """The lines that are to be left; None if that is all there are."""
     if not storage.size(path):
-        return False
+        return None
     split = _csv_records if is_csv(path) else _json_records
     seen = _Seen(storage, journal)
     try:
         for number, record in enumerate(split(storage, path)):
             seen.take(number, record)
     except UnicodeDecodeError:
-        return False  # a spreadsheet program saved it in another encoding, so no run has appended to it
+        return None  # a spreadsheet program saved it in another encoding, so no run has appended to it
+    except table.StrayQuoteError as error:
+        raise corrupt(path, str(error.line), str(error)) from None
     if len(seen.last) == seen.count and not seen.lacks_newline:
-        return False
+        return None
     kept = set(seen.last.values())
     records = (record.text for number, record in enumerate(split(storage, path)) if number in kept)
-    storage.replace(path, (text if text.endswith(b"\n") else text + b"\n" for text in records))
-    return True
+    return (text if text.endswith(b"\n") else text + b"\n" for text in records)
 
 
 def _json_records(storage: Storage, path: Path) -> Iterator[Record]:
@@ -133,11 +164,11 @@ def _csv_records(storage: Storage, path: Path) -> Iterator[Record]:
             line = text.decode("utf-8-sig")
             if names is None:
                 delimiter = table.delimiter_of(line)
-                names = next(csv.reader([line], delimiter=delimiter), [])
+                names = table.cells_of(line, delimiter)
                 place = names.index(f"{table.OUTCOME_PREFIX}key") if f"{table.OUTCOME_PREFIX}key" in names else -1
                 yield Record(text, "", is_whole=True)
                 continue
-            cells = next(csv.reader([line], delimiter=delimiter), [])
+            cells = table.cells_of(line, delimiter)
             is_whole = len(cells) == len(names) and text.count(b'"') % 2 == 0
             key = restore(cells[place]) if 0 <= place < len(cells) else ""
             yield Record(text, key, is_whole)

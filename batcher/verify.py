@@ -31,7 +31,8 @@ from .onlooker import Onlooker
 from .past import Past, Standing, read_past
 from .results import IdentifierOf, open_identifiers
 from .retry import backoff_seconds
-from .rows.decode import Source, open_inputs
+from .rows.decode import Source
+from .tidy import open_tidied
 from .verdicts import Absent, There, Unknown
 from .wire import Wire
 from .world import World
@@ -86,7 +87,7 @@ async def verify(
     begun = perf_counter()
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
     found = Verified(base_url)
-    with open_inputs(settings.inputs, sys.stdin.buffer) as sources:
+    with open_tidied(settings, world, sys.stdin.buffer) as sources:
         past = read_past(world.storage, settings.files, base_url, settings.sending.namespace)
         standings = _Standings(past)
         checked = check(sources, settings.reading, on_problem=lambda _: None, on_row=standings.see)

@@ -177,3 +177,23 @@ def test_a_failures_file_of_any_name_stays_the_failures_file(tmp_path: Path) -> 
     assert files_of([str(mend)], results=tmp_path / "done.csv").failures == mend
     mend.write_text("name\nA\n")
     assert files_of([str(mend)], results=tmp_path / "done.csv").failures == tmp_path / "done.failures.csv"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("d.jsonl", '{"key":"a","name":"A"}\n{"key":"b","name":"B","filterConfig":{"f":{"field":"outcome"}}}\n'),
+        ("d.csv", 'name,filterConfig\nA,"{""f"":{""key"":""k"",""field"":""outcome""}}"\n'),
+        ("d.csv", "name,description\nA,batcher_outcome\n"),
+        ("d.json", '[{"key":"a","name":"outcome"}]'),
+        ("d.json", '[\n{"key":"a","name":"outcome"}\n]'),
+    ],
+)
+def test_an_input_that_uses_the_same_words_is_no_failures_file(tmp_path: Path, name: str, text: str) -> None:
+    """Regression: it was taken for one, and with --results it was empty after a run in which all went well."""
+    path = tmp_path / name
+    path.write_text(text)
+    assert files_of([str(path)], results=tmp_path / "out.results.jsonl").failures == tmp_path / "out.failures.jsonl"
+    with pytest.raises(UsageError, match="its rows are no failures"):
+        files_of([str(path)], results=tmp_path / "out.results.jsonl", failures=path)
+    assert files_of([str(path)]).failures == tmp_path / "d.failures.jsonl"

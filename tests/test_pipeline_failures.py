@@ -362,3 +362,18 @@ async def test_an_edited_failures_file_is_kept_and_brought_up_to_date_although_n
         before = contents(tmp_path)
         await job.run(server.base_url)
     assert contents(tmp_path) == before
+
+
+async def test_status_of_a_failures_file_that_a_dead_run_left_says_what_run_would_find(tmp_path: Path) -> None:
+    """A killed run has appended the line of a row that failed again; `status` called it invalid."""
+    job = Job(tmp_path)
+    job.rows(row("a", key="a"))
+    async with FaultyServer(*refuse("a")) as server:
+        await job.run(server.base_url)
+        text = job.files.failures.read_bytes()
+        job.files.failures.write_bytes(text + text)  # what the second run appended before it was killed
+        settings = job.settings(server.base_url, inputs=[job.files.failures])
+        witness = Witness()
+        plan = pipeline.status(settings, reporter=witness)
+        ran = await job.run(server.base_url, inputs=[job.files.failures])
+    assert (plan.rows, plan.invalid) == (ran.summary.rows, 0), [str(one) for one in witness.problems]

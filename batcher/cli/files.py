@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import orjson
 
 from ..config import Files
 from ..errors import UsageError
+from ..lines import is_object
+from ..rows.fed_back import is_failure
+from ..table import cells_of, delimiter_of
 
 STANDARD_INPUT = "-"
+_HEAD_BYTES = 1 << 16
+_LONGEST_LINE = 1 << 26
 _COMPRESSED = (".gz", ".zst")
 _READ = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 _OURS = re.compile(r"(?P<stem>.+)\.(?P<kind>results|failures|journal)(?:\.(?P<run>[^.]+))?\.(?P<form>jsonl|csv)")
@@ -106,7 +113,7 @@ def _itself(inputs: Sequence[str]) -> Path | None:
     if len(inputs) != 1 or inputs[0] == STANDARD_INPUT:
         return None
     path = Path(inputs[0])
-    return path if path.stat().st_size and _may_be_replaced(path) else None
+    return path if _is_failures_file(path) else None
 
 
 def _stem(name: str) -> str:
@@ -155,16 +162,35 @@ def _check_apart(inputs: Sequence[str], files: Files) -> None:
 
 
 def _may_be_replaced(path: Path) -> bool:
-    """Whether an input may become the failures file: it is one already, by its content, or empty."""
+    """Whether an input may become the failures file: some of it is one already, or it is empty."""
     with path.open("rb") as file:
-        head = file.read(1 << 16)
-    return not head.strip() or b"batcher_outcome" in head or (b'"outcome"' in head and b'"key"' in head)
+        is_empty = not file.read(_HEAD_BYTES).strip()
+    return is_empty or any(_failures_in(path))
 
 
 def _is_failures_file(path: Path) -> bool:
-    """Whether its first line is one of a failures file: then its rows have a past, which must be known."""
-    if not path.is_file():
-        return False
+    """Whether it begins as a failures file does: then its rows have a past, which must be known."""
+    return path.is_file() and next(_failures_in(path), False)
+
+
+def _failures_in(path: Path) -> Iterator[bool]:
+    """For each row, whether it is a line of a failures file; for CSV only once, since all of its rows have one header.
+
+    An input's own words are not to be taken for that (a key, a filter on a field `outcome`): it would be overwritten.
+    """
     with path.open("rb") as file:
-        head = file.read(1 << 16)
-    return b"batcher_outcome" in head or (head.startswith(b'{"key"') and b'"outcome":"' in head and b'"spec":' in head)
+        start = file.read(_HEAD_BYTES)
+        if b"batcher_outcome" in start:
+            first = start.splitlines()[0].decode("utf-8-sig", "replace")
+            yield {"batcher_key", "batcher_outcome"} <= set(cells_of(first, delimiter_of(first)))
+            return
+        if not (b'"key"' in start and b'"outcome"' in start):
+            return
+        file.seek(0)
+        has_object = False
+        while line := file.readline(_LONGEST_LINE):
+            if is_object(line):
+                has_object = True
+                yield is_failure(orjson.loads(line))
+        if not has_object:  # all that there is was torn by a crash
+            yield start.startswith(b'{"key":')

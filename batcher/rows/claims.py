@@ -133,11 +133,19 @@ class Claims:
 
     def clash(self, row: Row, key: str, field: str) -> Problem:
         """The problem of a row whose key or identifier another one has."""
-        where = self.places.words(self.keys.get(key) or 0)
+        where = self.places.words(self.keys.get(key) or UNPLACED)
         if field == KEY:
-            return Problem(row.source, row.line, KEY, f"{shown(key)} is the key of {where} too; each row needs its own")
+            either = ". A row and its failures line are the same row: take out one of them" if row.is_fed_back else ""
+            text = f"{shown(key)} is the key of {where} too; each row needs its own{either}"
+            return Problem(row.source, row.line, KEY, text)
         text = f"{shown(key.removeprefix(holding('')))} is the identifier of {where} too; each document needs its own"
         return Problem(row.source, row.line, field, text)
+
+
+def is_another(key: str, base: str) -> bool:
+    """Whether this key is one that `Claims.another` gives."""
+    start, _, count = key.rpartition("~")
+    return start == base and count.isdigit()
 
 
 def holding(identifier: str) -> str:

@@ -17,7 +17,7 @@ import json
 import orjson
 
 from ..identity import looks_filled
-from ..models import Row, UnclearAttempt
+from ..models import Reason, Row, UnclearAttempt
 from .cells import value_of
 from .fields import JSON_FIELDS, KEY, KINDS, Kind
 from .json_text import BrokenJson, parse_object
@@ -66,7 +66,7 @@ def is_failure(line: dict[str, object]) -> bool:
 
 
 def row_of(source: str, number: int, line: dict[str, object], *, is_csv: bool = False) -> Row:
-    """The row in a failures line; its key is the line's."""
+    """The row in a failures line; its key is the line's, unless it was refused for the key that it has itself."""
     spec = line["spec"]
     if not isinstance(spec, dict):
         text = spec if isinstance(spec, str) else orjson.dumps(spec).decode()
@@ -75,14 +75,26 @@ def row_of(source: str, number: int, line: dict[str, object], *, is_csv: bool = 
         except BrokenJson as error:
             fault = (_CSV_FAULT if is_csv else _FAULT).format(error)
             return Row(source, number, {KEY: line["key"]}, text=text, fault=fault, is_fed_back=True)
-    fields = {**spec, KEY: line["key"] or spec.get(KEY)}
+    refused_as = _refused_as(line, spec)
+    fields = dict(spec) if refused_as else {**spec, KEY: line["key"] or spec.get(KEY)}
     for name in JSON_FIELDS:
         if isinstance(value := fields.get(name), str):
             fields[name] = value_of(name, value)
     attempt = unclear_attempt_of(line, spec)
     if attempt is not None and attempt.identifier is None and not spec.get("identifier") and (found := _beside(line)):
         fields["identifier"] = found  # a person's
-    return Row(source, number, fields, unclear_attempt=attempt, is_fed_back=True)
+    return Row(source, number, fields, unclear_attempt=attempt, is_fed_back=True, refused_as=refused_as)
+
+
+def _refused_as(line: dict[str, object], spec: dict[str, object]) -> str | None:
+    """The line's key, if the row's own was refused: another row's, or none that can be. None if that was not so."""
+    key, own, message = line["key"], spec.get(KEY), line.get("message")
+    if line.get("reason") != Reason.INVALID or line.get("outcome") != "failed" or not isinstance(message, str):
+        return None
+    is_about_key = any(problem.startswith(f"{KEY}: ") for problem in message.split("; "))
+    if not is_about_key or not isinstance(key, str) or not key or own is None or str(own).strip() in ("", key):
+        return None
+    return key
 
 
 def unclear_attempt_of(line: dict[str, object], spec: object) -> UnclearAttempt | None:
