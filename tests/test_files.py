@@ -147,6 +147,15 @@ def test_three_different_files(tmp_path: Path) -> None:
         files_of([str(tmp_path / "d.csv")], results=tmp_path / "x.jsonl", failures=tmp_path / "x.jsonl")
 
 
+def test_a_name_that_promises_compression_is_refused(tmp_path: Path) -> None:
+    """What is in it would be plain text, and `zcat` could not read it."""
+    (tmp_path / "d.csv").touch()
+    with pytest.raises(UsageError, match=r"never compressed; name it .*x\.jsonl$"):
+        files_of([str(tmp_path / "d.csv")], results=tmp_path / "x.jsonl.gz")
+    with pytest.raises(UsageError, match="never compressed"):
+        files_of([str(tmp_path / "d.csv")], failures=tmp_path / "x.jsonl.zst")
+
+
 def test_a_place_that_cannot_be_written_is_named_before_anything_happens(tmp_path: Path) -> None:
     """A missing directory, and a directory in the place of a file."""
     (tmp_path / "d.csv").touch()

@@ -28,6 +28,11 @@ def files_of(
 ) -> Files:
     """The files of a run over these inputs. Raises UsageError where they must be named or collide."""
     check_inputs(inputs)
+    for given in (results, failures):
+        if given is not None and given.suffix.lower() in _COMPRESSED:
+            raise UsageError(
+                f"{given} is written to line by line and never compressed; name it {given.with_suffix('')}"
+            )
     if results is None:
         results, default_failures = _beside(inputs, sandbox=sandbox)
     else:
