@@ -17,7 +17,7 @@ import orjson
 
 from . import table
 from .history import Journaled, Rewriting
-from .lines import corrupt, parse_line, read_lines
+from .lines import corrupt, on_disk, parse_line, read_lines
 from .models import Failed, Reason, Uncertain
 from .storage import Storage
 from .table import Layout
@@ -83,7 +83,7 @@ class Form:
 
 def journaled_lines(storage: Storage, journal: Path, offsets: Iterable[int]) -> Iterator[dict[str, Any]]:
     """The journal's lines at these offsets (ascending)."""
-    with storage.read(journal) as stream:
+    with on_disk(journal, "read"), storage.read(journal) as stream:
         for offset in offsets:
             stream.seek(offset)
             yield parse_line(stream.readline(), journal, f"offset {offset}")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .errors import UsageError
-from .lines import corrupt, is_object, is_one_line, parse_line, read_lines
+from .lines import Singles, corrupt, is_object, parse_line, read_lines
 from .storage import Storage
 
 _UNDONE = b'"undone"'
@@ -137,12 +137,12 @@ def read_journal(
     said = Journaled()
     if storage.size(path) is None:
         return said
-    offset, is_intent = 0, _INTENT.match
+    offset, is_intent, single = 0, _INTENT.match, Singles(b"specHash").holds
     with storage.read(path) as stream:
         for number, line in enumerate(stream, 1):
             at, offset = offset, offset + len(line)
             found = is_intent(line)  # nearly all lines are intents, nearly all of them of created keys
-            if found is not None and number > 1 and is_one_line(line, b"specHash"):
+            if found is not None and number > 1 and single(line):
                 key = found[1].decode("utf-8", "replace")
                 if "\N{REPLACEMENT CHARACTER}" not in key and key not in undone and is_created(key):
                     continue

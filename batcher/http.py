@@ -28,11 +28,12 @@ from . import __version__
 from .base_url import is_loopback
 from .errors import UsageError
 from .timeouts import Timeouts, open_timeouts
-from .transport import MAX_ANSWER_BYTES, Answer, ApiKey, Cause, Lost, NotSent, Reply
+from .transport import MAX_ANSWER_BYTES, Answer, ApiKey, Cause, Lost, NotSent, Reply, printable
 
 _BUFFER_BYTES = 1 << 16  # aiohttp's own: when twice as much lies unread, it stops reading
 _OWN_HEADERS = ("content-length", "content-type")  # of a request without a body
 _UNFIT_AT_MOST = 3  # new connections in a row that turn out to be unfit; then the server is in trouble
+_TOO_LATE = NotSent(Cause.CONNECT_TIMEOUT, "the server did not take the connection in time")
 _KEPT_SECONDS = 15.0  # that a connection is kept idle, as with aiohttp: what is older may be about to be closed
 
 
@@ -67,6 +68,9 @@ class HttpTransport:
         connection = self._kept(started) or await self._connect()
         if isinstance(connection, NotSent):
             return connection
+        if perf_counter() - started >= self._timeouts.seconds:  # aiohttp rounds its limit up
+            connection.close()
+            return _TOO_LATE
         self._timeouts.start(connection, started)
         status, is_kept = None, False
         try:
@@ -108,7 +112,7 @@ class HttpTransport:
                 connection.close()
             return NotSent(Cause.REFUSED, "the server does not keep its connections open")
         except TimeoutError:
-            return NotSent(Cause.CONNECT_TIMEOUT, "the server did not take the connection in time")
+            return _TOO_LATE
         except (aiohttp.ClientError, OSError) as error:
             return _not_sent(error)
 
@@ -132,9 +136,12 @@ class HttpTransport:
         return True
 
     def close(self) -> None:
-        """Close what is kept."""
+        """Close what is kept, without waiting for the server's own good-bye."""
         while self._idle:
-            self._idle.pop()[0].close()
+            connection, _ = self._idle.pop()
+            if connection.transport is not None:
+                connection.transport.abort()
+            connection.close()
 
 
 def _is_fit(connection: Connection) -> bool:
@@ -190,7 +197,7 @@ def _not_sent(error: aiohttp.ClientError | OSError) -> NotSent:
         case aiohttp.ClientConnectorError():
             return NotSent(Cause.REFUSED, f"no connection to {error.host}:{error.port} ({_why(error.os_error)})")
         case aiohttp.ClientHttpProxyError():
-            return NotSent(Cause.REFUSED, f"the proxy refused to connect ({error.status} {error.message})")
+            return NotSent(Cause.REFUSED, f"the proxy refused to connect ({error.status} {printable(error.message)})")
         case _:
             return NotSent(Cause.REFUSED, f"no connection ({type(error).__name__}: {error})")
 

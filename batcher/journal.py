@@ -10,6 +10,7 @@ Lines are JSON objects, `key` first. Types:
 | clear | the key's last attempt certainly did nothing |
 | settled | none of the key's attempts so far did anything |
 | failed, uncertain | an outcome, with all fields of its failures line |
+| mended | the row that failed under this key is another one's now, since its key was mended |
 | undone | undo deleted this document, of which so many lines of the results file told |
 | created | this run has written its first results line |
 | rewriting | the failures file is about to be replaced by one of this size and digest |
@@ -117,11 +118,17 @@ class Journal:
     async def group_syncs(self) -> AsyncIterator[None]:
         """Serve `intend` inside the block: one fsync for all that wait."""
         async with anyio.create_task_group() as group:
-            group.start_soon(self._serve)
+            # shielded: whoever cancels what is around this block does not tear workers off that wait for the disk
+            served = anyio.CancelScope(shield=True)
+            group.start_soon(self._serve_in, served)
             try:
                 yield
             finally:
-                group.cancel_scope.cancel()
+                served.cancel()
+
+    async def _serve_in(self, scope: anyio.CancelScope) -> None:
+        with scope:
+            await self._serve()
 
     async def _serve(self) -> None:
         waiting: list[asyncio.Future[None]] = []

@@ -20,7 +20,7 @@ from .errors import DiskTrouble
 from .failures_file import FailuresFile, Held
 from .history import History, Sent
 from .journal import VERSION, Intent, Journal
-from .lines import Lines, open_lines, parse_line
+from .lines import Lines, on_disk, open_lines, parse_line
 from .models import Created, Failed, Outcome, Uncertain
 from .past import Past
 from .results import encode_line, encode_record, head
@@ -77,8 +77,9 @@ class Ledger:
     def intend(self, intent: Intent) -> Awaitable[None]:
         """From now on this attempt counts as unclear. To be awaited: then it is on disk.
 
-        `take_back` it if its request does not leave after all: that raised DiskTrouble, say.
+        `take_back` it if its request does not leave after all: waiting raised DiskTrouble, say.
         """
+        synced = self.journal.intend(intent)  # first: what the journal does not take is not unclear
         history = self.histories.get(intent.key)
         if history is None:
             history = self.histories[intent.key] = History()
@@ -86,7 +87,7 @@ class Ledger:
         history.unclear.append(sent)
         if intent.is_filled:
             history.identifier = intent.identifier
-        return self.journal.intend(intent)
+        return synced
 
     def take_back(self, key: str) -> None:
         """The request of this key's last attempt does not leave; what is unclear now is an earlier one.
@@ -127,7 +128,7 @@ class Ledger:
 
     def intent_of(self, sent: Sent) -> dict[str, object]:
         """An earlier run's intent, as the journal holds it."""
-        with self._storage.read(self._files.journal) as stream:
+        with on_disk(self._files.journal, "read"), self._storage.read(self._files.journal) as stream:
             stream.seek(sent.offset)
             return parse_line(stream.readline(), self._files.journal, f"offset {sent.offset}")
 

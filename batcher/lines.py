@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import anyio
 import orjson
 
 from . import table
 from .errors import DiskTrouble, UsageError
 from .storage import AppendFile, Storage
 
-_BEGIN = b'{"key":"'
 _SAMPLE_BYTES = 1 << 18
 
 
@@ -34,6 +34,7 @@ class Lines:
         # bytes in the file, and how many of them are known to be durable: of what a killed run left, none
         self._written = file.size()
         self._synced = 0
+        self._syncing = anyio.Lock()
 
     def write(self, line: bytes) -> int:
         """Append one line (with its newline) and return the offset where it begins. Raises DiskTrouble."""
@@ -53,19 +54,24 @@ class Lines:
         return offset
 
     async def sync(self) -> None:
-        """Return once all that was written before the call is durable. Raises DiskTrouble."""
-        if self._broken is not None:
-            raise self._broken
+        """Return once all that was written before the call is durable. Raises DiskTrouble.
+
+        One fsync at a time: of two that are under way only one would be told that the disk refused.
+        """
         written = self._written
-        if self._synced >= written:
-            return
-        try:
-            await self._file.sync()
-        except OSError as error:
-            # what a failed fsync leaves in the page cache is not to be trusted, even if a second one succeeds
-            self._broken = disk_trouble(self._path, "fsync", error)
-            raise self._broken from error
-        self._synced = max(self._synced, written)
+        async with self._syncing:
+            if self._broken is not None:
+                raise self._broken
+            if self._synced >= written:
+                return
+            written = self._written
+            try:
+                await self._file.sync()
+            except OSError as error:
+                # what a failed fsync leaves in the page cache is not to be trusted, even if a second one succeeds
+                self._broken = disk_trouble(self._path, "fsync", error)
+                raise self._broken from error
+            self._synced = written
 
     def size(self) -> int:
         """Bytes in the file now."""
@@ -176,13 +182,27 @@ def parse_line(line: bytes, path: Path, number_or_offset: str) -> dict[str, obje
     return parsed
 
 
-def is_one_line(text: bytes, once: bytes) -> bool:
-    """Whether no second line of ours was joined to this one: each holds `once` once. A look, where parsing takes long.
+class Singles:
+    """Tells lines that no second one was joined to (its newline was lost): each holds `once` once.
 
-    A line that holds these words in a value of its own counts as two, and is parsed.
+    A search through all of a long line costs as much as everything else that is done with it. So those are passed that
+    are hardly longer than the shortest one so far: two of them would be twice as long.
     """
-    at = text.find(once)
-    return text.find(_BEGIN, len(_BEGIN), at) < 0 and text.find(once, at + len(once)) < 0
+
+    def __init__(self, once: bytes) -> None:
+        self._once = once
+        self._shortest, self._longest = 1 << 62, 0
+
+    def holds(self, line: bytes) -> bool:
+        """Whether this is a single line. One that holds `once` in a value of its own is not taken for one."""
+        size = len(line)
+        if self._shortest <= size <= self._longest:
+            return True
+        if line.count(self._once) != 1:
+            return False
+        if size < self._shortest:
+            self._shortest, self._longest = size, size * 7 // 5
+        return True
 
 
 def is_object(text: bytes) -> bool:

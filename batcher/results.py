@@ -15,7 +15,7 @@ from . import table
 from .errors import UsageError
 from .fingerprints import Fingerprints
 from .history import Undone, key_of_line
-from .lines import count_roughly, find_tail, is_object, is_one_line, parse_line, read_lines
+from .lines import Singles, count_roughly, find_tail, is_object, parse_line, read_lines
 from .models import Created, How
 from .rows.decode import SAVE_AS_UTF8
 from .rows.json_text import shown
@@ -146,11 +146,11 @@ def _index_lines(storage: Storage, path: Path, undone: Undone, created: Fingerpr
 
     That is what somebody's program wrote anew, keys with escapes, and keys of which more than the beginning is wanted.
     """
-    written, add = _WRITTEN.match, created.add
+    written, add, single = _WRITTEN.match, created.add, Singles(b"elapsedMs").holds
     with storage.read(path) as stream:
         for number, line in enumerate(stream, 1):
             found = written(line)
-            if found is not None and line.endswith(b"}\n") and is_one_line(line, b"elapsedMs"):
+            if found is not None and line.endswith(b"}\n") and single(line):
                 key = found[1].decode("utf-8", "replace")
                 if key not in undone and "\N{REPLACEMENT CHARACTER}" not in key:
                     add(key, int(found[2], 16))

@@ -9,7 +9,7 @@ from typing import assert_never
 from . import omni
 from .brake import retry_after
 from .models import Reason
-from .transport import Answer, Cause, Lost, NotSent, Reply
+from .transport import Answer, Cause, Lost, NotSent, Reply, printable
 from .verdicts import Absent, Braked, KeyRefused, Look, Made, NoWay, Refused, There, Unclear, Unknown, Unsent, Verdict
 
 BACKOFF_BASE_SECONDS = 1.0
@@ -153,7 +153,7 @@ def _judge_common(answer: Answer, *, is_first: bool, now: datetime) -> Braked | 
     if status == 401 or (status in (400, 403) and omni.speaks_of_token(answer)):
         return KeyRefused(status, omni.message_of(answer))
     if 300 <= status < 400 and is_first:
-        target = answer.headers.get("location", "nowhere")
+        target = printable(answer.headers.get("location", "nowhere"))
         return NoWay(_NO_OMNI.format(what=f"{status}, a redirect to {target.split('?')[0]}"))
     if status >= 500 or status in (408, 425):
         reason = Reason.SERVER_ERROR if status >= 500 else Reason.TIMEOUT

@@ -28,7 +28,7 @@ from .models import Created, How, Outcome, Reason, Spec
 from .reconcile import Reconciler
 from .results import one_line
 from .retry import backoff_seconds, judge_create
-from .transport import Answer, ApiKey, Reply
+from .transport import Answer, ApiKey, NotSent, Reply
 from .verdicts import Braked, KeyRefused, Made, NoWay, Refused, Unclear, Unsent, Verdict
 from .way import Way
 from .wire import Wire
@@ -147,9 +147,10 @@ class Sender:
             if way.is_intended:  # its slot came to nothing, perhaps an hour ago; an intent tells when a request left
                 way.is_intended = False
                 self.ledger.take_back(way.spec.key)
+            synced = self.ledger.intend(self._intent(way))
             way.is_intended = True
             try:
-                await self.ledger.intend(self._intent(way))
+                await synced
             except DiskTrouble:
                 way.is_intended = False
                 self.ledger.take_back(way.spec.key)
@@ -162,6 +163,8 @@ class Sender:
 
         def judge(reply: Reply) -> Verdict:
             way.elapsed_seconds = reply.elapsed_seconds if isinstance(reply, Answer) else 0.0
+            if isinstance(reply, NotSent):
+                way.attempts -= 1  # an attempt is a POST that left
             verdict = judge_create(reply, is_first=not self.has_created, now=self.wire.now())
             if not isinstance(verdict, (Made, Unclear)):
                 self.ledger.clear(way.key)

@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import Protocol
 
+_LATE_SECONDS = 0.1  # no busy loop is as late as that for long
+_GRACE_SECONDS = 0.01
+
 
 class Connection(Protocol):
     """What a request travels on."""
@@ -30,6 +33,7 @@ class Timeouts:
         self._loop = asyncio.get_running_loop()
         self._due: dict[Connection, float] = {}  # of `perf_counter`; `-inf` when it has run out
         self._timer: asyncio.TimerHandle | None = None
+        self._meant = 0.0  # when it is to go off
 
     def start(self, connection: Connection, since: float) -> None:
         """A request that began then leaves on this connection."""
@@ -47,6 +51,9 @@ class Timeouts:
 
     def _look(self) -> None:
         now, self._timer = perf_counter(), None
+        if now - self._meant > _LATE_SECONDS:  # the process stood still; what has come meanwhile is to be read first
+            self._look_at(now + _GRACE_SECONDS)
+            return
         for connection, due in self._due.items():
             if -math.inf < due <= now:
                 self._due[connection] = -math.inf
@@ -57,6 +64,7 @@ class Timeouts:
             self._look_at(min(left))
 
     def _look_at(self, due: float) -> None:
+        self._meant = due
         self._timer = self._loop.call_later(max(0.0, due - perf_counter()), self._look)
 
     def close(self) -> None:

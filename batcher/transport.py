@@ -53,6 +53,11 @@ class Lost:
 Reply = Answer | NotSent | Lost
 
 
+def printable(header: str) -> str:
+    """A header's text fit for messages and files: bytes of it that are not UTF-8 come as surrogates (aiohttp)."""
+    return header.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """One API key. Its text shows up nowhere: not in repr, not in a message, not in a file."""

@@ -17,7 +17,7 @@ from .gate import Gate, KeysRefused, Slot
 from .omni import Omni
 from .outage import Outage
 from .retry import judge_look
-from .transport import Answer, ApiKey, Cause, Reply
+from .transport import Answer, ApiKey, Cause, Reply, printable
 from .verdicts import Absent, Braked, KeyRefused, Look, Made, NoWay, Refused, There, Unclear, Unknown, Unsent, Verdict
 
 V = TypeVar("V", bound=Verdict | Look)
@@ -199,6 +199,8 @@ class Wire:
             return
         self._is_deprecation_told = True
         says = [
-            f"{name}: {answer.headers[name]}" for name in ("deprecation", "sunset", "link") if name in answer.headers
+            f"{name}: {printable(answer.headers[name])}"
+            for name in ("deprecation", "sunset", "link")
+            if name in answer.headers
         ]
         self.warn(f"the server announces the end of v1 create ({'; '.join(says)}); look for a newer batcher in time")

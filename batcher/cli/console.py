@@ -130,7 +130,7 @@ class Console:
 
     def _put(self, level: str, event: str, message: str, fields: Mapping[str, object], *, prefix: str = "") -> None:
         if self.json:
-            line = _json_line({"time": _now(), "level": level, "event": event, "message": message} | dict(fields))
+            line = as_json({"time": _now(), "level": level, "event": event, "message": message} | dict(fields)).decode()
         else:
             line = prefix + one_line(message) if event != "summary" else message
         above = self.above
@@ -156,7 +156,7 @@ def standard_error(*, json: bool = False, quiet: bool = False) -> Console:
 
 def print_object(fields: Mapping[str, object]) -> OSError | None:
     """One JSON object on standard output, on one line; what hindered that, if anything did."""
-    return print_text(_json_line(fields))
+    return print_text(as_json(fields).decode())
 
 
 def print_text(text: str) -> OSError | None:
@@ -167,10 +167,17 @@ def print_text(text: str) -> OSError | None:
     return out.trouble
 
 
-def _json_line(fields: Mapping[str, object]) -> str:
+def as_json(fields: Mapping[str, object], *, is_indented: bool = False) -> bytes:
+    """One object, without a newline. What is not text (a file's name in another encoding) shows as `?`."""
+    import json  # noqa: PLC0415 - seldom
+
     import orjson  # noqa: PLC0415 - text output does without
 
-    return orjson.dumps(fields).decode()
+    try:
+        return orjson.dumps(fields, option=orjson.OPT_INDENT_2 if is_indented else None)
+    except TypeError:
+        text = json.dumps(fields, ensure_ascii=False, indent=2 if is_indented else None, default=str)
+        return text.encode("utf-8", "replace")
 
 
 def _now() -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from ..errors import BatcherError, DiskTrouble, InternalError, UsageError
-from .console import Console, Unbreakable, print_object, print_text, standard_error
+from .console import Console, Unbreakable, as_json, print_object, print_text, standard_error
 
 INTERRUPTED = 130
 _ABOVE_UNTOLD = (0, 1, 5, 6)  # codes that give way to "stopped early" (contract 10)
@@ -136,9 +136,7 @@ def usage_text(error: click.ClickException) -> str:
 
 def _write(path: Path, whole: Mapping[str, object]) -> OSError | None:
     """Put the object into a file, in one step; into what is no plain file (a pipe, a device) just so. What hindered that."""
-    import orjson  # noqa: PLC0415 - only for --summary
-
-    text = orjson.dumps(whole, option=orjson.OPT_INDENT_2) + b"\n"
+    text = as_json(whole, is_indented=True) + b"\n"
     part = path.with_name(f"{path.name}.part")
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
@@ -191,7 +189,7 @@ def _keep_traceback(invocation: Invocation) -> Path | None:
         return None
     path = invocation.beside / f"batcher-error-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
     try:
-        path.write_text(f"{invocation.clean(' '.join(invocation.argv))}\n\n{text}", encoding="utf-8")
+        path.write_text(f"{invocation.clean(' '.join(invocation.argv))}\n\n{text}", "utf-8", "backslashreplace")
     except OSError:
         return None
     return path

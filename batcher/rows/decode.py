@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import os
 import shutil
 import stat
 import tempfile
@@ -68,7 +69,9 @@ def _source(name: str, stdin: BinaryIO | None, stack: ExitStack) -> tuple[Source
         if stat.S_ISDIR(facts.st_mode):
             raise UsageError(f"{name}: is a directory; give the files in it")
         if stat.S_ISREG(facts.st_mode):
-            return Source(name, Path(name), facts.st_size), (facts.st_dev, facts.st_ino)
+            # a name that is not UTF-8 is shown, and written into the files, with its odd bytes escaped
+            shown = os.fsencode(name).decode("utf-8", "backslashreplace")
+            return Source(shown, Path(name), facts.st_size), (facts.st_dev, facts.st_ino)
         with Path(name).open("rb") as pipe:
             return _spooled(name, pipe, stack), (facts.st_dev, facts.st_ino)
 
