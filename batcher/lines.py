@@ -17,7 +17,7 @@ from typing import BinaryIO
 import anyio
 import orjson
 
-from . import table
+from . import records, table
 from .errors import DiskTrouble, UsageError
 from .storage import AppendFile, Storage
 
@@ -130,8 +130,8 @@ def find_tail(storage: Storage, path: Path) -> Tail | None:
     with storage.read(path) as stream:
         if table.is_csv(path):
             try:
-                torn = table.torn_record(stream)
-            except table.StrayQuoteError as error:
+                torn = records.torn_record(stream)
+            except records.StrayQuoteError as error:
                 raise corrupt(path, str(error.line), str(error)) from None
             return None if torn is None else Tail(*torn)
         step = 1 << 16

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import orjson
 
-from . import table
+from . import records, table
 from .config import RunSettings
 from .lines import corrupt, is_object, on_disk, read_lines
 from .rows.cells import restore
@@ -98,12 +98,12 @@ def open_tidied(settings: RunSettings, world: World, stdin: BinaryIO) -> Iterato
     """The inputs as a run would find them after `tidy_input`, for who only reads. Raises UsageError."""
     failures = settings.files.failures
     with open_inputs(settings.inputs, stdin) as sources, ExitStack() as stack:
-        records = _tidied(world.storage, failures, settings.files.journal) if is_fed_back(settings) else None
-        if records is None:
+        mended = _tidied(world.storage, failures, settings.files.journal) if is_fed_back(settings) else None
+        if mended is None:
             yield sources
             return
         spool = stack.enter_context(tempfile.TemporaryFile())
-        spool.writelines(records)
+        spool.writelines(mended)
         spool.flush()
         size = spool.tell()
         yield tuple(
@@ -114,10 +114,10 @@ def open_tidied(settings: RunSettings, world: World, stdin: BinaryIO) -> Iterato
 
 def tidy(storage: Storage, path: Path, journal: Path) -> bool:
     """Leave one line for each key, and none torn; whether there was anything to do."""
-    records = _tidied(storage, path, journal)
-    if records is not None:
-        storage.replace(path, records)
-    return records is not None
+    mended = _tidied(storage, path, journal)
+    if mended is not None:
+        storage.replace(path, mended)
+    return mended is not None
 
 
 def _tidied(storage: Storage, path: Path, journal: Path) -> Iterator[bytes] | None:
@@ -131,13 +131,13 @@ def _tidied(storage: Storage, path: Path, journal: Path) -> Iterator[bytes] | No
             seen.take(number, record)
     except UnicodeDecodeError:
         return None  # a spreadsheet program saved it in another encoding, so no run has appended to it
-    except table.StrayQuoteError as error:
+    except records.StrayQuoteError as error:
         raise corrupt(path, str(error.line), str(error)) from None
     if len(seen.last) == seen.count and not seen.lacks_newline:
         return None
     kept = set(seen.last.values())
-    records = (record.text for number, record in enumerate(split(storage, path)) if number in kept)
-    return (text if text.endswith(b"\n") else text + b"\n" for text in records)
+    texts = (record.text for number, record in enumerate(split(storage, path)) if number in kept)
+    return (text if text.endswith(b"\n") else text + b"\n" for text in texts)
 
 
 def _json_records(storage: Storage, path: Path) -> Iterator[Record]:
@@ -160,15 +160,15 @@ def _csv_records(storage: Storage, path: Path) -> Iterator[Record]:
     names: list[str] | None = None
     delimiter, place = ",", -1
     with storage.read(path) as stream:
-        for text in table.records(stream):
+        for text in records.records(stream):
             line = text.decode("utf-8-sig")
             if names is None:
-                delimiter = table.delimiter_of(line)
-                names = table.cells_of(line, delimiter)
+                delimiter = records.delimiter_of(line)
+                names = records.cells_of(line, delimiter)
                 place = names.index(f"{table.OUTCOME_PREFIX}key") if f"{table.OUTCOME_PREFIX}key" in names else -1
                 yield Record(text, "", is_whole=True)
                 continue
-            cells = table.cells_of(line, delimiter)
+            cells = records.cells_of(line, delimiter)
             is_whole = len(cells) == len(names) and text.count(b'"') % 2 == 0
             key = restore(cells[place]) if 0 <= place < len(cells) else ""
             yield Record(text, key, is_whole)

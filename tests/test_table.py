@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from batcher.config import Reading
 from batcher.errors import UsageError
 from batcher.read import as_read, layout_of
+from batcher.records import torn_record
 from batcher.rows import workbook
 from batcher.rows.cells import defuse, restore
 from batcher.rows.decode import Source
@@ -26,7 +27,6 @@ from batcher.table import (
     results_from_csv,
     results_header,
     results_to_csv,
-    torn_record,
 )
 from tests.rows import COLUMNS, ITEM, MODEL, Told, anything, csv_text, documents, names, read_rows, texts, write
 

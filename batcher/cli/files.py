@@ -12,8 +12,8 @@ import orjson
 from ..config import Files
 from ..errors import UsageError
 from ..lines import is_object
+from ..records import cells_of, delimiter_of
 from ..rows.fed_back import is_failure
-from ..table import cells_of, delimiter_of
 
 STANDARD_INPUT = "-"
 _HEAD_BYTES = 1 << 16
