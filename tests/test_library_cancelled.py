@@ -1,4 +1,4 @@
-"""An intent whose request never left stays open in the journal: without identifiers a person must settle it."""
+"""A program that is cancelled while intents wait for the disk (regression: they stayed open, though nothing had left)."""
 
 from __future__ import annotations
 

@@ -19,12 +19,12 @@ from .runs import row
 
 ROOT = Path(__file__).parent.parent
 MADE = b'{"dashboard":{"id":"1","dashboardId":"1"},"workbook":{"id":"2","documentId":"3","identifier":"abc"}}'
-
-
-KEPT: list[socket.socket] = []
+KEPT: list[socket.socket] = []  # listeners live as long as their threads: as long as the tests
 
 
 def serve(listener: socket.socket, seen: list[bytes], delay: float) -> None:
+    """Answer each request with 201, so many seconds after it came."""
+
     def one(plug: socket.socket) -> None:
         with plug, contextlib.suppress(OSError):
             while head := plug.recv(1 << 16):
@@ -37,6 +37,7 @@ def serve(listener: socket.socket, seen: list[bytes], delay: float) -> None:
 
 
 def listening(seen: list[bytes], delay: float) -> str:
+    """Where such a server listens; what it receives goes into `seen`."""
     listener = socket.create_server(("127.0.0.1", 0))
     KEPT.append(listener)
     threading.Thread(target=serve, args=(listener, seen, delay), daemon=True).start()
