@@ -13,25 +13,26 @@ Names are loaded when they are first used, so that importing the package costs n
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from .version import __version__
 
 if TYPE_CHECKING:
-    from .check import Checked as Checked
-    from .check import check as check
-    from .check import read_specs as read_specs
-    from .client import Client as Client
+    from .commands.create import create as create
+    from .commands.outcome_stream import Outcomes as Outcomes
+    from .commands.run import run as run
+    from .commands.run import status as status
+    from .commands.undo import Undoing as Undoing
+    from .commands.undo import UndoSettings as UndoSettings
+    from .commands.undo import undo as undo
+    from .commands.verify import Verified as Verified
+    from .commands.verify import verify as verify
     from .config import Endpoint as Endpoint
     from .config import Files as Files
     from .config import Reading as Reading
     from .config import RunSettings as RunSettings
     from .config import Sending as Sending
-    from .drain import Drain as Drain
-    from .drain import End as End
     from .errors import BatcherError as BatcherError
     from .errors import DiskTrouble as DiskTrouble
     from .errors import InternalError as InternalError
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
     from .errors import Locked as Locked
     from .errors import Stopped as Stopped
     from .errors import UsageError as UsageError
-    from .library import create as create
+    from .files.results import read_results as read_results
+    from .keys import ApiKey as ApiKey
     from .models import Created as Created
     from .models import Failed as Failed
     from .models import How as How
@@ -50,30 +52,26 @@ if TYPE_CHECKING:
     from .models import Spec as Spec
     from .models import Uncertain as Uncertain
     from .models import UnclearAttempt as UnclearAttempt
-    from .onlooker import Onlooker as Onlooker
-    from .onlooker import Unwatched as Unwatched
-    from .outcomes import Outcomes as Outcomes
-    from .pace import Rate as Rate
-    from .pipeline import run as run
-    from .pipeline import status as status
-    from .reporter import Plan as Plan
-    from .reporter import Reporter as Reporter
-    from .reporter import Silent as Silent
-    from .results import read_results as read_results
-    from .summary import Summary as Summary
-    from .summary import exit_code as exit_code
-    from .transport import ApiKey as ApiKey
-    from .undo import Undoing as Undoing
-    from .undo import UndoSettings as UndoSettings
-    from .undo import undo as undo
-    from .verify import Verified as Verified
-    from .verify import verify as verify
+    from .pace.rate import Rate as Rate
+    from .report.onlooker import Onlooker as Onlooker
+    from .report.onlooker import Unwatched as Unwatched
+    from .report.reporter import Plan as Plan
+    from .report.reporter import Reporter as Reporter
+    from .report.reporter import Silent as Silent
+    from .report.summary import Summary as Summary
+    from .report.summary import exit_code as exit_code
+    from .send.drain import Drain as Drain
+    from .send.drain import End as End
+    from .transport.client import Client as Client
+    from .validate.check import Checked as Checked
+    from .validate.check import check as check
+    from .validate.check import read_specs as read_specs
 
 _HOMES = {
-    "check": ("Checked", "check", "read_specs"),
-    "client": ("Client",),
+    "validate.check": ("Checked", "check", "read_specs"),
+    "transport.client": ("Client",),
     "config": ("Endpoint", "Files", "Reading", "RunSettings", "Sending"),
-    "drain": ("Drain", "End"),
+    "send.drain": ("Drain", "End"),
     "errors": (
         "BatcherError",
         "DiskTrouble",
@@ -83,7 +81,7 @@ _HOMES = {
         "Stopped",
         "UsageError",
     ),
-    "library": ("create",),
+    "commands.create": ("create",),
     "models": (
         "Created",
         "Failed",
@@ -96,31 +94,20 @@ _HOMES = {
         "Uncertain",
         "UnclearAttempt",
     ),
-    "onlooker": ("Onlooker", "Unwatched"),
-    "outcomes": ("Outcomes",),
-    "pace": ("Rate",),
-    "pipeline": ("run", "status"),
-    "reporter": ("Plan", "Reporter", "Silent"),
-    "results": ("read_results",),
-    "summary": ("Summary", "exit_code"),
-    "transport": ("ApiKey",),
-    "undo": ("UndoSettings", "Undoing", "undo"),
-    "verify": ("Verified", "verify"),
+    "report.onlooker": ("Onlooker", "Unwatched"),
+    "commands.outcome_stream": ("Outcomes",),
+    "pace.rate": ("Rate",),
+    "commands.run": ("run", "status"),
+    "report.reporter": ("Plan", "Reporter", "Silent"),
+    "files.results": ("read_results",),
+    "report.summary": ("Summary", "exit_code"),
+    "keys": ("ApiKey",),
+    "commands.undo": ("UndoSettings", "Undoing", "undo"),
+    "commands.verify": ("Verified", "verify"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = ["__version__", *_HOME_OF]  # noqa: PLE0604 - the table above is the list
-
-
-class _Package(ModuleType):
-    """Importing `batcher.check` would put the module in the place of the public function `batcher.check`."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOME_OF and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> object:

@@ -12,7 +12,7 @@ STARTED = time.monotonic()  # --deadline counts from here
 def main() -> None:
     """Run the command line and exit with its code."""
     _replace_closed_streams()
-    from .cli.commands import execute  # noqa: PLC0415 - after the clock has been read
+    from .cli.app import execute  # noqa: PLC0415 - after the clock has been read
 
     sys.exit(execute(sys.argv[1:], STARTED))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .errors import UsageError
-from .transport import ApiKey
+from .transport.reply import ApiKey
 
 _QUOTES = "'\""
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batcher.identity import fill_identifier, hash_of, looks_filled, name_key, raw_key, slug, spec_hash
-from tests.rows import MODEL, anything, texts
+from tests.support.rows import MODEL, anything, texts
 
 API_RULE = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ..check import check as check_rows
 from ..models import Problem
-from ..reporter import Plan, Silent
-from ..rows.decode import open_inputs
-from .console import Console
-from .durations import about_text, clock_text
+from ..read.sources import open_inputs
+from ..report.reporter import Plan, Silent
+from ..validate.check import check as check_rows
 from .end import Invocation
-from .files import STANDARD_INPUT, check_inputs
 from .given import Given, prepare, speak
-from .lines import again, only
-from .sources import Sources
+from .screen.command_lines import again, only
+from .screen.console import Console
+from .settings.durations import about_text, clock_text
+from .settings.files import STANDARD_INPUT, check_inputs
+from .settings.sources import Sources
 
 _KEPT = (
     "--base-url",

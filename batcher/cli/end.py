@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from ..errors import BatcherError, DiskTrouble, InternalError, UsageError
-from .console import Console, Unbreakable, as_json, print_object, print_text, standard_error
+from .screen.console import Console, Unbreakable, as_json, print_object, print_text, standard_error
 
 INTERRUPTED = 130
 _ABOVE_UNTOLD = (0, 1, 5, 6)  # codes that give way to "stopped early" (contract 10)

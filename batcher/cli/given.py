@@ -10,8 +10,8 @@ from typing import Any
 
 from ..errors import UsageError
 from .end import Invocation
-from .settings import BY_NAME
-from .sources import Sources
+from .settings.sources import Sources
+from .settings.table import BY_NAME
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import anyio
 
-from ..drain import Drain, End
+from ..send.drain import Drain, End
 
 T = TypeVar("T")
 

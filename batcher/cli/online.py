@@ -7,14 +7,14 @@ from functools import partial
 
 import anyio
 
-from ..drain import Drain
-from ..online import Looked, look
-from ..reporter import Plan, Reporter
+from ..commands.check_online import Looked, look
+from ..report.reporter import Plan, Reporter
+from ..send.drain import Drain
 from .end import Invocation
 from .given import Given, speak
 from .loop import loop_options
 from .run import run_settings
-from .sources import Sources
+from .settings.sources import Sources
 from .world import world_of
 
 

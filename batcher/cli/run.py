@@ -8,19 +8,19 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from .. import pipeline
+from ..commands import run as run_command
 from ..config import RunSettings
-from ..drain import Drain
-from ..summary import Summary, exit_code
-from .console_reporter import ConsoleReporter
+from ..report.summary import Summary, exit_code
+from ..send.drain import Drain
 from .end import Invocation
-from .files import check_writable, files_of
 from .given import Given, prepare, speak
 from .loop import Interrupts, run_until
-from .next import next_steps
-from .progress import plan_text
-from .sources import Sources
-from .summary_text import plan_object, summary_object, summary_text
+from .screen.next_steps import next_steps
+from .screen.progress import plan_text
+from .screen.run_reporter import ConsoleReporter
+from .screen.summary_text import plan_object, summary_object, summary_text
+from .settings.files import check_writable, files_of
+from .settings.sources import Sources
 from .world import world_of
 
 
@@ -36,7 +36,7 @@ def run(invocation: Invocation, options: Mapping[str, Any]) -> int:
     invocation.has_sent = lambda: interrupts.has_sent
     reporter = ConsoleReporter(invocation.console, _wants_bar(invocation), invocation.verbose, interrupts.draining)
     world = world_of(settings.sending, os.environ, reporter.warning)
-    body = partial(pipeline.run, settings, reporter=reporter, drain=drain, world=world)
+    body = partial(run_command.run, settings, reporter=reporter, drain=drain, world=world)
     summary = run_until(body, interrupts, deadline(invocation, sources))
     return close(invocation, given, summary)
 
@@ -52,7 +52,7 @@ def status(invocation: Invocation, options: Mapping[str, Any]) -> int:
     given, sources = prepare(invocation, "status", options)
     settings = run_settings(given, sources, endpoint_needed=False)
     speak(invocation, sources)
-    plan = pipeline.status(settings, reporter=ConsoleReporter(invocation.console))
+    plan = run_command.status(settings, reporter=ConsoleReporter(invocation.console))
     if not invocation.json:
         invocation.print(plan_text(plan, datetime.now().astimezone()))
     invocation.final(plan_object(plan, settings))

@@ -12,10 +12,10 @@ import anyio
 
 from ..errors import UsageError
 from ..sandbox import FAULT_HELP, Fault, SandboxSettings, serve
-from .console import print_text
 from .end import Invocation
 from .loop import loop_options
-from .settings import rate, seconds, whole
+from .screen.console import print_text
+from .settings.table import rate, seconds, whole
 
 
 def sandbox(invocation: Invocation, options: Mapping[str, Any]) -> int:

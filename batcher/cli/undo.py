@@ -27,20 +27,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..drain import Drain
-from ..ours import Ours
-from ..pace import Rate
-from ..undo import Undoing, UndoSettings
-from ..undo import undo as undo_results
-from .console import one_line
-from .durations import about_text, clock_text, duration_text
+from ..commands.undo import Undoing, UndoSettings
+from ..commands.undo import undo as undo_results
+from ..files.owned import Ours
+from ..pace.rate import Rate
+from ..send.drain import Drain
 from .end import Invocation
-from .files import files_of_results
 from .given import prepare, speak
-from .lines import again
 from .loop import Interrupts, run_until
 from .run import deadline
-from .working import Working, problem_object
+from .screen.command_lines import again
+from .screen.console import one_line
+from .screen.undo_reporter import Working, problem_object
+from .settings.durations import about_text, clock_text, duration_text
+from .settings.files import files_of_results
 from .world import world_of
 
 LISTED = 20

@@ -25,17 +25,17 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from ..drain import Drain
-from ..verify import Verified
-from ..verify import verify as verify_rows
-from .console import one_line
-from .durations import duration_text
+from ..commands.verify import Verified
+from ..commands.verify import verify as verify_rows
+from ..send.drain import Drain
 from .end import Invocation
 from .given import prepare, speak
-from .lines import again
 from .loop import Interrupts, run_until
 from .run import run_settings
-from .working import Working, problem_object
+from .screen.command_lines import again
+from .screen.console import one_line
+from .screen.undo_reporter import Working, problem_object
+from .settings.durations import duration_text
 from .world import world_of
 
 

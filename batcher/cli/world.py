@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..config import Sending
-from ..shared_pace import SharedPace
+from ..pace.shared import SharedPace
+from ..runtime import World
 from ..state_directory import state_directory
-from ..world import World
 
 
 def world_of(sending: Sending, environ: Mapping[str, str], warn: Callable[[str], None]) -> World:

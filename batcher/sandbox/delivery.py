@@ -12,10 +12,10 @@ from typing import Protocol
 
 from . import answers
 from .calls import Call, Response
+from .connection import Connection, raw_answer, resolve
 from .faults import BESIDE, Fault, Kind
 from .routes import Api, Bend
 from .settings import SandboxSettings
-from .wire import Connection, raw_answer, resolve
 
 
 class Note(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 
-from batcher.pace import Rate
+from batcher.pace.rate import Rate
 
 MAX_WINDOWS = 10_000  # a client that invents keys must not eat the memory
 

@@ -17,6 +17,7 @@ from batcher.errors import UsageError
 
 from .answers import fault_error
 from .calls import Call, Response
+from .connection import Connection
 from .delivery import Delivery, Waits
 from .faults import Fault, Faults
 from .limiter import SlidingWindows
@@ -25,7 +26,6 @@ from .requests import Requests, Seen, open_log
 from .routes import Api
 from .settings import SandboxSettings
 from .store import Request, Store
-from .wire import Connection
 
 HOST = "127.0.0.1"
 GRACE_SECONDS = 2.0  # for requests in flight when the sandbox closes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from batcher.pace import Rate
+from batcher.pace.rate import Rate
 
 from .answers import ErrorShape
 from .faults import Fault

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import orjson
 
-from batcher.check import check, read_specs
 from batcher.config import Reading
-from batcher.failures import digest_of
+from batcher.files.failures import digest_of
+from batcher.files.journal import Intent
+from batcher.files.results import encode_line
 from batcher.identity import fill_identifier, spec_hash
-from batcher.journal import Intent
 from batcher.models import Created, How, Spec
-from batcher.results import encode_line
-from batcher.send import with_identifier
+from batcher.send.sender import with_identifier
+from batcher.validate.check import check, read_specs
 
 from .documents import answer
 

@@ -16,22 +16,22 @@ from time import process_time
 
 import uvloop
 
-from batcher.check import check, read_specs
 from batcher.cli.loop import spare_collector
 from batcher.config import Reading
-from batcher.http import open_transport
+from batcher.files.disk import Disk
+from batcher.files.journal import Intent, Journal
+from batcher.files.lines import open_lines
+from batcher.files.results import encode_line, one_line
 from batcher.identity import fill_identifier
-from batcher.journal import Intent, Journal
-from batcher.lines import open_lines
 from batcher.models import How, Spec
-from batcher.omni import DOCUMENTS
-from batcher.results import encode_line, one_line
-from batcher.retry import judge_create
-from batcher.send import with_identifier
-from batcher.storage import Disk
-from batcher.transport import Answer, ApiKey, Reply
-from batcher.verdicts import Made
-from batcher.way import Way
+from batcher.omni.judge import judge_create
+from batcher.omni.v1 import DOCUMENTS
+from batcher.omni.verdicts import Made
+from batcher.send.row_progress import Way
+from batcher.send.sender import with_identifier
+from batcher.transport.http import open_transport
+from batcher.transport.reply import Answer, ApiKey, Reply
+from batcher.validate.check import check, read_specs
 
 WORKERS = 64
 RUN = "benchmark"

@@ -1,6 +1,6 @@
 """The least server that answers POST with a fixed 201: `python -m tests.benchmarks.trivial_server PORT`.
 
-Used where nginx is not installed, and by the operation count in `tests/test_hot_path.py`.
+Used where nginx is not installed, and by the operation count in `tests/benchmarks/test_hot_path.py`.
 """
 
 from __future__ import annotations

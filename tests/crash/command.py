@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.processes import bounded
+from tests.support.processes import bounded
 
 from .modes import Mode
 

@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faulty import documents_in
-from tests.processes import bounded
+from tests.support.faulty import documents_in
+from tests.support.processes import bounded
 
 from .command import CALM, ROOT, environment
 from .modes import Mode, write_input

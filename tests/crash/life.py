@@ -16,9 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from batcher import http
 from batcher.cli import run as cli_run
-from batcher.cli.commands import execute
+from batcher.cli.app import execute
+from batcher.transport import http
 
 from .blow import Blow
 

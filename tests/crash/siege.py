@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from batcher.config import Files
-from tests.faulty import ServerProcess, server_process
+from tests.support.faulty import ServerProcess, server_process
 
 from .blow import Aim, Blow
 from .command import environment

@@ -11,7 +11,7 @@ from typing import Any
 
 from batcher.config import Files
 from batcher.sandbox.store import Document, Request
-from tests.faulty import documents_in, requests_in
+from tests.support.faulty import documents_in, requests_in
 
 STRANGER = "Stranger"  # how the names of documents begin that are not ours
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from anyio._backends import _asyncio as anyio_asyncio
 
-from tests.virtual import Deadlock, VirtualLoop
+from tests.support.virtual import Deadlock, VirtualLoop
 
 T = TypeVar("T")
 MOST_TURNS = 20_000  # of the loop while the clock stands still: more is a busy loop

@@ -20,7 +20,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from batcher.errors import DiskTrouble, Stopped
-from batcher.summary import Summary, exit_code
+from batcher.report.summary import Summary, exit_code
 
 from .records import FILES, Start, keys_of, run_id
 from .server import Document, Guard, Post

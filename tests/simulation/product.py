@@ -18,19 +18,19 @@ from unittest.mock import patch
 
 import orjson
 
-from batcher import pipeline
-from batcher import world as outside
+from batcher import runtime as outside
+from batcher.commands import run as run_command
 from batcher.config import Endpoint, Files, RunSettings
-from batcher.drain import Drain, End
+from batcher.files.disk import Storage
 from batcher.identity import name_key
 from batcher.models import Spec
-from batcher.reporter import Silent
-from batcher.rows.decode import Source
-from batcher.send import Sender
-from batcher.storage import Storage
-from batcher.summary import Summary
-from batcher.transport import ApiKey
-from batcher.validate import Validator
+from batcher.read.sources import Source
+from batcher.report.reporter import Silent
+from batcher.report.summary import Summary
+from batcher.send.drain import Drain, End
+from batcher.send.sender import Sender
+from batcher.transport.reply import ApiKey
+from batcher.validate.validate import Validator
 
 from .disk import ProcessDisk
 from .records import FILES, SENDING, Input, Start, run_id
@@ -40,7 +40,7 @@ from .wire import SimulatedTransport
 from .world import World
 
 INPUT = "boards.jsonl"
-CHECK = sys.modules["batcher.check"]  # the package has a function of this name
+CHECK = sys.modules["batcher.validate.check"]
 BASE_URL = "https://acme.omniapp.co"
 
 
@@ -82,7 +82,7 @@ class Real:
             run_id=run_id(start),
         )
         with reading_from_memory(partial(text_of, world, start)), telling_the_row(), self.broken():
-            return await pipeline.run(settings_of(start), reporter=Reporter(world), drain=drain, world=given)
+            return await run_command.run(settings_of(start), reporter=Reporter(world), drain=drain, world=given)
 
 
 class Reporter(Silent):
@@ -157,7 +157,7 @@ def reading_from_memory(text: Callable[[], bytes]) -> Iterator[None]:
             spool.flush()
             yield (Source(names[0], Path(names[0]), size, spool),)
 
-    with patch.object(pipeline, "open_inputs", open_inputs), patch.object(CHECK, "Validator", _validator):
+    with patch.object(run, "open_inputs", open_inputs), patch.object(CHECK, "Validator", _validator):
         yield
 
 

@@ -13,7 +13,7 @@ import orjson
 
 from batcher.config import Files
 from batcher.errors import BatcherError
-from batcher.summary import Summary
+from batcher.report.summary import Summary
 
 from .schedule import Run, SimRow
 

@@ -12,7 +12,7 @@ import random
 from dataclasses import dataclass, field, replace
 
 from batcher.config import Sending
-from batcher.pace import Rate
+from batcher.pace.rate import Rate
 
 from .server import Habits
 from .wire import Fault, Outage, Weather

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from batcher.transport import Answer
+from batcher.transport.reply import Answer
 
 DOCUMENTS = "/api/v1/documents"
 JSON_HEADERS = {"content-type": "application/json"}

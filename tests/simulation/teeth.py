@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from unittest.mock import patch
 
-from batcher import lines
-from batcher.journal import Intent, Journal
+from batcher.files import lines
+from batcher.files.disk import Storage
+from batcher.files.journal import Intent, Journal
+from batcher.files.past import Past, Standing
 from batcher.models import Created, How
-from batcher.past import Past, Standing
-from batcher.reconcile import Reconciler
-from batcher.storage import Storage
-from batcher.verdicts import Refused, There
-from batcher.way import Way
+from batcher.omni.verdicts import Refused, There
+from batcher.send.reconcile import Reconciler
+from batcher.send.row_progress import Way
 
 from .disk import Inode, ProcessDisk
 from .life import live_in

@@ -9,7 +9,7 @@ import anyio
 import orjson
 import pytest
 
-from batcher.transport import Answer, ApiKey, Cause, Lost, NotSent, Reply
+from batcher.transport.reply import Answer, ApiKey, Cause, Lost, NotSent, Reply
 
 from .clock import Deadlock, ProcessDied, SimulatedLoop, steady_order
 from .disk import SimulatedDisk

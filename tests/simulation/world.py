@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import orjson
 
 from batcher.errors import BatcherError
-from batcher.lines import is_object
-from batcher.summary import Summary
+from batcher.files.lines import is_object
+from batcher.report.summary import Summary
 
 from . import laws
 from .clock import ProcessDied, SimulatedLoop, steady_order

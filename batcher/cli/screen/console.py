@@ -1,0 +1,184 @@
+"""Standard error and standard output as batcher uses them: text or JSON lines, never in the way of the run.
+
+A reader that has gone away (`batcher run … | head`, a closed terminal) silences the stream; the run goes on to its end.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TextIO
+
+from ...models import Created, Outcome, Problem
+
+if TYPE_CHECKING:
+    from .progress import Snapshot
+
+
+class Unbreakable:
+    """A text stream that swallows the errors of a reader that is gone, and stays quiet from then on.
+
+    `trouble` is what else broke it (a full disk): whoever was to be told something did not get it, or only a part.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        """Wrap a stream; its own buffering is kept."""
+        self._stream = stream
+        self.broken = False
+        self.trouble: OSError | None = None
+
+    def write(self, text: str) -> int:
+        """Write, or do nothing once the stream is broken. Characters that it cannot carry are escaped."""
+        if not self.broken:
+            try:
+                self._stream.write(text)
+            except UnicodeEncodeError:
+                encoding = self._stream.encoding or "ascii"
+                self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            except (OSError, ValueError) as error:
+                self._break(error)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or do nothing once the stream is broken."""
+        if not self.broken:
+            try:
+                self._stream.flush()
+            except (OSError, ValueError) as error:
+                self._break(error)
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return not self.broken and self._stream.isatty()
+
+    def _break(self, error: OSError | ValueError) -> None:
+        """Point the descriptor at nothing, so that the interpreter's last flush does not complain either."""
+        self.broken = True
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            self.trouble = error
+        try:
+            descriptor = self._stream.fileno()
+        except (OSError, ValueError):
+            return
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nothing, descriptor)
+        finally:
+            os.close(nothing)
+
+
+@dataclass(slots=True)
+class Console:
+    """Writes messages to standard error. `above` prints text above a bar while there is one."""
+
+    stream: Unbreakable
+    json: bool = False
+    quiet: bool = False
+    above: Callable[[str], None] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def problem(self, problem: Problem) -> None:
+        """An invalid row."""
+        place = {"source": problem.source, "line": problem.line, "field": problem.field}
+        self._put("error", "problem", str(problem), place)
+
+    def warning(self, message: str) -> None:
+        """A warning."""
+        self._put("warning", "warning", message, {}, prefix="warning: ")
+
+    def error(self, message: str, code: int) -> None:
+        """What ends the command."""
+        self._put("error", "error", message, {"exitCode": code}, prefix="batcher: ")
+
+    def note(self, message: str) -> None:
+        """An explanation; not with -q."""
+        if not self.quiet:
+            self._put("info", "note", message, {})
+
+    def progress(self, snapshot: Snapshot, line: str) -> None:
+        """A progress line."""
+        counts: dict[str, object] = {
+            "created": snapshot.created,
+            "failed": snapshot.failed,
+            "uncertain": snapshot.uncertain,
+            "left": snapshot.left,
+            "requests": snapshot.requests,
+            "inFlight": snapshot.in_flight,
+            "secondsLeft": snapshot.seconds_left,
+        }
+        self._put("info", "progress", line, counts)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """One row's outcome, for -v."""
+        place: dict[str, object] = {"key": outcome.key, "source": outcome.source, "line": outcome.line}
+        where = f"{outcome.source}:{outcome.line}"
+        if isinstance(outcome, Created):
+            self._put("info", "created", f"{where}: {outcome.how}: {outcome.url}", place | {"url": outcome.url})
+            return
+        kind = type(outcome).__name__.lower()
+        reason: dict[str, object] = {"reason": outcome.reason.value, "status": outcome.status}
+        self._put("warning", kind, f"{where}: {kind} ({outcome.reason}): {outcome.message}", place | reason)
+
+    def summary(self, text: str, fields: Mapping[str, object]) -> None:
+        """The closing words; not with -q."""
+        if not self.quiet:
+            self._put("info", "summary", text, fields)
+
+    def _put(self, level: str, event: str, message: str, fields: Mapping[str, object], *, prefix: str = "") -> None:
+        if self.json:
+            line = as_json({"time": _now(), "level": level, "event": event, "message": message} | dict(fields)).decode()
+        else:
+            line = prefix + one_line(message) if event != "summary" else message
+        above = self.above
+        if above is not None:
+            above(line)
+            return
+        with self._lock:
+            self.stream.write(line + "\n")
+            self.stream.flush()
+
+
+def one_line(message: str) -> str:
+    """A message without control characters: what a server or a spreadsheet wrote must not move the cursor."""
+    if message.isprintable():
+        return message
+    return "".join(c if c.isprintable() else (" " if c in "\n\t" else f"\\x{ord(c):02x}") for c in message)
+
+
+def standard_error(*, json: bool = False, quiet: bool = False) -> Console:
+    """The console of this process."""
+    return Console(Unbreakable(sys.stderr), json, quiet)
+
+
+def print_object(fields: Mapping[str, object]) -> OSError | None:
+    """One JSON object on standard output, on one line; what hindered that, if anything did."""
+    return print_text(as_json(fields).decode())
+
+
+def print_text(text: str) -> OSError | None:
+    """A result for people or pipes on standard output; what hindered that, if anything did (no reader that is gone)."""
+    out = Unbreakable(sys.stdout)
+    out.write(text + "\n")
+    out.flush()
+    return out.trouble
+
+
+def as_json(fields: Mapping[str, object], *, is_indented: bool = False) -> bytes:
+    """One object, without a newline. What is not text (a file's name in another encoding) shows as `?`."""
+    import json  # noqa: PLC0415 - seldom
+
+    import orjson  # noqa: PLC0415 - text output does without
+
+    try:
+        return orjson.dumps(fields, option=orjson.OPT_INDENT_2 if is_indented else None)
+    except TypeError:
+        text = json.dumps(fields, ensure_ascii=False, indent=2 if is_indented else None, default=str)
+        return text.encode("utf-8", "replace")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,151 @@
+"""How far a run has come, in words: counters become snapshots, snapshots become texts, now and then."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ...report.reporter import Gauge, Plan
+from ..settings.durations import about_text, clock_text, duration_text
+
+RATE_WINDOW_SECONDS = 60.0
+FIRST_LINE_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 300.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """Outcomes of this run so far."""
+
+    created: int = 0
+    failed: int = 0
+    uncertain: int = 0
+
+    @property
+    def done(self) -> int:
+        """Rows that have their outcome."""
+        return self.created + self.failed + self.uncertain
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What there is to show at one moment. `seconds_left` is None while unknown; `note` says what slows the run."""
+
+    created: int
+    failed: int
+    uncertain: int
+    left: int
+    total: int
+    rate_now: float
+    rate_allowed: float
+    seconds_left: float | None
+    in_flight: int
+    requests: int
+    note: str
+
+
+@dataclass(slots=True)
+class Watch:
+    """Turns counters into snapshots; remembers the last minute to tell the rate now."""
+
+    plan: Plan
+    tally: Tally
+    gauge: Gauge
+    history: deque[tuple[float, int, int]] = field(default_factory=deque)
+
+    def snapshot(self, now: float) -> Snapshot:
+        """The state at `now`, a monotonic time in seconds."""
+        tally, gauge = self.tally, self.gauge
+        done, requests, allowed, braked = tally.done, gauge.requests, gauge.rate_now(), gauge.braked_for()
+        left = max(0, self.plan.sending - done)
+        while len(self.history) > 1 and now - self.history[0][0] > RATE_WINDOW_SECONDS:
+            self.history.popleft()
+        then, done_then, requests_then = self.history[0] if self.history else (now, done, requests)
+        self.history.append((now, done, requests))
+        passed = now - then
+        # the first request leaves as the clock starts: ten seconds at 60/min hold eleven, which is no 66/min
+        rows_per_second = (done - done_then) / passed if passed > 0 else 0.0
+        return Snapshot(
+            created=tally.created,
+            failed=tally.failed,
+            uncertain=tally.uncertain,
+            left=left,
+            total=self.plan.sending,
+            rate_now=max(0, requests - max(1, requests_then)) / passed if passed > 0 else 0.0,
+            rate_allowed=allowed,
+            seconds_left=_seconds_left(left, rows_per_second, allowed, braked),
+            in_flight=gauge.in_flight,
+            requests=requests,
+            note=f"paused by the server for {duration_text(braked)}" if braked > 0 else gauge.note,
+        )
+
+
+def _seconds_left(left: int, rows_per_second: float, allowed: float, braked: float) -> float | None:
+    if left == 0:
+        return 0.0
+    if rows_per_second > 0:
+        return braked + left / rows_per_second
+    return braked + left / allowed if 0 < allowed < math.inf else None
+
+
+def rate_text(per_second: float) -> str:
+    """A rate in the unit that reads best: `58/min`, `12/s`."""
+    if per_second == math.inf:
+        return "no limit"
+    if per_second >= 10:
+        return f"{per_second:,.0f}/s"
+    per_minute = per_second * 60
+    return f"{per_minute:.0f}/min" if per_minute >= 1 or per_minute == 0 else f"{per_second * 3600:.0f}/h"
+
+
+def left_text(snapshot: Snapshot, now: datetime) -> str:
+    """`about 12 min 5 s left, until 16:40`, or an empty text."""
+    if snapshot.seconds_left is None or snapshot.left == 0:
+        return ""
+    return f"{about_text(snapshot.seconds_left)} left, until {clock_text(snapshot.seconds_left, now)}"
+
+
+def plan_text(plan: Plan, now: datetime) -> str:
+    """What the run is about to do, and when it will be done."""
+    before = ((plan.created, "created before"), (plan.undone, "undone"), (plan.invalid, "invalid"))
+    settling = ((plan.failed - plan.invalid, "failed before"), (plan.uncertain, "uncertain"))
+    told = [f"{number:,} {word}" for number, word in before if number]
+    of = ", ".join(f"{number:,} {word}" for number, word in settling if number)
+    told.append(f"{plan.sending:,} to create" + (f" (of these {of})" if of else ""))
+    when = ""
+    if plan.rate is not None and plan.seconds is not None and plan.sending:
+        keys = f" for each of {plan.keys} keys" if plan.keys > 1 else ""
+        when = f"; at {plan.rate}{keys} {about_text(plan.seconds)}, until {clock_text(plan.seconds, now)}"
+    return f"{plan.rows:,} rows: {', '.join(told)}{when}"
+
+
+def line_text(snapshot: Snapshot, now: datetime) -> str:
+    """One line for logs."""
+    counts = f"{snapshot.created:,} created, {snapshot.failed:,} failed, {snapshot.uncertain:,} uncertain"
+    parts = [f"{counts}, {snapshot.left:,} left", rate_text(snapshot.rate_now), left_text(snapshot, now), snapshot.note]
+    return "; ".join(part for part in parts if part)
+
+
+@contextmanager
+def now_and_then(write: Callable[[], None]) -> Iterator[None]:
+    """While in the block, call `write` in a thread: after 10 s, and then after pauses that grow to 5 minutes."""
+    over = threading.Event()
+
+    def keep_writing() -> None:
+        pause = FIRST_LINE_SECONDS
+        while not over.wait(pause):
+            write()
+            pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+
+    thread = threading.Thread(target=keep_writing, name="progress lines", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

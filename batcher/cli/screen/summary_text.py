@@ -1,0 +1,199 @@
+"""The summary as people read it and as `--json` prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...config import Files, RunSettings
+from ...models import Failed, Uncertain
+from ...pace.rate import Rate
+from ...report.reporter import Plan
+from ...report.summary import SHOWN_FAILURES, Summary
+from ..settings.durations import duration_text
+from .console import one_line
+from .progress import rate_text
+
+_WIDEST_MESSAGE = 300
+
+
+def summary_object(summary: Summary) -> dict[str, object]:
+    """The fields that `summary`'s docstring documents, in that order, without `command` and `exitCode`."""
+    return {
+        "run": summary.run,
+        "startedAt": summary.started,
+        "finishedAt": summary.finished,
+        "elapsedSeconds": round(summary.elapsed_seconds, 3),
+        "inputs": list(summary.inputs),
+        "baseUrl": summary.base_url,
+        "sandbox": summary.sandbox,
+        "rows": summary.rows,
+        "created": summary.created,
+        "createdNow": summary.created_now,
+        "createdBefore": summary.created_before,
+        "reconciled": summary.reconciled,
+        "adopted": summary.adopted,
+        "failed": summary.failed,
+        "invalid": summary.invalid,
+        "uncertain": summary.uncertain,
+        "notAttempted": summary.not_attempted,
+        "toDo": summary.to_do,
+        "undone": summary.undone,
+        "changed": summary.changed,
+        "otherFailures": summary.other_failures,
+        "requests": summary.requests,
+        "requestsPerSecond": round(_requests_per_second(summary), 3),
+        "rate": summary.rate,
+        "stopped": summary.stopped,
+        "interrupted": summary.interrupted,
+        "deadlineReached": summary.deadline_reached,
+        "limitReached": summary.limit_reached,
+        "files": files_object(summary.files, summary),
+        "firstFailures": [_failure_object(failure) for failure in summary.first_failures[:SHOWN_FAILURES]],
+        "warnings": list(summary.warnings),
+    }
+
+
+def files_object(files: Files | None, summary: Summary | None = None) -> dict[str, object] | None:
+    """The names of the files."""
+    if files is None:
+        return None
+    kept = summary.kept_failures if summary else None
+    return {
+        "results": str(files.results),
+        "failures": str(files.failures),
+        "journal": str(files.journal),
+        "keptFailures": str(kept) if kept else None,
+    }
+
+
+def summary_text(summary: Summary, next_steps: tuple[str, ...]) -> str:
+    """Counts that add up, the files, the first failures, and what to do next."""
+    blocks = (
+        [_headline(summary)],
+        list(_counts(summary)),
+        list(_failures(summary)),
+        list(_places(summary)),
+        [f"Next: {next_steps[0]}", *(f"      {step}" for step in next_steps[1:])] if next_steps else [],
+    )
+    return "\n".join("\n".join(block) for block in blocks if block)
+
+
+def _headline(summary: Summary) -> str:
+    lost = "INTERNAL ERROR: the counts below do not add up to the rows read. Keep the files and report this."
+    everything = summary.created == summary.rows
+    ladder = (
+        (not summary.adds_up, lost),
+        (summary.interrupted, "Interrupted. What was in flight has been accounted for."),
+        (summary.stopped is not None, f"Stopped early: {one_line(summary.stopped or '')}"),
+        (summary.deadline_reached and summary.to_do > 0, "The deadline was reached; work remains."),
+        (summary.limit_reached and summary.to_do > 0, "The limit was reached; work remains."),
+        (summary.rows == 0, "Nothing to do: there are no rows."),
+        (everything and summary.created_before == summary.rows, "Nothing to do: every row is created already."),
+        (everything, "Finished: every row is created."),
+    )
+    return next((text for applies, text in ladder if applies), "Finished.")
+
+
+def _counts(summary: Summary) -> Iterator[str]:
+    yield f"  {summary.rows:>9,} rows read"
+    parts = (
+        (summary.created_now, "now"),
+        (summary.created_before, "before"),
+        (summary.reconciled, "reconciled: found after an unclear attempt"),
+        (summary.adopted, "adopted: existed already and matched"),
+    )
+    yield _count(summary.created, "created", parts)
+    yield _count(summary.failed, "failed", ((summary.invalid, "invalid"),))
+    yield _count(summary.uncertain, "uncertain", ())
+    yield _count(summary.not_attempted, "not attempted", ((summary.to_do, "to do"), (summary.undone, "undone")))
+    if summary.changed:
+        yield f"  {summary.changed:>9,} of the created differ now from what was sent; they were not sent again"
+    if summary.other_failures:
+        yield f"  {summary.other_failures:>9,} lines of the failures file are of rows that these inputs do not hold"
+
+
+def _count(number: int, word: str, parts: tuple[tuple[int, str], ...]) -> str:
+    told = ", ".join(f"{part:,} {name}" for part, name in parts if part)
+    return f"  {number:>9,} {word}" + (f" ({told})" if told else "")
+
+
+def _failures(summary: Summary) -> Iterator[str]:
+    shown = summary.first_failures[:SHOWN_FAILURES]
+    if not shown:
+        return
+    total = summary.failed + summary.uncertain
+    yield f"First {len(shown)} of {total:,} failed or uncertain:" if total > len(shown) else "Failed or uncertain:"
+    for failure in shown:
+        status = f" {failure.status}" if failure.status else ""
+        kind = "uncertain, " if isinstance(failure, Uncertain) else ""
+        message = one_line(failure.message)
+        message = message if len(message) <= _WIDEST_MESSAGE else f"{message[:_WIDEST_MESSAGE]}…"
+        yield f"  {failure.source}:{failure.line}: {kind}{failure.reason}{status}: {message}"
+        if failure.hint:
+            yield f"    {one_line(failure.hint)}"
+
+
+def _places(summary: Summary) -> Iterator[str]:
+    if summary.created_now or summary.reconciled:
+        where = "the sandbox" if summary.sandbox else summary.base_url
+        yield f"Documents: in {where}, in the own folder of the API key's owner (v1 create knows no other)"
+    if summary.files is not None:
+        for word, path in (("Results", summary.files.results), ("Failures", summary.files.failures)):
+            if path.exists() and path.stat().st_size:
+                yield f"{word + ':':<10} {path}"
+    if summary.kept_failures is not None:
+        yield f"Kept:      {summary.kept_failures} (the failures file had been edited)"
+    yield f"Time:      {duration_text(summary.elapsed_seconds)}, {summary.requests:,} requests{_rate_used(summary)}"
+
+
+def _rate_used(summary: Summary) -> str:
+    """`, 59 of 60/min`: in the unit of the rate that was allowed, all keys together."""
+    if summary.requests < 2 or summary.rate == "":
+        return ""
+    rate = Rate.parse(summary.rate)
+    if rate is None:
+        return f", {rate_text(_requests_per_second(summary))}"
+    allowed = Rate(rate.limit * summary.keys, rate.period_seconds)
+    used = _requests_per_second(summary) * rate.period_seconds
+    # a few requests may be a little closer to each other; a whole period never holds more than is allowed
+    if summary.elapsed_seconds < rate.period_seconds:
+        used = min(allowed.limit, used)
+    return f", {used:,.0f} of {allowed}"
+
+
+def _requests_per_second(summary: Summary) -> float:
+    """Over the intervals between requests, of which there is one less than requests."""
+    return max(0, summary.requests - 1) / summary.elapsed_seconds if summary.elapsed_seconds > 0 else 0.0
+
+
+def _failure_object(failure: Failed | Uncertain) -> dict[str, object]:
+    return {
+        "key": failure.key,
+        "source": failure.source,
+        "line": failure.line,
+        "outcome": "failed" if isinstance(failure, Failed) else "uncertain",
+        "reason": failure.reason.value,
+        "status": failure.status,
+        "message": failure.message,
+        "hint": failure.hint,
+    }
+
+
+def plan_object(plan: Plan, settings: RunSettings) -> dict[str, object]:
+    """The final object of `batcher status --json`; rows = created + failed + invalid + uncertain + undone + toDo."""
+    return {
+        "baseUrl": settings.endpoint.base_url or None,
+        "rows": plan.rows,
+        "created": plan.created,
+        "failed": plan.failed - plan.invalid,
+        "invalid": plan.invalid,
+        "uncertain": plan.uncertain,
+        "undone": plan.undone,
+        "toDo": plan.to_do,
+        "changed": plan.changed,
+        "otherFailures": plan.other_failures,
+        "sending": plan.sending,
+        "rate": str(plan.rate) if plan.rate else "none",
+        "secondsAtRate": plan.seconds,
+        "files": files_object(settings.files),
+    }

@@ -1,0 +1,1 @@
+"""Options, environment, configuration files and profiles → the settings of a run."""

@@ -1,0 +1,201 @@
+"""Which three files belong to a run: beside the input by default, or where `--results` says (contract 3 and 6)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import orjson
+
+from ...config import Files
+from ...errors import UsageError
+from ...files.csv_records import cells_of, delimiter_of
+from ...files.lines import is_object
+from ...read.failures_lines import is_failure
+
+STANDARD_INPUT = "-"
+_HEAD_BYTES = 1 << 16
+_LONGEST_LINE = 1 << 26
+_COMPRESSED = (".gz", ".zst")
+_READ = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+_OURS = re.compile(r"(?P<stem>.+)\.(?P<kind>results|failures|journal)(?:\.(?P<run>[^.]+))?\.(?P<form>jsonl|csv)")
+
+
+def files_of(
+    inputs: Sequence[str], *, sandbox: bool = False, results: Path | None = None, failures: Path | None = None
+) -> Files:
+    """The files of a run over these inputs. Raises UsageError where they must be named or collide."""
+    check_inputs(inputs)
+    for given in (results, failures):
+        if given is not None and given.suffix.lower() in _COMPRESSED:
+            raise UsageError(
+                f"{given} is written to line by line and never compressed; name it {given.with_suffix('')}"
+            )
+    if results is None:
+        results, default_failures = _beside(inputs, sandbox=sandbox)
+    else:
+        default_failures = _itself(inputs)
+    files = _around(results, failures or default_failures)
+    _check_apart(inputs, files)
+    return files
+
+
+def files_of_results(results: Path) -> Files:
+    """The files that belong to a results file, for `batcher undo`. Raises UsageError if it is none."""
+    if not results.is_file():
+        raise UsageError(f"{results}: no such results file")
+    ours = _OURS.fullmatch(results.name)
+    if ours and ours["kind"] != "results":
+        raise UsageError(f"{results} is a {ours['kind']} file; undo wants the results file beside it")
+    return _around(results, None)
+
+
+def check_inputs(inputs: Sequence[str]) -> None:
+    """Raise UsageError for inputs that cannot be meant: missing, named twice, or written by batcher for itself."""
+    seen: dict[tuple[int, int], str] = {}
+    if inputs.count(STANDARD_INPUT) > 1:
+        raise UsageError("standard input (-) is named twice; it can be read only once")
+    for name in inputs:
+        if name == STANDARD_INPUT:
+            continue
+        ours = _OURS.fullmatch(Path(name).name)
+        if ours and ours["kind"] != "failures":
+            raise UsageError(f"{name} is a {ours['kind']} file that batcher wrote; name the input that it came from")
+        try:
+            status = Path(name).stat()
+        except OSError as error:
+            raise UsageError(f"{name}: cannot be read: {error.strerror}") from error
+        if Path(name).is_dir():
+            raise UsageError(f"{name} is a directory; name the files in it")
+        if first := seen.get((status.st_dev, status.st_ino)):
+            raise UsageError(f"{first} and {name} are the same file; name it once, or its rows would be created twice")
+        seen[status.st_dev, status.st_ino] = name
+
+
+def check_writable(files: Files) -> None:
+    """Raise UsageError unless the files can be written; nothing is made or changed by asking."""
+    for path in (files.results, files.failures, files.journal):
+        directory = path.parent
+        if not directory.is_dir():
+            raise UsageError(f"{directory} is no directory; make it first, or name another place with --results FILE")
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise UsageError(f"{directory} cannot be written to; name a place that can with --results FILE")
+        if path.is_dir():
+            raise UsageError(f"{path} is a directory; name a file with --results FILE")
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+            raise UsageError(
+                f"{path} cannot be written to; change its permissions, or name another with --results FILE"
+            )
+
+
+def _beside(inputs: Sequence[str], *, sandbox: bool) -> tuple[Path, Path | None]:
+    """Results and, if the input is a failures file, failures. Raises UsageError where `--results` must be given."""
+    if len(inputs) != 1:
+        raise UsageError("with several inputs, say where the results go: --results FILE")
+    if inputs[0] == STANDARD_INPUT:
+        raise UsageError("with standard input, say where the results go: --results FILE")
+    path = Path(inputs[0])
+    ours = _OURS.fullmatch(path.name)
+    stem = ours["stem"] if ours else _stem(path.name)
+    mark = ".sandbox" if sandbox and not stem.endswith(".sandbox") else ""
+    results = path.with_name(f"{stem}{mark}.results.jsonl")
+    if ours is None:
+        if not results.exists() and _is_failures_file(path):
+            raise UsageError(
+                f"{path.name} is a failures file under another name; say which run it continues: --results FILE, "
+                "where FILE is the results file of that run"
+            )
+        return results, None
+    if ours["form"] == "csv" and not results.exists() and results.with_suffix(".csv").exists():
+        results = results.with_suffix(".csv")
+    return results, path.with_name(f"{stem}{mark}.failures.{ours['form']}")
+
+
+def _itself(inputs: Sequence[str]) -> Path | None:
+    """A failures file that is the input, whatever it is called: it goes on being the failures file."""
+    if len(inputs) != 1 or inputs[0] == STANDARD_INPUT:
+        return None
+    path = Path(inputs[0])
+    return path if _is_failures_file(path) else None
+
+
+def _stem(name: str) -> str:
+    """`dashboards` of `dashboards.csv`, `dashboards.csv.gz` and `dashboards`."""
+    path = Path(name)
+    if path.suffix.lower() in _COMPRESSED:
+        path = Path(path.stem)
+    return (
+        path.stem
+        if path.suffix.lower() in (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".xlsx")
+        else path.name
+    )
+
+
+def _around(results: Path, failures: Path | None) -> Files:
+    """The files beside the results, named after them; failures in the same form."""
+    ours = _OURS.fullmatch(results.name)
+    stem = ours["stem"] if ours else _stem(results.name)
+    form = "csv" if results.suffix.lower() == ".csv" else "jsonl"
+    return Files(
+        results=results,
+        failures=failures or results.with_name(f"{stem}.failures.{form}"),
+        journal=results.with_name(f"{stem}.journal.jsonl"),
+    )
+
+
+def _check_apart(inputs: Sequence[str], files: Files) -> None:
+    places = {
+        "results": files.results.resolve(),
+        "failures": files.failures.resolve(),
+        "journal": files.journal.resolve(),
+    }
+    if len(set(places.values())) < len(places):
+        raise UsageError("results, failures and journal must be three files; give them different names")
+    for name in inputs:
+        given = None if name == STANDARD_INPUT else Path(name).resolve()
+        for kind in ("results", "journal"):
+            if given == places[kind]:
+                raise UsageError(
+                    f"{name} is an input and would be overwritten as the {kind} file; name another with --results FILE"
+                )
+        if given == places["failures"] and not _may_be_replaced(Path(name)):
+            raise UsageError(
+                f"{name} is an input, and its rows are no failures; name another file with --failures FILE"
+            )
+
+
+def _may_be_replaced(path: Path) -> bool:
+    """Whether an input may become the failures file: some of it is one already, or it is empty."""
+    with path.open("rb") as file:
+        is_empty = not file.read(_HEAD_BYTES).strip()
+    return is_empty or any(_failures_in(path))
+
+
+def _is_failures_file(path: Path) -> bool:
+    """Whether it begins as a failures file does: then its rows have a past, which must be known."""
+    return path.is_file() and next(_failures_in(path), False)
+
+
+def _failures_in(path: Path) -> Iterator[bool]:
+    """For each row, whether it is a line of a failures file; for CSV only once, since all of its rows have one header.
+
+    An input's own words are not to be taken for that (a key, a filter on a field `outcome`): it would be overwritten.
+    """
+    with path.open("rb") as file:
+        start = file.read(_HEAD_BYTES)
+        if b"batcher_outcome" in start:
+            first = start.splitlines()[0].decode("utf-8-sig", "replace")
+            yield {"batcher_key", "batcher_outcome"} <= set(cells_of(first, delimiter_of(first)))
+            return
+        if not (b'"key"' in start and b'"outcome"' in start):
+            return
+        file.seek(0)
+        has_object = False
+        while line := file.readline(_LONGEST_LINE):
+            if is_object(line):
+                has_object = True
+                yield is_failure(orjson.loads(line))
+        if not has_object:  # all that there is was torn by a crash
+            yield start.startswith(b'{"key":')

@@ -1,0 +1,55 @@
+"""`check --online`: what a run would find, and what the instance says to it, without creating anything."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+
+from ..config import RunSettings
+from ..errors import UsageError
+from ..plan.repair_input import open_tidied
+from ..plan.survey import survey
+from ..report.reporter import Plan, Reporter
+from ..runtime import World
+from ..send.connect import open_wire
+from ..send.drain import Drain, End
+from ..send.preflight import Preflight, budget_when_asked_for, preflight
+
+MOST_PATIENCE_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The plan of a run, and what was asked of the instance.
+
+    `unanswered` counts models and identifiers of which it said nothing: too many to ask, or no answer to use.
+    """
+
+    plan: Plan
+    preflight: Preflight
+    unanswered: int
+
+
+async def look(settings: RunSettings, *, reporter: Reporter, drain: Drain, world: World | None = None) -> Looked:
+    """Check all rows, then ask about keys, models and identifiers; writes nothing.
+
+    Raises UsageError if a file cannot be read, a key is missing or refused, or nothing can be created there.
+    """
+    world = world or World()
+    with open_tidied(settings, world, sys.stdin.buffer) as sources:
+        found = survey(replace(settings, skip_invalid=True), sources, world, reporter)
+    if found.refusal is not None:
+        reporter.warning(found.refusal)
+    endpoint = settings.endpoint
+    if not endpoint.keys:
+        raise UsageError(endpoint.no_key_hint)
+    # somebody waits for the answer: unlike a run, a look does not sit out an outage
+    patience = min(MOST_PATIENCE_SECONDS, settings.sending.give_up_after_seconds)
+    sending = replace(settings.sending, give_up_after_seconds=patience)
+    async with open_wire(endpoint, sending, settings.files, drain, world, reporter.warning, keeps=False) as wire:
+        keys = len(endpoint.keys)
+        asked = await preflight(wire, found.asked, budget=budget_when_asked_for(found.asked, keys), keys=keys)
+    if trouble := asked.trouble or drain.reasons.get(End.STOPPED):
+        raise UsageError(trouble)
+    named = len(found.asked.models) + len(found.asked.identifiers)
+    return Looked(found.plan, asked, named - asked.models - asked.identifiers)

@@ -1,0 +1,77 @@
+"""What `verify` says of one document: the differences from its row, in words, with tiles told by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..omni.compare import Difference, differences
+from ..read.json_text import shown
+
+_TILES = "queryPresentations"
+_TILE = re.compile(r"queryPresentations\[(\d+)\](?:\.query)?(?:\.(\w+))?")
+_WORDS = {
+    "name": ("renamed", "is named"),
+    "modelId": ("another model", "is on model"),
+    "description": ("description", "is described as"),
+}
+_TILE_WORDS = {"name": "tile renamed", "table": "tile table", "fields": "tile fields"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that differs. `kind` is a word or two to search for, `text` goes on after the identifier.
+
+    `is_detail`: it was sent but does not come back, so nobody can tell.
+    """
+
+    kind: str
+    text: str
+    is_detail: bool = False
+
+
+def findings(sent: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Finding]:
+    """Each difference of a document from its row. Tiles that somebody added are not looked at."""
+    mine, theirs = sent.get(_TILES) or [], found.get(_TILES)
+    if isinstance(theirs, list) and len(theirs) != len(mine):
+        pairs, missing = _paired(mine, theirs)
+        for tile in missing:
+            there = f"{len(mine) - len(missing)} of {len(mine)} tiles are there"
+            yield Finding("tile missing", f"lacks the tile {shown(tile.get('name'))} ({there})")
+        sent = {**sent, _TILES: [one for one, _ in pairs]}
+        found = {**found, _TILES: [other for _, other in pairs]}
+    for difference in differences(sent, found):
+        yield _in_words(difference, sent)
+
+
+def _paired(mine: list[Any], theirs: list[Any]) -> tuple[list[tuple[Any, Any]], list[Any]]:
+    """The tiles that have the same name on both sides, in the row's order, and the row's others."""
+    left = list(theirs)
+    pairs: list[tuple[Any, Any]] = []
+    missing: list[Any] = []
+    for tile in mine:
+        same = next((one for one in left if isinstance(one, dict) and one.get("name") == tile.get("name")), None)
+        if same is None:
+            missing.append(tile)
+        else:
+            left.remove(same)
+            pairs.append((tile, same))
+    return pairs, missing
+
+
+def _in_words(difference: Difference, sent: Mapping[str, Any]) -> Finding:
+    part = difference.part
+    if difference.is_note:
+        return Finding(part, "was sent, and does not come back", is_detail=True)
+    found, row = shown(difference.found), shown(difference.sent)
+    if tile := _TILE.fullmatch(part):
+        number, what = int(tile[1]), tile[2] or "name"
+        kind = _TILE_WORDS.get(what, f"tile {what}")
+        name = shown(sent[_TILES][number].get("name"))
+        if what == "name":
+            return Finding(kind, f"has a tile {found} where the row says {row}")
+        return Finding(kind, f"queries {what} {found} in the tile {name}, the row says {row}")
+    kind, verb = _WORDS.get(part, (part, f"has {part}"))
+    return Finding(kind, f"{verb} {found}, the row says {row}")

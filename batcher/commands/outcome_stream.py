@@ -1,0 +1,68 @@
+"""The outcomes of a batch on their way to the program that asked for it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator
+
+import anyio
+
+from ..errors import Stopped
+from ..models import Outcome
+from ..send.batch import Tally
+from ..send.drain import Drain, End
+
+MOST_UNREAD = 1000  # outcomes that may wait for the program; then no new spec is begun
+
+
+class Outcomes:
+    """Outcomes as they happen, each already on disk: `async for outcome in outcomes`.
+
+    `tally` counts them; `skipped` counts specs that were created before. A spec that waits for a person is told of each
+    time, as `Uncertain`, though nothing was asked or sent for it. Raises Stopped at the end of the iteration if the batch
+    ended early.
+    """
+
+    def __init__(self, drain: Drain) -> None:
+        self.tally = Tally()
+        self.skipped = 0
+        self.trouble: Exception | None = None  # what leaving the block raises
+        self._drain = drain
+        self._unread: deque[Outcome] = deque()
+        self._changed = anyio.Event()
+        self._is_over = False
+
+    def __aiter__(self) -> AsyncIterator[Outcome]:
+        """Itself."""
+        return self
+
+    async def __anext__(self) -> Outcome:
+        """The next outcome, waiting for it."""
+        while not self._unread:
+            if self._is_over:
+                if End.STOPPED in self._drain.reasons:
+                    raise Stopped(self._drain.reasons[End.STOPPED])
+                raise StopAsyncIteration
+            await self._changed.wait()
+        if len(self._unread) == MOST_UNREAD:
+            self._wake()
+        return self._unread.popleft()
+
+    def put(self, outcome: Outcome) -> None:
+        """Called by the batch; never waits."""
+        self._unread.append(outcome)
+        self._wake()
+
+    async def room(self) -> None:
+        """Wait until the program has read some."""
+        while len(self._unread) >= MOST_UNREAD:
+            await self._changed.wait()
+
+    def end(self) -> None:
+        """No more will come."""
+        self._is_over = True
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()

@@ -1,0 +1,160 @@
+"""The run, from files to files:
+
+    lock ─ read the past ─ check every row ─ plan ─┬─ nothing to do, or invalid rows: the end
+                                                   └─ open ─ preflight ─ settle what is unclear ─ send new rows
+                                                      ─ send what failed before ─ rewrite failures ─ count ─ the end
+
+`survey` reads the inputs once before the first request; `Batch` pulls them a second time, row by row. `summarise` counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import anyio
+
+from ..config import RunSettings
+from ..errors import DiskTrouble, Stopped, UsageError
+from ..files.failures_file import Held
+from ..files.ledger import Ledger, open_ledger
+from ..files.lock import lock
+from ..files.past import Standing
+from ..plan.repair_input import is_fed_back, open_tidied, tidy_input
+from ..plan.survey import Survey, keep_edited, survey
+from ..read.sources import open_inputs
+from ..report.reporter import Plan, Reporter
+from ..report.summary import Summary
+from ..runtime import World
+from ..send.absent_rows import left_open, settle_orphan
+from ..send.batch import Batch
+from ..send.connect import open_wire
+from ..send.drain import Drain, End
+from ..send.edits import book_mended
+from ..send.invalid import book_invalid
+from ..send.preflight import budget_of, preflight
+from ..send.read_ahead import read_ahead
+from ..send.requester import Wire
+from .summarise import rows_without_outcome, summarise
+
+
+async def run(settings: RunSettings, *, reporter: Reporter, drain: Drain, world: World | None = None) -> Summary:
+    """Create every document that is not created yet; see the module's picture.
+
+    Raises UsageError (nothing was sent), InvalidInput (nothing was sent or written), Locked; everything later is told
+    by the summary.
+    """
+    world = world or World()
+    with lock(settings.files, world), contextlib.ExitStack() as stack:
+        tidy_input(settings, world)
+        sources = stack.enter_context(open_inputs(settings.inputs, sys.stdin.buffer))
+        found = survey(settings, sources, world, reporter)
+        if found.refusal is not None:
+            raise UsageError(found.refusal)
+        if not found.has_work:
+            return summarise(settings, world, found, drain)
+        if not settings.endpoint.keys and (found.plan.sending or found.orphans):
+            raise UsageError(settings.endpoint.no_key_hint)
+        keep_edited(settings, world, found)
+        return await _send(settings, found, reporter, drain, world)
+
+
+def status(settings: RunSettings, *, reporter: Reporter, world: World | None = None) -> Plan:
+    """What a run would find; reads only. Raises UsageError."""
+    world = world or World()
+    with open_tidied(settings, world, sys.stdin.buffer) as sources:
+        found = survey(replace(settings, skip_invalid=True), sources, world, reporter)
+    if found.refusal is not None:
+        reporter.warning(found.refusal)
+    return found.plan
+
+
+async def _send(settings: RunSettings, found: Survey, reporter: Reporter, drain: Drain, world: World) -> Summary:
+    async with _open(settings, found, reporter, drain, world) as (wire, ledger):
+        batch = Batch(wire, ledger, settings.sending, drain, reporter.outcome, world.random)
+        with reporter.sending(found.plan, wire):
+            try:
+                book_invalid(settings, world, found, ledger)
+                book_mended(settings, world, found, ledger)
+                if found.plan.sending or found.orphans:
+                    await _send_all(settings, found, wire, ledger, batch, drain)
+            except Stopped as stopped:
+                drain.start(End.STOPPED, str(stopped))
+        held = await _close_files(ledger, found, wire, batch if is_fed_back(settings) else None)
+    return summarise(settings, world, found, drain, batch=batch, held=held, requests=wire.requests)
+
+
+async def _send_all(
+    settings: RunSettings, found: Survey, wire: Wire, ledger: Ledger, batch: Batch, drain: Drain
+) -> None:
+    """Everything that asks the server, in the order of the module's picture."""
+    if settings.preflight:
+        keys = len(settings.endpoint.keys)
+        await preflight(wire, found.asked, budget=budget_of(found.plan.sending), keys=keys)
+    await _settle_orphans(wire, ledger, batch, found, drain)
+    for standing in (Standing.UNCERTAIN, Standing.NEW, Standing.FAILED):
+        await _send_pass(standing, settings, found, ledger, batch)
+
+
+async def _send_pass(standing: Standing, settings: RunSettings, found: Survey, ledger: Ledger, batch: Batch) -> None:
+    """The rows of one standing, in the order of the inputs; no reading if there are none."""
+    if found.count(standing) == 0:
+        return
+    with contextlib.closing(found.specs(settings, standing)) as specs:
+        async with read_ahead(specs, ledger.journal, settings.sending.concurrency) as ahead:
+            found.booked[standing] = await batch.send_all(ahead, failed_before=standing is Standing.FAILED)
+
+
+async def _settle_orphans(wire: Wire, ledger: Ledger, batch: Batch, found: Survey, drain: Drain) -> None:
+    with drain.waits():
+        for key in found.orphans:
+            outcome = await settle_orphan(key, wire, ledger, batch.sender.reconciler)
+            if outcome is not None:
+                ledger.book(outcome)
+
+
+async def _close_files(ledger: Ledger, found: Survey, wire: Wire, fed_back: Batch | None) -> Held | None:
+    """Bring the failures file up to date; None if the disk does not let us.
+
+    One that is the input is left as it is while some of its rows have not been tried: it may be all there is of them.
+    """
+    held = None
+    with anyio.CancelScope(shield=True):
+        try:
+            for way in left_open(ledger):
+                ledger.book(way.uncertain(ledger.run, wire.now()))
+            await ledger.sync()
+            counted = ledger.count_failures(found.is_input)
+            if fed_back is None or rows_without_outcome(found, fed_back.tally, counted) == 0:
+                counted = await ledger.rewrite_failures(found.is_input)
+            held = counted
+        except DiskTrouble as trouble:
+            wire.stop(str(trouble))
+    return held
+
+
+@contextlib.asynccontextmanager
+async def _open(
+    settings: RunSettings, found: Survey, reporter: Reporter, drain: Drain, world: World
+) -> AsyncIterator[tuple[Wire, Ledger]]:
+    """Everything that a run holds open."""
+    sending = settings.sending
+    async with (
+        open_wire(settings.endpoint, sending, settings.files, drain, world, reporter.warning) as wire,
+        open_ledger(
+            world.storage,
+            settings.files,
+            found.past,
+            run=world.run_id,
+            now=world.now,
+            form=found.form,
+            base_url=found.base_url,
+            namespace=sending.namespace,
+            fsync_ms=sending.fsync_ms,
+            on_trouble=lambda trouble: drain.start(End.STOPPED, str(trouble)),
+            appends_failures=not is_fed_back(settings),
+        ) as ledger,
+    ):
+        yield wire, ledger

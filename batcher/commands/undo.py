@@ -1,0 +1,260 @@
+"""Undo: delete what one results file created, newest first, to Trash (contract 3).
+
+    lock ─ read results and journal ─ what is ours and still there ─┬─ dry run: the end
+                                                                    └─ DELETE ─ 200 or 404 ─ journal `undone` ─ …
+
+Only what this file's runs created or reconciled is theirs to delete; adopted documents never are. The journal's line is
+written after the server's answer, so a crash in between costs one DELETE that is answered 404 the next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import anyio
+import orjson
+
+from ..config import Endpoint, Files, Sending
+from ..errors import DiskTrouble, UsageError
+from ..files.disk import Storage
+from ..files.lines import Lines, open_lines
+from ..files.lock import lock
+from ..files.owned import Ours, find_ours, journal_header, unsettled
+from ..files.past import read_past
+from ..models import Problem
+from ..omni.judge import backoff_seconds, judge_delete
+from ..omni.verdicts import Absent, Braked, KeyRefused, NoWay, Refused, There, Unknown, Unsent
+from ..pace.gate import KeysRefused
+from ..report.onlooker import Onlooker
+from ..runtime import World
+from ..send.connect import open_wire
+from ..send.drain import Drain, End
+from ..send.requester import Wire
+from ..send.workers import Crew
+from ..stamp import stamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoSettings:
+    """One `batcher undo`. `force`: even while rows are uncertain. `sending.limit`: only the newest so many."""
+
+    endpoint: Endpoint
+    files: Files
+    sending: Sending = field(default_factory=Sending)
+    is_dry: bool = True
+    force: bool = False
+
+
+@dataclass(slots=True)
+class Undoing:
+    """What an undo found and did. `ours` (newest first) = deleted + kept + left."""
+
+    base_url: str
+    is_dry: bool = True
+    ours: tuple[Ours, ...] = ()
+    adopted: int = 0
+    undone_before: int = 0
+    uncertain: int = 0
+    deleted: int = 0
+    kept: int = 0
+    limit: int | None = None
+    requests: int = 0
+    elapsed_seconds: float = 0.0
+    stopped: str | None = None
+    interrupted: bool = False
+    deadline_reached: bool = False
+
+    @property
+    def chosen(self) -> tuple[Ours, ...]:
+        """The documents that this undo is about."""
+        return self.ours if self.limit is None else self.ours[: self.limit]
+
+    @property
+    def left(self) -> int:
+        """Documents that a further undo will delete."""
+        return len(self.ours) - self.deleted - self.kept
+
+    @property
+    def exit_code(self) -> int:
+        """Contract 10: of several the first of 130, 3, 6, 1, 0. A dry run leaves everything, and that is right."""
+        is_cut = self.deadline_reached or len(self.chosen) < len(self.ours)
+        ladder = (
+            (self.is_dry, 0),
+            (self.interrupted, 130),
+            (self.stopped is not None, 3),
+            (is_cut and self.left > 0, 6),
+            (self.kept > 0, 1),
+        )
+        return next((code for applies, code in ladder if applies), 0)
+
+
+async def undo(
+    settings: UndoSettings,
+    *,
+    onlooker: Onlooker,
+    on_found: Callable[[Undoing], None] = lambda _found: None,
+    drain: Drain | None = None,
+    world: World | None = None,
+) -> Undoing:
+    """Delete what the results file created, or (a dry run) only find it. `on_found` is told what, before it happens.
+
+    Raises UsageError (nothing was deleted), Locked; everything later is told by what it returns.
+    """
+    world, drain = world or World(), drain or Drain()
+    with lock(settings.files, world):
+        found = find(world.storage, settings)
+        on_found(found)
+        if settings.is_dry or not found.chosen:
+            return found
+        if not settings.endpoint.keys:
+            raise UsageError(settings.endpoint.no_key_hint)
+        begun = perf_counter()
+        await _delete_all(settings, found, onlooker, drain, world)
+        found.elapsed_seconds = perf_counter() - begun
+    found.stopped = drain.reasons.get(End.STOPPED)
+    found.interrupted = End.INTERRUPTED in drain.reasons
+    found.deadline_reached = End.DEADLINE in drain.reasons
+    return found
+
+
+def find(storage: Storage, settings: UndoSettings) -> Undoing:
+    """What there is to delete. Raises UsageError if it cannot be told, or not yet."""
+    files = settings.files
+    header = journal_header(storage, files)
+    base_url = str(header.get("baseUrl"))
+    mine = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
+    if mine not in ("", base_url):
+        remedy = "add --sandbox" if base_url == "sandbox" else f"give --base-url {base_url}"
+        raise UsageError(
+            f"{files.results} tells of documents at {base_url}, not at {mine}: {remedy}; nothing was deleted"
+        )
+    past = read_past(storage, files, base_url, str(header.get("namespace") or ""))
+    uncertain = len(past.uncertain)
+    if uncertain and not settings.force:
+        raise UsageError(unsettled(past, files))
+    whose = find_ours(storage, files)
+    return Undoing(
+        base_url,
+        settings.is_dry,
+        whose.ours,
+        adopted=whose.adopted,
+        undone_before=whose.undone_before,
+        uncertain=uncertain,
+        limit=settings.sending.limit,
+    )
+
+
+async def _delete_all(settings: UndoSettings, found: Undoing, onlooker: Onlooker, drain: Drain, world: World) -> None:
+    warn = onlooker.warning
+    async with open_wire(settings.endpoint, settings.sending, settings.files, drain, world, warn, keeps=False) as wire:
+        try:
+            with open_lines(world.storage, settings.files.journal) as journal:
+                deletion = _Deletion(wire, journal, settings.sending, found, onlooker, world)
+                with onlooker.working(len(found.chosen), wire):
+                    await deletion.run()
+        except DiskTrouble as trouble:
+            wire.stop(str(trouble))
+        found.requests = wire.requests
+
+
+class _Deletion:
+    """The deletions under way: a crew that pulls documents, newest first."""
+
+    def __init__(
+        self, wire: Wire, journal: Lines, settings: Sending, found: Undoing, onlooker: Onlooker, world: World
+    ) -> None:
+        self._wire = wire
+        self._journal = journal
+        self._settings = settings
+        self._found = found
+        self._onlooker = onlooker
+        self._world = world
+        self._crew = Crew(settings.concurrency)
+        self._pulled = iter(found.chosen)
+        self._streak: tuple[str, int] = ("", 0)
+
+    async def run(self) -> None:
+        """Until all are deleted, or the drain. What was answered is on disk when this returns."""
+        self._write({"type": "run", "run": self._world.run_id, "at": stamp(self._world.now()), "command": "undo"})
+        try:
+            with self._wire.drain.waits():
+                await self._crew.work(self._step)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._journal.sync()
+
+    async def _step(self) -> bool:
+        one = next(self._pulled, None)
+        if one is None:
+            return False
+        try:
+            verdict = await self._delete(one)
+            match verdict:
+                case Absent():
+                    self._write_undone(one)
+                case Refused(status=status, message=message):
+                    self._keep(one, f"{status}: {message}")
+                case Unknown(status=status, message=message):
+                    self._keep(one, message if status is None else f"{status}: {message}")
+                case None:
+                    return False
+            await self._journal.sync()
+        except DiskTrouble as trouble:
+            self._wire.stop(str(trouble))
+            return False
+        except KeysRefused:
+            return False
+        return True
+
+    async def _delete(self, one: Ours) -> Absent | Refused | Unknown | None:
+        """One document, through brakes and outages; None if the undo must stop. A second DELETE does no harm."""
+        wire, asked = self._wire, 0
+        while True:
+            verdict = await wire.exchange(
+                one.key,
+                lambda key: wire.omni.delete(key, one.identifier),
+                lambda reply: judge_delete(reply, one.identifier, now=wire.now()),
+            )
+            match verdict:
+                case Absent() | Refused():
+                    return verdict
+                case NoWay(message):
+                    wire.stop(message)
+                    return None
+                case Unknown():
+                    asked += not wire.outage.is_on
+                    if asked >= self._settings.max_attempts:
+                        return verdict
+                    await self._crew.step_aside(backoff_seconds(max(1, asked), self._world.random))
+                case Braked() | KeyRefused() | Unsent() | There():
+                    continue
+
+    def _write_undone(self, one: Ours) -> None:
+        self._write(
+            {
+                "key": one.key,
+                "type": "undone",
+                "identifier": one.identifier,
+                "specHash": one.spec_hash,
+                "lines": one.lines,
+                "at": stamp(self._world.now()),
+                "run": self._world.run_id,
+            }
+        )
+        self._found.deleted += 1
+        self._streak = ("", 0)
+        self._onlooker.done(f"{one.source}:{one.line}: {one.identifier} deleted ({one.name})")
+
+    def _keep(self, one: Ours, why: str) -> None:
+        self._found.kept += 1
+        self._onlooker.problem(Problem(one.source, one.line, one.identifier, f"not deleted: {why}"))
+        text, count = self._streak
+        same = why.replace(one.identifier, "…")
+        self._streak = (same, count + 1 if text == same else 1)
+        if self._streak[1] >= self._settings.stop_after:
+            self._wire.stop(f"{self._settings.stop_after} documents running were not deleted: {same}")
+
+    def _write(self, said: dict[str, object]) -> None:
+        self._journal.write(orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE))

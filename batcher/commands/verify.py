@@ -1,0 +1,243 @@
+"""Verify: read each created document back and compare it with what its row says now (contract 3).
+
+    read the past ─ check every row ─ GET the document of each created row ─ what differs, one problem for each
+
+What was sent and does not come back proves nothing and is a detail; what the server adds is ignored. Rows that are not
+created are only counted. Of each row fingerprints are kept, and of its results line the place in the file.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import orjson
+
+from ..config import RunSettings
+from ..errors import Stopped, UsageError
+from ..files.history import undone_identifiers
+from ..files.past import Past, Standing, read_past
+from ..files.results import IdentifierOf, open_identifiers
+from ..models import Problem, Spec
+from ..omni.judge import backoff_seconds
+from ..omni.verdicts import Absent, There, Unknown
+from ..pace.gate import KeysRefused
+from ..plan.repair_input import open_tidied
+from ..read.sources import Source
+from ..report.onlooker import Onlooker
+from ..runtime import World
+from ..send.connect import open_wire
+from ..send.drain import Drain, End
+from ..send.requester import Wire
+from ..send.workers import Crew
+from ..validate.check import Checked, Fine, check, read_specs
+from .findings import findings
+
+_COMPARED = (Standing.CREATED, Standing.CHANGED)
+
+
+@dataclass(slots=True)
+class Verified:
+    """What was found. `rows` = invalid + undone + not_created + created.
+
+    `created` = same + different + missing + unreadable + left. `changed`: created rows that were edited since.
+    """
+
+    base_url: str
+    rows: int = 0
+    invalid: int = 0
+    undone: int = 0
+    not_created: int = 0
+    created: int = 0
+    changed: int = 0
+    same: int = 0
+    different: int = 0
+    missing: int = 0
+    unreadable: int = 0
+    requests: int = 0
+    elapsed_seconds: float = 0.0
+    stopped: str | None = None
+    interrupted: bool = False
+
+    @property
+    def left(self) -> int:
+        """Documents that were not looked at."""
+        return self.created - self.same - self.different - self.missing - self.unreadable
+
+    @property
+    def exit_code(self) -> int:
+        """Contract 10: of several the first of 130, 3, 1, 0."""
+        differ = self.different + self.missing + self.unreadable
+        ladder = ((self.interrupted, 130), (self.stopped is not None, 3), (differ > 0, 1))
+        return next((code for applies, code in ladder if applies), 0)
+
+
+async def verify(
+    settings: RunSettings, *, onlooker: Onlooker, drain: Drain | None = None, world: World | None = None
+) -> Verified:
+    """Compare every created document with its row. Writes nothing.
+
+    Raises UsageError before anything is asked; everything later is told by what it returns.
+    """
+    world, drain = world or World(), drain or Drain()
+    begun = perf_counter()
+    base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
+    found = Verified(base_url)
+    with open_tidied(settings, world, sys.stdin.buffer) as sources:
+        past = read_past(world.storage, settings.files, base_url, settings.sending.namespace)
+        standings = _Standings(past)
+        checked = check(sources, settings.reading, on_problem=lambda _: None, on_row=standings.see)
+        _count(found, checked, standings)
+        if found.created:
+            if not settings.endpoint.keys:
+                raise UsageError(settings.endpoint.no_key_hint)
+            await _compare_all(settings, found, _specs(settings, sources, checked, standings), onlooker, drain, world)
+    found.elapsed_seconds = perf_counter() - begun
+    found.stopped = drain.reasons.get(End.STOPPED)
+    found.interrupted = End.INTERRUPTED in drain.reasons
+    return found
+
+
+@dataclass(slots=True)
+class _Standings:
+    """Where rows stand, counted. Nothing is sent, so an undone row is not created anew."""
+
+    past: Past
+    counts: dict[Standing, int] = field(default_factory=dict)
+
+    def see(self, row: Fine) -> None:
+        standing = self.past.standing(row.key, row.spec_hash)
+        self.counts[standing] = self.counts.get(standing, 0) + 1
+
+    def of(self, spec: Spec) -> Standing:
+        return self.past.standing(spec.key, lambda: spec.spec_hash)
+
+
+def _count(found: Verified, checked: Checked, standings: _Standings) -> None:
+    counts = standings.counts
+    found.rows, found.invalid = checked.rows, checked.invalid
+    found.undone = counts.get(Standing.UNDONE, 0)
+    found.created = sum(counts.get(standing, 0) for standing in _COMPARED)
+    found.changed = counts.get(Standing.CHANGED, 0)
+    found.not_created = checked.valid - found.created - found.undone
+
+
+def _specs(
+    settings: RunSettings, sources: tuple[Source, ...], checked: Checked, standings: _Standings
+) -> Generator[Spec]:
+    """The created rows, read again; each is proven to be the row that was checked."""
+    for spec in read_specs(sources, settings.reading, checked):
+        if standings.of(spec) in _COMPARED:
+            yield spec
+
+
+async def _compare_all(
+    settings: RunSettings,
+    found: Verified,
+    specs: Generator[Spec],
+    onlooker: Onlooker,
+    drain: Drain,
+    world: World,
+) -> None:
+    files, warn = settings.files, onlooker.warning
+    undone = undone_identifiers(world.storage, files.journal)
+    with open_identifiers(world.storage, files.results, undone) as identifier_of, closing(specs):
+        async with open_wire(settings.endpoint, settings.sending, files, drain, world, warn, keeps=False) as wire:
+            comparison = _Comparison(wire, settings, found, onlooker, world, specs, identifier_of)
+            with onlooker.working(found.created, wire), drain.waits():
+                await comparison.crew.work(comparison.step)
+            found.requests = wire.requests
+
+
+class _Comparison:
+    """The look-ups under way: a crew that pulls created rows in the order of the inputs."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        settings: RunSettings,
+        found: Verified,
+        onlooker: Onlooker,
+        world: World,
+        specs: Generator[Spec],
+        identifier_of: IdentifierOf,
+    ) -> None:
+        self.crew = Crew(settings.sending.concurrency)
+        self._wire = wire
+        self._max_attempts = settings.sending.max_attempts
+        self._found = found
+        self._onlooker = onlooker
+        self._random = world.random
+        self._specs = specs
+        self._identifier_of = identifier_of
+
+    async def step(self) -> bool:
+        """One document; False if none is left, or the end has come."""
+        try:
+            spec = next(self._specs, None)
+            identifier = None if spec is None else self._identifier_of(spec.key)
+            if spec is None or identifier is None:
+                return False
+            look = await self._look(spec.key, identifier)
+        except KeysRefused:
+            return False
+        except (Stopped, UsageError) as error:
+            self._wire.stop(str(error))
+            return False
+        match look:
+            case There(document=None, status=status):
+                self._tell_unreadable(spec, identifier, f"exists, but cannot be read ({status})")
+            case There(document=document) if document is not None:
+                self._compare(spec, identifier, document.fields)
+            case Absent():
+                self._found.missing += 1
+                self._problem(spec, "missing", f"there is no document {identifier}; it was deleted, or lies in Trash")
+            case Unknown(status=status, message=message):
+                self._tell_unreadable(spec, identifier, message if status is None else f"{status}: {message}")
+            case _:
+                return False
+        return True
+
+    async def _look(self, key: str, identifier: str) -> There | Absent | Unknown | None:
+        asked = 0
+        while True:
+            look = await self._wire.look(key, identifier)
+            if not isinstance(look, Unknown):
+                return look
+            asked += not self._wire.outage.is_on
+            if asked >= self._max_attempts:
+                return look
+            await self.crew.step_aside(backoff_seconds(max(1, asked), self._random))
+
+    def _compare(self, spec: Spec, identifier: str, document: Mapping[str, Any]) -> None:
+        sent = orjson.loads(spec.body)
+        is_different = False
+        for one in findings(sent, document):
+            if one.is_detail:
+                self._onlooker.detail(_problem_of(spec, one.kind, f"{identifier}: {one.text}"))
+            else:
+                is_different = True
+                self._problem(spec, one.kind, f"{identifier} {one.text}")
+        if spec.identifier not in (None, identifier):
+            is_different = True
+            self._problem(spec, "identifier", f"{identifier} is the document's, the row says {spec.identifier}")
+        if is_different:
+            self._found.different += 1
+        else:
+            self._found.same += 1
+            self._onlooker.done(f"{spec.place}: {identifier} is as the row says")
+
+    def _tell_unreadable(self, spec: Spec, identifier: str, why: str) -> None:
+        self._found.unreadable += 1
+        self._problem(spec, "unreadable", f"{identifier}: {why}")
+
+    def _problem(self, spec: Spec, kind: str, text: str) -> None:
+        self._onlooker.problem(_problem_of(spec, kind, text))
+
+
+def _problem_of(spec: Spec, kind: str, text: str) -> Problem:
+    return Problem(spec.source, spec.line, kind, text)

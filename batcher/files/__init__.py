@@ -1,0 +1,1 @@
+"""The three files of a run (results, failures, journal): written, synced, repaired and read back."""

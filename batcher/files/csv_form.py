@@ -1,0 +1,197 @@
+"""The CSV form of the results and failures files: one line ↔ one record that a spreadsheet program can open and save.
+
+Cells that a spreadsheet program would take for a formula are defused, and that is undone on reading back. A failures
+file has the row's own columns, under their names and in their order and in the input's own dialect, then the outcome's
+with the prefix `batcher_`; what of a row has no column of its own (or would not survive in a cell) is JSON in
+`batcher_rest`. Lines are plain objects here, with the keys of the JSON lines form.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from ..read.cells import cell_of, defuse, restore, value_of
+from ..read.columns import KEY, field_of
+from .csv_records import allow_long_cells, delimiter_of
+
+OUTCOME_PREFIX = "batcher_"
+REST = "rest"
+RESULTS = (
+    "key",
+    "source",
+    "line",
+    "outcome",
+    "how",
+    "specHash",
+    "identifier",
+    "name",
+    "modelId",
+    "url",
+    "dashboardId",
+    "workbookId",
+    "attempts",
+    "status",
+    "elapsedMs",
+    "at",
+    "run",
+    "response",
+)
+FAILURES = (
+    "key",
+    "source",
+    "line",
+    "outcome",
+    "reason",
+    "status",
+    "message",
+    "hint",
+    "attempts",
+    "identifier",
+    "at",
+    "run",
+)
+_NUMBERS = frozenset({"line", "attempts", "status", "elapsedMs"})
+_NULLABLE = frozenset({"status", "identifier", "dashboardId", "workbookId"})
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the failures file in CSV is laid out: the row's own columns, as the input calls them, and its dialect.
+
+    `mark`: begin with a byte order mark, as the input did.
+    """
+
+    columns: tuple[str, ...]
+    delimiter: str = ","
+    mark: bool = False
+
+
+def is_csv(path: Path) -> bool:
+    """Whether this file is in the CSV form (contract 6: a `.csv` name gives CSV)."""
+    return path.suffix.lower() == ".csv"
+
+
+def results_header() -> bytes:
+    """The first record of a results file."""
+    return _record(RESULTS, ",")
+
+
+def results_to_csv(line: Mapping[str, object]) -> bytes:
+    """One record; ends with a newline. `response` is any JSON value, or its text as bytes."""
+    return _record([_response(line[name]) if name == "response" else _cell(line[name]) for name in RESULTS], ",")
+
+
+def results_from_csv(stream: BinaryIO, size: int | None = None) -> Iterator[dict[str, object]]:
+    """The lines of a results file (of its first `size` bytes), also if a spreadsheet program has saved it since."""
+    for names, cells in _records(stream, size):
+        line = {name: _value(name, restore(cell)) for name, cell in zip(names, cells, strict=False)}
+        response = line.get("response")
+        yield line | {"response": _json(response) if isinstance(response, str) else response}
+
+
+def failures_header(layout: Layout) -> bytes:
+    """The first record of a failures file."""
+    names = [*layout.columns, *(f"{OUTCOME_PREFIX}{name}" for name in (*FAILURES, REST))]
+    return (codecs.BOM_UTF8 if layout.mark else b"") + _record(names, layout.delimiter)
+
+
+def failures_to_csv(line: Mapping[str, object], layout: Layout) -> bytes:
+    """One record; ends with a newline."""
+    spec, own = line["spec"], dict.fromkeys(layout.columns, "")
+    rest: object = spec
+    if isinstance(spec, dict):
+        rest = {name: value for name, value in spec.items() if name != KEY or value != line["key"]}
+        for column in layout.columns:
+            name = field_of(column) or column
+            if name in spec and (cell := cell_of(name, spec[name])) is not None:
+                own[column] = cell
+                rest.pop(name, None)
+    cells = [*own.values(), *(_cell(line[name]) for name in FAILURES), orjson.dumps(rest).decode() if rest else ""]
+    return _record(cells, layout.delimiter)
+
+
+def failures_from_csv(stream: BinaryIO) -> Iterator[dict[str, object]]:
+    """The lines of a failures file, also if a spreadsheet program has saved it since."""
+    for names, cells in _records(stream, None):
+        fields = [field_of(name) or name for name in names]
+        yield failures_line(names, fields, cells)
+
+
+def failures_line(columns: Sequence[str], fields: Sequence[str], cells: Sequence[str]) -> dict[str, object]:
+    """The failures line in one record; `fields` are what the columns hold. Made by hand it may lack any part."""
+    line: dict[str, object] = dict.fromkeys(FAILURES)
+    own: dict[str, object] = {}
+    rest: object = None
+    for column, field, defused in zip(columns, fields, cells, strict=False):
+        cell = restore(defused)
+        if column == f"{OUTCOME_PREFIX}{REST}":
+            rest = _json(cell)
+        elif column.startswith(OUTCOME_PREFIX):
+            name = column.removeprefix(OUTCOME_PREFIX)
+            line[name] = _value(name, cell)
+        elif (value := value_of(field, cell)) is not None:
+            own[field] = value
+    if isinstance(rest, dict):
+        return line | {"spec": rest | own}
+    return line | {"spec": own if own or rest is None else rest}
+
+
+def _records(stream: BinaryIO, size: int | None) -> Iterator[tuple[list[str], list[str]]]:
+    """The header and the cells of each record, whatever the delimiter."""
+    allow_long_cells()
+    lines = _lines(stream, size)
+    first = next(lines, "").removeprefix("\ufeff")
+    reader = csv.reader(chain([first], lines), delimiter=delimiter_of(first))
+    names = next(reader, [])
+    for cells in reader:
+        if any(cells):
+            yield names, cells
+
+
+def _lines(stream: BinaryIO, size: int | None) -> Iterator[str]:
+    offset = 0
+    for line in stream:
+        offset += len(line)
+        if size is not None and offset > size:
+            return
+        yield line.decode()
+
+
+def _record(cells: Sequence[str], delimiter: str) -> bytes:
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter, lineterminator="\r\n").writerow([defuse(cell) for cell in cells])
+    return out.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _response(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else orjson.dumps(value).decode()
+
+
+def _value(name: str, cell: str) -> object:
+    if not cell:
+        return None if name in _NULLABLE else ""
+    if name in _NUMBERS:
+        return int(cell) if cell.isascii() and cell.isdigit() else None
+    return cell
+
+
+def _json(text: str) -> object:
+    if not text.strip():
+        return None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text

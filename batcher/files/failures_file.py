@@ -1,0 +1,87 @@
+"""The failures file of a run, open: appended to as rows fail, and in the end replaced by exactly the lines that hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..config import Files
+from .disk import Storage
+from .failures import Form, digest_of, journaled_lines
+from .lines import Lines, on_disk
+
+
+@dataclass(slots=True)
+class Held:
+    """The failures file's lines, counted: those of this run's inputs, and others."""
+
+    failed: int = 0
+    invalid: int = 0
+    uncertain: int = 0
+    others: int = 0
+
+    def count(self, line: dict[str, object], is_input: Callable[[str], bool]) -> None:
+        """Count one line."""
+        if not is_input(str(line["key"])):
+            self.others += 1
+        elif line["type"] == "uncertain":
+            self.uncertain += 1
+        else:
+            self.failed += 1
+            self.invalid += line["reason"] == "invalid"
+
+
+class FailuresFile:
+    """Written from the journal's lines, which `offsets` (ascending) name. Raises DiskTrouble from all that writes.
+
+    One that is not appended to is being read as input; nor is one that somebody's columns do not fit.
+    """
+
+    def __init__(self, storage: Storage, files: Files, form: Form, *, is_appended: bool) -> None:
+        self._storage = storage
+        self._files = files
+        self._form = form
+        self._is_appended = is_appended and form.fits(storage, files.failures)
+
+    def open(self, lines: Lines) -> None:
+        """Take the open file."""
+        self._lines = lines
+
+    def begin(self) -> None:
+        """Write what a new file begins with."""
+        if self._is_appended and self._lines.size() == 0 and (start := self._form.head()):
+            self._lines.write(start)
+
+    def append(self, line: dict[str, Any]) -> None:
+        """One more line, of an outcome that the journal holds."""
+        if self._is_appended:
+            self._lines.write(self._form.line(line))
+
+    async def sync(self) -> None:
+        """Return once what was appended is durable."""
+        await self._lines.sync()
+
+    def count(self, offsets: list[int], is_input: Callable[[str], bool]) -> Held:
+        """Count these lines, and leave the file as it is."""
+        held = Held()
+        for line in journaled_lines(self._storage, self._files.journal, offsets):
+            held.count(line, is_input)
+        return held
+
+    def measure(self, offsets: list[int]) -> tuple[int, str]:
+        """Size in bytes and digest of a file of these lines."""
+        return digest_of(self._chunks(offsets, lambda _: None))
+
+    def replace(self, offsets: list[int], is_input: Callable[[str], bool]) -> Held:
+        """Make it a file of these lines, in one step, and count them."""
+        held = Held()
+        with on_disk(self._files.failures, "replace"):
+            self._storage.replace(self._files.failures, self._chunks(offsets, lambda line: held.count(line, is_input)))
+        return held
+
+    def _chunks(self, offsets: list[int], tell: Callable[[dict[str, Any]], None]) -> Iterator[bytes]:
+        yield self._form.head()
+        for line in journaled_lines(self._storage, self._files.journal, offsets):
+            tell(line)
+            yield self._form.line(line)

@@ -1,0 +1,32 @@
+"""The lock of a run's files: a second run or undo on them says who holds them, and ends at once (contract 6)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterator
+
+from ..config import Files
+from ..errors import Locked, UsageError
+from ..runtime import World
+from ..stamp import stamp
+
+
+@contextlib.contextmanager
+def lock(files: Files, world: World) -> Iterator[None]:
+    """Hold the run's files. Raises Locked, saying who holds them, or UsageError if there is no place for them."""
+    holder = f"process {os.getpid()} on {platform.node()}, run {world.run_id}, since {stamp(world.now())}"
+    path = files.journal
+    taking = world.storage.lock(path, holder.encode())
+    try:
+        taking.__enter__()
+    except BlockingIOError as error:
+        raise Locked(f"{path.name} is in use by {error}. Wait for it to end, or stop it; nothing was sent.") from None
+    except OSError as error:
+        raise UsageError(
+            f"{path.parent}: cannot write here ({error.strerror}). Name another place with --results."
+        ) from error
+    with contextlib.ExitStack() as stack:
+        stack.push(taking.__exit__)
+        yield

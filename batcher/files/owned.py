@@ -1,0 +1,104 @@
+"""Whose the documents of a results file are: made by its runs, adopted by them, or deleted by undo since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..config import Files
+from ..errors import UsageError
+from ..models import Created, How
+from .disk import Storage
+from .history import Undone, undone_identifiers
+from .lines import parse_line, read_lines
+from .past import Past
+from .results import read_results
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """A document that this results file created and that undo has not deleted. `lines`: of the results file, telling of it."""
+
+    key: str
+    identifier: str
+    name: str
+    source: str
+    line: int
+    spec_hash: str
+    at: str
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """`ours` are newest first; `adopted` and `undone_before` count those that undo does not touch."""
+
+    ours: tuple[Ours, ...]
+    adopted: int
+    undone_before: int
+
+
+def journal_header(storage: Storage, files: Files) -> dict[str, object]:
+    """The journal's first line. Without a journal nobody knows where these documents are, nor which were undone."""
+    if storage.size(files.journal):
+        for _, line in read_lines(storage, files.journal):
+            return parse_line(line, files.journal, "1")
+    raise UsageError(
+        f"{files.journal} is missing; it says where these documents are and which were deleted already. "
+        "Put it back beside the results, then run undo again; nothing was deleted."
+    )
+
+
+def unsettled(past: Past, files: Files) -> str:
+    """Why uncertain rows come first, and how each kind of them is settled."""
+    last = [past.journaled.histories[key].unclear[-1] for key in past.uncertain]
+    unnamed = sum(sent.identifier is None for sent in last)
+    said = [f"{_rows(len(last))} uncertain: nobody knows yet whether the document exists."]
+    if len(last) > unnamed:
+        which = f" {len(last) - unnamed:,} of them" if unnamed else " that"
+        said.append(f"Run the same inputs again first, which settles{which}.")
+    if unnamed:
+        said.append(
+            f"{_rows(unnamed)} to be settled by a person, having been sent without an identifier: as the hint of each in "
+            f"{files.failures} says."
+        )
+    return " ".join([*said, "Or leave them as they are with --force. Nothing was deleted."])
+
+
+def _rows(number: int) -> str:
+    return "1 row is" if number == 1 else f"{number:,} rows are"
+
+
+def find_ours(storage: Storage, files: Files) -> Whose:
+    """All documents of the results file, told apart; the latest line of a document is the one that counts."""
+    undone: Undone = undone_identifiers(storage, files.journal)
+    latest: dict[tuple[str, str], Ours] = {}
+    adopted_at: dict[tuple[str, str], int] = {}  # the last of its lines that says so
+    for created in read_results(storage, files.results):
+        which = (created.key, created.identifier)
+        one = latest[which] = _ours_of(created, latest.pop(which, None))
+        if created.how is How.ADOPTED:
+            adopted_at[which] = one.lines
+    ours: list[Ours] = []
+    adopted = deleted = 0
+    for which, one in reversed(latest.items()):
+        lines = undone.get(one.key, {}).get(one.identifier, 0)
+        if one.lines <= lines:
+            deleted += 1
+        elif adopted_at.get(which, 0) > lines:
+            adopted += 1
+        else:
+            ours.append(one)
+    return Whose(tuple(ours), adopted, deleted)
+
+
+def _ours_of(created: Created, before: Ours | None) -> Ours:
+    return Ours(
+        created.key,
+        created.identifier,
+        created.name,
+        created.source,
+        created.line,
+        created.spec_hash,
+        created.at,
+        1 if before is None else before.lines + 1,
+    )

@@ -1,0 +1,1 @@
+"""The Omni API: fields, requests, answers and what they mean."""

@@ -1,0 +1,185 @@
+"""What a reply means and when to try again: pure functions, no clocks, no waiting (contract 7 and 9)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from random import Random
+from typing import assert_never
+
+from ..models import Reason
+from ..pace.brake import retry_after
+from ..transport.reply import Answer, Cause, Lost, NotSent, Reply, printable
+from . import v1
+from .verdicts import Absent, Braked, KeyRefused, Look, Made, NoWay, Refused, There, Unclear, Unknown, Unsent, Verdict
+
+BACKOFF_BASE_SECONDS = 1.0
+BACKOFF_CAP_SECONDS = 60.0
+LAG_SECONDS = 30.0  # how long a refusal is held against a GET that says 404 (contract 7)
+SETTLED_SECONDS = 600.0  # a GET 404 this long after an unclear attempt proves that it did nothing (contract 7)
+
+_NO_OMNI = "is this an Omni base URL? It answered {what}. Check --base-url; nothing was created by that request."
+_NO_CREATE = (
+    "this instance no longer offers v1 create (POST /api/v1/documents answered {status}: {message}). "
+    "Ask the vendor which version it offers, or check --base-url."
+)
+_OUTAGE = (502, 503, 504)
+
+
+def judge_create(reply: Reply, *, is_first: bool, now: datetime) -> Verdict:
+    """What the reply to a POST means. `is_first`: nothing has succeeded yet, so the address itself is in doubt."""
+    match reply:
+        case Answer(status=status) if 200 <= status < 300:
+            return _judge_success(reply, is_first=is_first)
+        case Answer():
+            common = _judge_common(reply, is_first=is_first, now=now)
+            return common if common is not None else _judge_refusal(reply)
+        case NotSent():
+            return _unsent(reply)
+        case Lost():
+            reason = Reason.TIMEOUT if reply.cause is Cause.TIMEOUT else Reason.CONNECTION
+            if reply.cause in (Cause.OVERSIZED, Cause.TRUNCATED):
+                reason = Reason.BAD_RESPONSE
+            return Unclear(reason, reply.status, reply.message, is_outage=reply.cause is Cause.TIMEOUT)
+        case _:
+            assert_never(reply)
+
+
+def judge_look(reply: Reply, identifier: str, *, now: datetime) -> Look:
+    """What the reply to a GET says about the existence of a document (contract 7, omni-api: reading back)."""
+    match reply:
+        case NotSent():
+            return _unsent(reply)
+        case Lost():
+            return Unknown(
+                Reason.TIMEOUT if reply.cause is Cause.TIMEOUT else Reason.CONNECTION,
+                reply.status,
+                reply.message,
+                is_outage=reply.cause is Cause.TIMEOUT,
+            )
+        case Answer(status=status):
+            common = _judge_common(reply, is_first=False, now=now)
+            if isinstance(common, Braked | KeyRefused | NoWay):
+                return common
+            message = v1.message_of(reply)
+            has_json = isinstance(v1.json_of(reply), dict)
+            if status == 200 and (document := v1.document_of(reply)) is not None:
+                return There(status, document, reply.body)
+            if v1.proves_absence(reply, identifier):
+                return Absent()
+            if has_json and (status in (403, 422) or (status == 400 and "analysis" in message.lower())):
+                return There(status, None)
+            reason = Reason.SERVER_ERROR if status >= 500 else Reason.BAD_RESPONSE
+            return Unknown(reason, status, message, is_outage=status in _OUTAGE)
+        case _:
+            assert_never(reply)
+
+
+def judge_ask(reply: Reply, *, now: datetime) -> Look:
+    """What the reply to a question of the preflight or a deletion means, as far as every request's does.
+
+    There: a 2xx with JSON. Absent: a 404 or 405 of the application. Unknown: all that is strange.
+    """
+    match reply:
+        case NotSent():
+            return _unsent(reply)
+        case Lost():
+            return Unknown(Reason.CONNECTION, reply.status, reply.message, is_outage=reply.cause is Cause.TIMEOUT)
+        case Answer(status=status):
+            common = _judge_common(reply, is_first=False, now=now)
+            if isinstance(common, Braked | KeyRefused | NoWay):
+                return common
+            if isinstance(common, Unclear):
+                return Unknown(common.reason, status, common.message, is_outage=common.is_outage)
+            if isinstance(v1.json_of(reply), dict):
+                if 200 <= status < 300:
+                    return There(status, None, reply.body)
+                if status in (404, 405):
+                    return Absent()
+            return Unknown(Reason.BAD_RESPONSE, status, v1.message_of(reply))
+        case _:
+            assert_never(reply)
+
+
+def judge_delete(reply: Reply, identifier: str, *, now: datetime) -> Look | Refused:
+    """What the reply to a DELETE means. Absent: there is no such document now, by this request or an earlier one."""
+    look = judge_ask(reply, now=now)
+    if not isinstance(reply, Answer):
+        return look
+    match look:
+        case There():
+            return Absent() if v1.says_deleted(reply) else Refused(Reason.REJECTED, reply.status, v1.message_of(reply))
+        case Absent() if v1.proves_absence(reply, identifier):
+            return look
+        case Absent():
+            return Unknown(Reason.BAD_RESPONSE, reply.status, v1.message_of(reply))
+        case Unknown(status=403):
+            return Refused(Reason.FORBIDDEN, 403, v1.message_of(reply))
+        case Unknown(status=204):
+            return Absent()
+        case Unknown() if 400 <= reply.status < 500 and reply.status not in (408, 425):
+            return Refused(Reason.REJECTED, reply.status, v1.message_of(reply))
+        case _:
+            return look
+
+
+def backoff_seconds(attempt: int, random: Random) -> float:
+    """Full jitter: anything up to 1, 2, 4, 8 … 60 s after attempt 1, 2, 3, 4 …"""
+    return random.uniform(0.0, min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2.0 ** min(attempt - 1, 10)))
+
+
+def _judge_success(answer: Answer, *, is_first: bool) -> Verdict:
+    made = v1.made_of(answer)
+    if made is not None:
+        return Made(answer.status, made, answer.body)
+    end = None
+    if is_first and v1.json_of(answer) is None:
+        end = _NO_OMNI.format(what=f"{answer.status} with something that is not JSON")
+    return Unclear(
+        Reason.BAD_RESPONSE,
+        answer.status,
+        f"an unreadable answer ({v1.message_of(answer)[:120]})",
+        end=end,
+    )
+
+
+def _judge_common(answer: Answer, *, is_first: bool, now: datetime) -> Braked | KeyRefused | NoWay | Unclear | None:
+    """What means the same for every request."""
+    status = answer.status
+    wait = retry_after(answer.headers, now)
+    if status == 429 or (status == 503 and "retry-after" in answer.headers):
+        return Braked(status, v1.message_of(answer), wait)
+    if status == 401 or (status in (400, 403) and v1.speaks_of_token(answer)):
+        return KeyRefused(status, v1.message_of(answer))
+    if 300 <= status < 400 and is_first:
+        target = printable(answer.headers.get("location", "nowhere"))
+        return NoWay(_NO_OMNI.format(what=f"{status}, a redirect to {target.split('?')[0]}"))
+    if status >= 500 or status in (408, 425):
+        reason = Reason.SERVER_ERROR if status >= 500 else Reason.TIMEOUT
+        return Unclear(reason, status, v1.message_of(answer), is_outage=status in _OUTAGE)
+    return None
+
+
+def _judge_refusal(answer: Answer) -> Refused | NoWay:
+    """A 3xx or 4xx that is about this row, or about the address."""
+    status, message = answer.status, v1.message_of(answer)
+    match status:
+        case 404 | 405 | 410:
+            if v1.speaks_of_model(answer):
+                return Refused(Reason.NOT_FOUND, status, message)
+            return NoWay(_NO_CREATE.format(status=status, message=message))
+        case 403:
+            return Refused(Reason.FORBIDDEN, status, message)
+        case 400 | 409:
+            return Refused(Reason.REJECTED, status, message, may_be_taken=not v1.names_other_field(message))
+        case _ if status < 400:
+            return Refused(Reason.BAD_RESPONSE, status, f"a redirect, which is not followed ({message})")
+        case _:
+            return Refused(Reason.REJECTED, status, message)
+
+
+def _unsent(reply: NotSent) -> NoWay | Unsent:
+    if reply.cause is Cause.CERTIFICATE:
+        return NoWay(
+            f"{reply.message}. The key is not sent to such a server. Check --base-url and this machine's clock."
+        )
+    return Unsent(reply.cause, reply.message)

@@ -1,0 +1,107 @@
+"""What replies can mean: verdicts on a create, looks at a document. `retry.py` tells which one a reply is.
+
+A verdict on a create says above all whether the attempt is *clear*: whether we know what it did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..models import Reason
+from ..transport.reply import Cause
+from . import v1
+
+
+class Made(NamedTuple):
+    """The document was made. `identifier` is what the server says it is."""
+
+    status: int
+    made: v1.Made
+    response: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Clear: nothing was made, and sending it again would not help. `may_be_taken`: perhaps the identifier exists."""
+
+    reason: Reason
+    status: int
+    message: str
+    may_be_taken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Braked:
+    """Clear: not processed; all workers wait. `retry_after_seconds` is None if the server did not say."""
+
+    status: int
+    message: str
+    retry_after_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRefused:
+    """Clear: the key is not accepted."""
+
+    status: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoWay:
+    """Clear, and the whole run is pointless: not an Omni base URL, no v1 create here, a bad certificate."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """Clear: the server was not reached."""
+
+    cause: Cause
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """The attempt may have made the document. `is_outage`: the kind of trouble that several rows share (contract 9).
+
+    `end` is why the run must stop, if it must.
+    """
+
+    reason: Reason
+    status: int | None
+    message: str
+    is_outage: bool = False
+    end: str | None = None
+
+
+Verdict = Made | Refused | Braked | KeyRefused | NoWay | Unsent | Unclear
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """A document with this identifier exists. `document` is None where it cannot be read (403, 422, 400-analysis)."""
+
+    status: int
+    document: v1.Document | None
+    response: bytes = field(default=b"null", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The application's own 404: no such document now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The GET did not tell."""
+
+    reason: Reason
+    status: int | None
+    message: str
+    is_outage: bool = False
+
+
+Look = There | Absent | Braked | KeyRefused | NoWay | Unsent | Unknown

@@ -1,0 +1,222 @@
+"""The gate: hands out the slots of the pace, first come first served, over all keys.
+
+    worker ── await gate.slot() ──▶ FIFO of waiters ◀── one task per key: smoothing, brake, window ── Slot
+    worker ── slot.start() right before the request leaves: that instant is what the window remembers
+
+One task per key alone waits on the limiter, so waiting workers cost nothing and are served in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ..errors import Stopped
+from ..transport.reply import ApiKey
+from .pacer import Pacer, Slot
+from .rate import Rate
+from .shared import SharedPace
+
+__all__ = ["Gate", "KeysRefused", "Slot"]
+
+
+class KeysRefused(Stopped):
+    """No key is left to send with."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no API key is left: the server refused every one; give a working key and run the same command again"
+        )
+
+
+class _Waiter:
+    """One call of `Gate.slot` that waits."""
+
+    __slots__ = ("ready", "slot")
+
+    def __init__(self) -> None:
+        self.ready = anyio.Event()
+        self.slot: Slot | None = None
+
+
+class Gate:
+    """Slots for requests: `async with Gate(keys, rate, shared=None) as gate`, then `await gate.slot()`.
+
+    `rate` is per key; None means unlimited: then a slot costs next to nothing, and only brake and drop stop it.
+    `shared` makes other runs with the same key count, too.
+    """
+
+    def __init__(self, keys: Sequence[ApiKey], rate: Rate | None, *, shared: SharedPace | None = None) -> None:
+        self._keys = tuple(keys)
+        self._rate = rate
+        self._shared = shared
+        self._pacers: dict[str, Pacer] = {}  # by the key's text: the server counts by it
+        self._turn: deque[Pacer] = deque()
+        self._waiters: OrderedDict[_Waiter, None] = OrderedDict()
+        self._wanted = asyncio.Event()
+        self._free = rate is None
+        self.now: Callable[[], float] = time.monotonic
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        # uvloop's clock stands still while callbacks run, which would date a start too early after a stall.
+        self.now = time.monotonic if type(loop).__module__.startswith("uvloop") else loop.time
+        self._make_pacers()
+        self._tasks: TaskGroup = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        for pacer in self._turn:
+            self._tasks.start_soon(self._serve, pacer, name=f"pace of key {pacer.key.number}")
+        return self
+
+    def _make_pacers(self) -> None:
+        """One for each key; a key that was given twice is one key."""
+        rate, shared = self._rate, self._shared
+        for key in self._keys:
+            if key.secret not in self._pacers:
+                share = shared.share(key, rate) if shared and rate else None
+                self._pacers[key.secret] = Pacer(key, rate, share, now=self.now, hand_over=self._hand_over)
+        self._turn.extend(self._pacers.values())
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._tasks.cancel_scope.cancel()
+        # Without the body's error: it goes on its way by itself, not wrapped into a group.
+        await self._tasks.__aexit__(None, None, None)
+        for pacer in self._pacers.values():
+            pacer.close()
+
+    async def slot(self) -> Slot:
+        """Wait for leave to start one request. Cancelling it loses nothing.
+
+        Raises:
+            KeysRefused: the last key was dropped.
+        """
+        free = self.slot_at_once()
+        if free is not None:
+            return free
+        if not self._turn:
+            raise KeysRefused
+        waiter = _Waiter()
+        self._waiters[waiter] = None
+        self._wanted.set()
+        taken = False
+        try:
+            await waiter.ready.wait()
+            taken = True
+        finally:
+            if not taken:
+                self._waiters.pop(waiter, None)
+                if waiter.slot is not None:
+                    waiter.slot.give_back()
+        if waiter.slot is None:
+            raise KeysRefused
+        return waiter.slot
+
+    def slot_at_once(self) -> Slot | None:
+        """A slot that needs no waiting, where the rate is unlimited: the next key's that no brake slows. Else None."""
+        if not self._free or self._waiters:
+            return None
+        now = self.now()
+        for _ in range(len(self._turn)):
+            pacer = self._turn[0]
+            self._turn.rotate(-1)
+            if now >= pacer.brake.settled_at:
+                return Slot(pacer, None)
+        return None
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a slot."""
+        return len(self._waiters)
+
+    def _hand_over(self, slot: Slot) -> bool:
+        """Give a slot to the first waiter; False if nobody waits."""
+        if not self._waiters:
+            return False
+        waiter, _ = self._waiters.popitem(last=False)
+        waiter.slot = slot
+        waiter.ready.set()
+        return True
+
+    async def _serve(self, pacer: Pacer) -> None:
+        """One key: take slots from its pace, one after the other, and hand each to the first waiter."""
+        while not pacer.dropped:
+            if not self._waiters:
+                self._wanted.clear()
+                pacer.rest_from_sharing()
+                await self._wanted.wait()
+            await pacer.smooth()
+            while self._waiters and not pacer.dropped:
+                granted = pacer.try_grant()
+                if isinstance(granted, Slot):
+                    self._hand_over(granted)
+                    break
+                await pacer.rest(granted)
+
+    def brake(
+        self, key: ApiKey, retry_after_seconds: float | None, *, slot: Slot | None = None, limited: bool = True
+    ) -> None:
+        """The server asked for a pause: 429, or 503 with Retry-After (then `limited=False`: nobody else is to blame).
+
+        With the request's `slot`, one that left before the brake began is known to be part of the same event.
+        """
+        pacer = self._pacers[key.secret]
+        pacer.brake.stop(self.now(), retry_after_seconds, started=slot.started_at if slot else None, limited=limited)
+        pacer.stop()
+
+    def passed(self, key: ApiKey) -> None:
+        """An answer came that was neither 429 nor maintenance."""
+        self._pacers[key.secret].brake.passed(self.now())
+
+    def drop(self, key: ApiKey) -> None:
+        """The server refused this key: nothing starts with it any more. With the last one all waiters are told."""
+        pacer = self._pacers[key.secret]
+        if pacer.dropped:
+            return
+        pacer.dropped = True
+        pacer.stop()
+        pacer.rest_from_sharing()
+        self._turn.remove(pacer)
+        if not self._turn:
+            while self._waiters:
+                self._waiters.popitem(last=False)[0].ready.set()
+        self._wanted.set()
+
+    @property
+    def keys_left(self) -> int:
+        """Keys that the server has not refused."""
+        return len(self._turn)
+
+    def rate_now(self) -> float:
+        """Requests a second that may start now, over all keys; `inf` if unlimited."""
+        return sum(self._rate_of(pacer) for pacer in self._turn)
+
+    def _rate_of(self, pacer: Pacer) -> float:
+        full = pacer.rate.per_second if pacer.rate else math.inf
+        return min(full, pacer.brake.per_second(self.now()))
+
+    def braked_for(self) -> float:
+        """Seconds until the first key may send again; 0.0 if one may now."""
+        now = self.now()
+        return max(0.0, min((pacer.brake.until - now for pacer in self._turn), default=0.0))
+
+    @property
+    def note(self) -> str:
+        """For the progress line: who slows us down, or empty."""
+        return "; ".join(filter(None, map(self._note_of, self._turn)))
+
+    def _note_of(self, pacer: Pacer) -> str:
+        share = pacer.brake.share(self.now())
+        if pacer.rate is None or share >= 1.0:
+            return ""
+        which = f"key {pacer.key.number}" if pacer.key.number > 1 or len(self._turn) > 1 else "the key"
+        return f"somebody else is using {which}: pace lowered to {share:.0%}"

@@ -1,0 +1,1 @@
+"""Files → rows, one at a time, whatever the format."""

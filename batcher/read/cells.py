@@ -1,0 +1,63 @@
+"""Cells of a spreadsheet: the values that they stand for, and how a formula is kept from being one."""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+
+from .columns import KINDS, Kind
+
+
+class Unread(str):
+    """The text of a cell that should hold JSON and does not. It is still that text; validation says what is wrong."""
+
+    __slots__ = ()
+
+
+_BOOLEANS = {"true": True, "false": False}
+_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_DEFUSED = re.compile("''*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+
+
+def value_of(field: str, cell: str) -> object:
+    """What a cell of this field stands for: None if it is empty, `Unread` if it should be JSON and is not.
+
+    Cells are trimmed, but a name is kept as it is.
+    """
+    text = cell.strip()
+    if not text:
+        return None
+    match KINDS.get(field, Kind.TEXT):
+        case Kind.TEXT:
+            return cell if field == "name" else text
+        case Kind.BOOLEAN:
+            return _BOOLEANS.get(text.lower(), Unread(text))
+        case Kind.ARRAY | Kind.UNTYPED:
+            try:
+                return orjson.loads(text)
+            except orjson.JSONDecodeError:
+                return Unread(text)
+
+
+def cell_of(field: str, value: object) -> str | None:
+    """The cell that `value_of` reads back as `value` (`""` for None), or None if there is no such cell."""
+    if value is None:
+        return ""
+    if KINDS.get(field, Kind.TEXT) is Kind.TEXT or isinstance(value, Unread):
+        cell = value if isinstance(value, str) else None
+    else:
+        cell = orjson.dumps(value).decode()
+    if cell is None or value_of(field, cell) != value or type(value_of(field, cell)) is not type(value):
+        return None
+    return cell
+
+
+def defuse(cell: str) -> str:
+    """Put a `'` before what a spreadsheet program would run as a formula. `restore` undoes it, for every text."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def restore(cell: str) -> str:
+    """Undo `defuse`."""
+    return cell[1:] if _DEFUSED.match(cell) else cell

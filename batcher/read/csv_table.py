@@ -1,0 +1,202 @@
+"""Tables of cells → rows: the header, the delimiter, and every way in which a line of a table can be broken."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import chain, islice, tee
+
+from ..errors import UsageError
+from ..files.csv_form import OUTCOME_PREFIX, Layout, failures_line
+from ..models import Row
+from . import failures_lines
+from .columns import API_FIELDS, KEY, field_of
+from .streams import CHUNK_BYTES, LineGuard
+
+_LINE_ROWS = 4  # a line may hold a few cells, each as long as a row may be
+_BEHIND = 16  # lines of which the text is still known
+_MOST_SHOWN = 10_000  # characters kept of a broken record
+_DELIMITERS = ",;\t"
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A record that is none: its text, and what csv says of it."""
+
+    text: str
+    error: str
+
+
+Record = tuple[int, list[str] | Broken]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first row of a table. `fields` has one name for each of `columns`, all different."""
+
+    columns: tuple[str, ...]
+    fields: tuple[str, ...]
+    delimiter: str = ","
+    of_failures: bool = False  # a failures file in the CSV form
+
+    @property
+    def layout(self) -> Layout:
+        """The row's own columns, and the delimiter."""
+        return Layout(tuple(column for column, _ in self._own()), self.delimiter)
+
+    @property
+    def own_fields(self) -> tuple[str, ...]:
+        """What the row's own columns hold."""
+        return tuple(field for _, field in self._own())
+
+    def _own(self) -> list[tuple[str, str]]:
+        pairs = zip(self.columns, self.fields, strict=True)
+        return [(column, field) for column, field in pairs if column and not column.startswith(OUTCOME_PREFIX)]
+
+
+def header_of(cells: list[str], source: str, line: int, delimiter: str = ",") -> Header:
+    """The header in these cells. Raises UsageError if it is none, or has two columns for one field."""
+    while cells and not cells[-1].strip():
+        cells = cells[:-1]
+    columns = tuple(cell.strip() for cell in cells)
+    fields: list[str] = []
+    for number, column in enumerate(columns, 1):
+        field = field_of(column) or column or f"column {number}"
+        if field in fields and field_of(column):
+            first = columns[fields.index(field)]
+            raise UsageError(f"{source}:{line}: two columns for {field}, “{first}” and “{column}”; remove one")
+        fields.append(field if field not in fields else f"{field} (column {number})")
+    of_failures = f"{OUTCOME_PREFIX}key" in columns or f"{OUTCOME_PREFIX}outcome" in columns
+    header = Header(columns, tuple(fields), delimiter, of_failures)
+    if not header.of_failures:
+        _require(header, source, line)
+    return header
+
+
+def _require(header: Header, source: str, line: int) -> None:
+    known = [field for field in header.fields if field in API_FIELDS or field == KEY]
+    found = ", ".join(column[:30] for column in header.columns[:8]) or "nothing"
+    if not known:
+        raise UsageError(f"{source}:{line}: the first row must name the columns (modelId, name, …); found: {found}")
+    for name in ("modelId", "name"):
+        if name not in known:
+            raise UsageError(f"{source}:{line}: there is no column {name}, which every document needs; found: {found}")
+
+
+def open_table(stream: io.BufferedIOBase, source: str, max_row_bytes: int) -> tuple[Header, Iterator[Record]]:
+    """The header of a CSV text (UTF-8); then each row's first line and its cells, or what is wrong with it."""
+    guarded = io.BufferedReader(LineGuard(stream, source, _LINE_ROWS * max_row_bytes), CHUNK_BYTES)
+    text = io.TextIOWrapper(guarded, encoding="utf-8", newline="")
+    first, skipped = _first_line(text)
+    declared = first.strip().lower()
+    if declared.startswith("sep=") and len(declared) <= len("sep=;"):
+        delimiter = first.strip()[4:] or "\t"
+        first, more = _first_line(text)
+        skipped += 1 + more
+    else:
+        delimiter = _delimiter(first)
+    if not first:
+        raise UsageError(f"{source}: is empty; the first row must name the columns (modelId, name, …)")
+    lines, copy = tee(chain([first], text))
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    try:
+        cells = next(reader)
+    except csv.Error as error:
+        raise UsageError(f"{source}:{skipped + 1}: the header's quoting is broken: {error}") from None
+    return header_of(cells, source, skipped + 1, delimiter), _records(reader, copy, skipped)
+
+
+def _first_line(text: io.TextIOWrapper) -> tuple[str, int]:
+    for blanks, line in enumerate(text):
+        if line.strip():
+            return line, blanks
+    return "", 0
+
+
+def _delimiter(first: str) -> str:
+    """The delimiter that makes the most known columns of the header, then the most columns."""
+
+    def fit(delimiter: str) -> tuple[int, int]:
+        cells = next(csv.reader([first], delimiter=delimiter))
+        return sum(1 for cell in cells if field_of(cell)), len(cells)
+
+    return max(_DELIMITERS, key=fit)
+
+
+def _records(reader: Iterator[list[str]], lines: Iterator[str], skipped: int) -> Iterator[Record]:
+    """Each record; `lines` are the reader's lines once more, which follow it closely, for the text of a broken one."""
+    before = reader.line_num  # type: ignore[attr-defined] # csv's reader has no name to annotate with
+    behind = before
+    while True:
+        try:
+            for cells in reader:
+                yield skipped + before + 1, cells
+                line_num = reader.line_num  # type: ignore[attr-defined]
+                behind += line_num - before
+                before = line_num
+                if behind >= _BEHIND:
+                    _drop(lines, behind)
+                    behind = 0
+        except csv.Error as error:
+            _drop(lines, behind)
+            line_num = reader.line_num  # type: ignore[attr-defined]
+            text = "".join(islice(lines, line_num - before)).rstrip("\r\n")
+            yield skipped + before + 1, Broken(_shortened(text), str(error))
+            before, behind = line_num, 0
+        else:
+            return
+
+
+def _drop(lines: Iterator[str], count: int) -> None:
+    deque(islice(lines, count), maxlen=0)
+
+
+def _shortened(text: str) -> str:
+    """The text of a broken record, which may be the rest of the file."""
+    if len(text) <= _MOST_SHOWN:
+        return text
+    digest = blake2b(text.encode(), digest_size=8).hexdigest()
+    return f"{text[:_MOST_SHOWN]}… ({len(text)} characters, {digest})"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An open table: its records, and the rows that they are."""
+
+    source: str
+    header: Header
+    records: Iterator[Record]
+
+    def row(self, line: int, record: list[str] | Broken) -> Row | None:
+        """The row in a record; None if it is blank."""
+        if isinstance(record, Broken):
+            return Row(self.source, line, {}, text=record.text, fault=_quoting(record.error))
+        if not any(record):
+            return None
+        header, cells = self.header, record
+        width = len(header.fields)
+        if len(cells) != width:
+            if any(cells[width:]):
+                text = header.delimiter.join(cells)
+                return Row(self.source, line, {}, text=text, fault=_too_many(len(cells), width))
+            cells = [*cells[:width], *[""] * (width - len(cells))]
+        if header.of_failures:
+            said = failures_line(header.columns, header.fields, cells)
+            return failures_lines.row_of(self.source, line, said, is_csv=True)
+        return Row(self.source, line, dict(zip(header.fields, cells, strict=True)), cells=True, columns=header.columns)
+
+
+def _quoting(error: str) -> str:
+    if "field limit" in error:
+        return "holds a cell that is longer than --max-row-bytes allows; is a quote never closed?"
+    if "unexpected end" in error:
+        return "a quote that is opened here is never closed, so the rest of the file ran into this row; close it"
+    return f"the quoting is broken ({error}); write a quote inside of a quoted cell twice"
+
+
+def _too_many(found: int, allowed: int) -> str:
+    return f"has {found} cells, but the header names {allowed} columns; put cells that hold the delimiter in quotes"

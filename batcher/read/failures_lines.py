@@ -1,0 +1,113 @@
+"""What a failures line keeps of a row, and the row that such a line becomes when the failures file is fed back in.
+
+A failures line's `spec` is the row as read. For a row from a spreadsheet it holds JSON values where a cell could be
+read as JSON and the cell's text where not; so in a line that is read back, text in a field that is no text field is
+taken for a cell. (Text that stood in an untyped field of a JSON input is therefore written as JSON, quotes and all.)
+
+Which identifier counts: one in `spec` always, it is the user's. The one beside `spec` is what batcher used, and says
+nothing new, except in a line that is uncertain and whose `spec` has none: there it is how a person settles the row,
+by naming the document that was found. One of the form that batcher fills in by itself (a slug, `-` and 16 characters
+of base32) is never taken for the person's; in the rare case that the document is really called so, put it in `spec`.
+"""
+
+from __future__ import annotations
+
+import json
+
+import orjson
+
+from ..identity import looks_filled
+from ..models import Reason, Row, UnclearAttempt
+from .cells import value_of
+from .columns import JSON_FIELDS, KEY, KINDS, Kind
+from .json_text import BrokenJson, parse_object
+
+OUTCOMES = ("failed", "uncertain")
+_FAULT = 'spec {}; replace it by the row as a JSON object, like {{"modelId": "…", "name": "…"}}'
+_CSV_FAULT = (
+    "batcher_rest holds what was read of the row, which {}; fill in the row's own columns instead, modelId and name"
+)
+
+
+def as_read(row: Row) -> dict[str, object] | str:
+    """What `spec` of a failures line holds for this row: its fields, or its text if it is too broken to have any.
+
+    Where a line cannot hold its values, nested as deeply as they are, it holds texts that say the same.
+    """
+    read = values_of(row)
+    try:
+        orjson.dumps([[read]])
+    except TypeError:
+        if row.cells:
+            return {field: cell for field, cell in row.fields.items() if str(cell).strip()}
+        return json.dumps(row.fields)
+    return read
+
+
+def values_of(row: Row) -> dict[str, object] | str:
+    """As `as_read`, but however deeply nested."""
+    if row.fault is not None:
+        return row.text or ""
+    if row.cells:
+        read = ((field, value_of(field, str(cell))) for field, cell in row.fields.items())
+        return {field: value for field, value in read if value is not None}
+    return {field: _as_cell(field, value) for field, value in row.fields.items()}
+
+
+def _as_cell(field: str, value: object) -> object:
+    if type(value) is str and KINDS.get(field) is Kind.UNTYPED:
+        return orjson.dumps(value).decode()
+    return value
+
+
+def is_failure(line: dict[str, object]) -> bool:
+    """Is this object a line of a failures file?"""
+    return "spec" in line and "key" in line and line.get("outcome") in OUTCOMES
+
+
+def row_of(source: str, number: int, line: dict[str, object], *, is_csv: bool = False) -> Row:
+    """The row in a failures line; its key is the line's, unless it was refused for the key that it has itself."""
+    spec = line["spec"]
+    if not isinstance(spec, dict):
+        text = spec if isinstance(spec, str) else orjson.dumps(spec).decode()
+        try:
+            spec = parse_object(text.encode("utf-8", "surrogatepass"))
+        except BrokenJson as error:
+            fault = (_CSV_FAULT if is_csv else _FAULT).format(error)
+            return Row(source, number, {KEY: line["key"]}, text=text, fault=fault, is_fed_back=True)
+    refused_as = _refused_as(line, spec)
+    fields = dict(spec) if refused_as else {**spec, KEY: line["key"] or spec.get(KEY)}
+    for name in JSON_FIELDS:
+        if isinstance(value := fields.get(name), str):
+            fields[name] = value_of(name, value)
+    attempt = unclear_attempt_of(line, spec)
+    if attempt is not None and attempt.identifier is None and not spec.get("identifier") and (found := _beside(line)):
+        fields["identifier"] = found  # a person's
+    return Row(source, number, fields, unclear_attempt=attempt, is_fed_back=True, refused_as=refused_as)
+
+
+def _refused_as(line: dict[str, object], spec: dict[str, object]) -> str | None:
+    """The line's key, if the row's own was refused: another row's, or none that can be. None if that was not so."""
+    key, own, message = line["key"], spec.get(KEY), line.get("message")
+    if line.get("reason") != Reason.INVALID or line.get("outcome") != "failed" or not isinstance(message, str):
+        return None
+    is_about_key = any(problem.startswith(f"{KEY}: ") for problem in message.split("; "))
+    if not is_about_key or not isinstance(key, str) or not key or own is None or str(own).strip() in ("", key):
+        return None
+    return key
+
+
+def unclear_attempt_of(line: dict[str, object], spec: object) -> UnclearAttempt | None:
+    """What a failures line that is uncertain says of the row's attempt; None of another line."""
+    if line.get("outcome") != "uncertain":
+        return None
+    identifier = _beside(line)
+    is_own = isinstance(spec, dict) and bool(spec.get("identifier"))
+    # a person's, found in Omni, stands there only where the attempt had none
+    return UnclearAttempt(identifier if identifier and (is_own or looks_filled(identifier)) else None)
+
+
+def _beside(line: dict[str, object]) -> str:
+    """The identifier beside `spec`; empty if there is none."""
+    identifier = line.get("identifier")
+    return identifier.strip() if isinstance(identifier, str) else ""

@@ -1,0 +1,1 @@
+"""Specs → outcomes: workers, requests at the pace, attempts, and reconciling what is unclear."""

@@ -1,0 +1,72 @@
+"""Unclear attempts whose rows are no longer in the input: still looked up, never sent (contract 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import orjson
+
+from ..files.ledger import Ledger
+from ..identity import hash_of
+from ..models import Failed, Outcome, Reason, Row, Spec, Uncertain
+from ..omni.verdicts import Refused
+from ..stamp import stamp
+from .reconcile import Reconciler
+from .requester import Wire
+from .row_progress import Way
+from .sender import with_identifier
+
+_GONE = "it was not created, and its row is no longer in the input"
+_GONE_HINT = "Put the row back, or run this failures file."
+
+
+async def settle_orphan(key: str, wire: Wire, ledger: Ledger, reconciler: Reconciler) -> Outcome | None:
+    """Look one up. There → created; absent for good → failed, so that its content is not lost; else as it was."""
+    if not ledger.unclear(key):  # an earlier run found that nothing was made, but ended before it could say so
+        said = ledger.failure_of(key)
+        return None if said is None else _gone(said, ledger, wire)
+    way = _way_of(key, ledger)
+    outcome = await reconciler.settle(way)
+    if outcome is None and not ledger.unclear(key):
+        return way.failed(Refused(Reason.INTERRUPTED, 404, _GONE), ledger.run, wire.now(), _GONE_HINT)
+    return outcome
+
+
+def _gone(said: Failed | Uncertain, ledger: Ledger, wire: Wire) -> Failed:
+    return Failed(
+        key=said.key,
+        source=said.source,
+        line=said.line,
+        reason=Reason.INTERRUPTED,
+        status=404,
+        message=_GONE,
+        hint=_GONE_HINT,
+        attempts=0,
+        identifier=said.identifier,
+        at=stamp(wire.now()),
+        run=ledger.run,
+        spec=said.spec,
+    )
+
+
+def _way_of(key: str, ledger: Ledger) -> Way:
+    """The row as its last intent tells it."""
+    sent = ledger.unclear(key)[-1]
+    intent = ledger.intent_of(sent)
+    body = ledger.body_of(sent)
+    fields = orjson.loads(body)
+    if sent.is_filled:
+        fields.pop("identifier", None)
+    source, line = str(intent.get("source") or ""), int(str(intent.get("line") or 0))
+    own = None if sent.is_filled else sent.identifier
+    row = Row(source, line, dict(fields))
+    written, hashed = orjson.dumps(fields), hash_of(fields)
+    spec = Spec(key, source, line, str(fields["name"]), str(fields["modelId"]), own, written, hashed, row)
+    return Way(spec, sent.identifier, sent.is_filled, with_identifier(spec, sent.identifier))
+
+
+def left_open(ledger: Ledger) -> Iterator[Way]:
+    """Rows with an unclear attempt of an earlier run that no failures line tells of, or only one of a failure before."""
+    for key, history in list(ledger.histories.items()):
+        if history.is_untold and history.unclear[-1].body is None:
+            yield _way_of(key, ledger)

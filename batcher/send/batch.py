@@ -1,0 +1,152 @@
+"""Specs into the crew, outcomes out of it: what `run` and the library have in common."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from random import Random
+
+import anyio
+
+from ..config import Sending
+from ..errors import BatcherError, InternalError
+from ..files.ledger import Ledger
+from ..models import Created, Failed, How, Outcome, Spec, Uncertain
+from .drain import Drain, End
+from .requester import Wire
+from .sender import Sender
+from .workers import Crew
+
+
+@dataclass(slots=True)
+class Tally:
+    """Outcomes of this run, counted as they are written."""
+
+    created: int = 0
+    reconciled: int = 0
+    adopted: int = 0
+    failed: int = 0
+    uncertain: int = 0
+    first: list[Failed | Uncertain] = field(default_factory=list)
+
+    def count(self, outcome: Outcome, shown: int = 10) -> None:
+        """Count one."""
+        match outcome:
+            case Created(how=How.CREATED):
+                self.created += 1
+            case Created(how=How.RECONCILED):
+                self.reconciled += 1
+            case Created():
+                self.adopted += 1
+            case Failed():
+                self.failed += 1
+            case Uncertain():
+                self.uncertain += 1
+        if not isinstance(outcome, Created) and len(self.first) < shown:
+            self.first.append(outcome)
+
+
+class Batch:
+    """Sends specs with a crew, books each outcome, and stops when the cause is not the rows."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        ledger: Ledger,
+        settings: Sending,
+        drain: Drain,
+        on_outcome: Callable[[Outcome], None],
+        random: Random,
+        room: Callable[[], Awaitable[None]] | None = None,
+        on_waiting: Callable[[Spec], None] = lambda _: None,
+    ) -> None:
+        self.tally = Tally()
+        self.is_limit_reached = False
+        self.crew = Crew(settings.concurrency)
+        self.sender = Sender(wire, ledger, settings, self.crew, self.book, random)
+        self._wire = wire
+        self._ledger = ledger
+        self._settings = settings
+        self._drain = drain
+        self._on_outcome = on_outcome
+        self._on_waiting = on_waiting
+        self._room = room
+        self._left = settings.limit
+        self._booked = 0
+        self._pulling = anyio.Lock()
+        self._streak: tuple[str, int] = ("", 0)
+        self._counts_streak = True
+
+    async def send_all(self, specs: Iterator[Spec] | AsyncIterator[Spec], *, failed_before: bool = False) -> int:
+        """Send them all, or until the drain; how many reached a new outcome. `failed_before`: in an earlier run."""
+        self._counts_streak = not failed_before
+        self._booked = 0
+
+        async def step() -> bool:
+            if self._room is not None:
+                await self._room()
+            if self._left is not None and self._left <= 0:
+                self.is_limit_reached = True
+                return False
+            if self._drain.is_on:
+                return False
+            spec = next(specs, None) if isinstance(specs, Iterator) else await self._next(specs)
+            if spec is None:
+                return False
+            if self.sender.awaits_person(spec):  # nothing leaves for it, so the limit is for others
+                self._on_waiting(spec)
+                return True
+            if self._left is not None:
+                self._left -= 1
+            await self.sender.send(spec)
+            return True
+
+        with self._drain.waits():
+            try:
+                await self.crew.work(step)
+            except BaseExceptionGroup as group:
+                self._stop_by(group)
+        return self._booked
+
+    async def _next(self, specs: AsyncIterator[Spec]) -> Spec | None:
+        async with self._pulling:  # an asynchronous source is asked by one worker at a time
+            try:
+                return await anext(specs)
+            except StopAsyncIteration:
+                return None
+
+    def _stop_by(self, group: BaseExceptionGroup[BaseException]) -> None:
+        """An error of ours ends the run in good order; anything else is a bug, and is shown as one."""
+        ours, rest = group.split(BatcherError)
+        if ours is None or rest is not None:
+            raise group
+        error: BaseException = ours
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if isinstance(error, InternalError):
+            raise error from group
+        self._wire.stop(str(error))
+
+    def book(self, outcome: Outcome) -> None:
+        """Write it down, count it, tell; and stop when the same failure comes again and again."""
+        self._ledger.book(outcome)
+        self._booked += 1
+        self.tally.count(outcome)
+        self._on_outcome(outcome)
+        if isinstance(outcome, Created):
+            self._streak = ("", 0)
+        elif self._counts_streak:
+            self._count_streak(outcome)
+
+    def _count_streak(self, outcome: Failed | Uncertain) -> None:
+        what = f"{outcome.reason}: {outcome.message}"
+        for own in (outcome.identifier, outcome.key):
+            what = what.replace(own, "…") if own else what
+        before, times = self._streak
+        self._streak = (what, times + 1 if what == before else 1)
+        if 0 < self._settings.stop_after <= self._streak[1]:
+            self._drain.start(
+                End.STOPPED,
+                f"{self._streak[1]} rows in a row ended the same way ({what}): the cause is not the rows. "
+                "Mend it and run the same command again; --stop-after sets how many are let pass.",
+            )

@@ -1,0 +1,65 @@
+"""Everything that leads to the server, opened in one place: sandbox, transport, gate, and the wire over them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
+
+from ..config import Endpoint, Files, Sending
+from ..omni.v1 import Omni
+from ..pace.gate import Gate
+from ..runtime import World
+from ..transport.http import open_transport
+from .drain import Drain
+from .requester import Wire
+
+if TYPE_CHECKING:
+    from ..sandbox import Sandbox
+
+
+@contextlib.asynccontextmanager
+async def open_wire(
+    endpoint: Endpoint,
+    sending: Sending,
+    files: Files,
+    drain: Drain,
+    world: World,
+    warn: Callable[[str], None],
+    *,
+    keeps: bool = True,
+) -> AsyncIterator[Wire]:
+    """The wire to the endpoint for the block. With `keeps` a sandbox begins its state beside the results.
+
+    Without it, it uses that state only if it is there, so that a look leaves no new file.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        base_url, transport = endpoint.base_url, world.transport
+        if endpoint.sandbox and transport is None:
+            base_url = (await stack.enter_async_context(_sandbox(sending, files, keeps=keeps))).base_url
+        if transport is None:
+            transport = await stack.enter_async_context(
+                open_transport(
+                    base_url,
+                    timeout_seconds=sending.timeout_seconds,
+                    connect_timeout_seconds=sending.connect_timeout_seconds,
+                )
+            )
+        gate = await stack.enter_async_context(Gate(endpoint.keys, sending.rate, shared=world.shared_pace))
+        yield Wire(
+            Omni(transport, base_url),
+            gate,
+            drain,
+            give_up_after_seconds=sending.give_up_after_seconds,
+            warn=warn,
+            now=world.now,
+        )
+
+
+def _sandbox(sending: Sending, files: Files, *, keeps: bool) -> Sandbox:
+    """The embedded server; its state lies beside the results, so that a second run finds what the first created."""
+    from ..sandbox import Sandbox, SandboxSettings  # noqa: PLC0415 - only a rehearsal pays for the server
+
+    stem = files.results.name.removesuffix(files.results.suffix).removesuffix(".results")
+    state = files.results.with_name(f"{stem}.sqlite")
+    return Sandbox(SandboxSettings(rate=sending.rate, state=state if keeps or state.exists() else None))

@@ -1,0 +1,31 @@
+"""What to do about a failure, in one sentence for each reason (contract 6: `hint`)."""
+
+from __future__ import annotations
+
+from ..models import Reason
+
+HINTS = {
+    Reason.INVALID: "Mend the row here (or in the input) and run this file again.",
+    Reason.REJECTED: "Read the message, mend the row and run again.",
+    Reason.NOT_FOUND: "The model or branch does not exist for this key. Check modelId and branchId.",
+    Reason.FORBIDDEN: "The key's owner may not create documents on this model. Ask for the permission, or use another key.",
+    Reason.IDENTIFIER_TAKEN: (
+        "Another document has this identifier. Choose another one; if it is this row's document, run with --adopt-existing."
+    ),
+    Reason.RATE_LIMITED: "Refused again and again while others pass: a firewall may object to its content. Look at the row.",
+    Reason.SERVER_ERROR: "Run the same command again later.",
+    Reason.TIMEOUT: "Run the same command again; a longer --timeout may help.",
+    Reason.CONNECTION: "Run the same command again.",
+    Reason.BAD_RESPONSE: "Run the same command again; if it stays, look at what answers at the base URL.",
+    Reason.INTERRUPTED: "Run the same command again.",
+}
+
+UNCERTAIN = "It may exist. Run the same command again: it is looked up first and never created twice."
+UNCERTAIN_UNNAMED = (
+    "It may exist, under an identifier that the server chose. Look for it in Omni; if you find it, put its identifier into this "
+    "line and run this file with --adopt-existing; if you are sure that it is not there, run with --resend-uncertain."
+)
+TRASH = " If no document has this identifier, Trash may still hold it: choose another identifier."
+UNREADABLE = (
+    "Ask somebody who may read it whether it is this row's document; with another key, run the same command again."
+)

@@ -1,0 +1,112 @@
+"""How far one row has come in this run, and the outcomes that it can end in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..models import Created, Failed, How, Reason, Spec, Uncertain
+from ..omni.verdicts import Refused, Unclear, Unknown
+from ..read.read import as_read
+from ..stamp import stamp
+from .hints import HINTS, UNCERTAIN, UNCERTAIN_UNNAMED
+
+DIED = "the run ended before an answer came"
+
+
+@dataclass(slots=True)
+class Way:
+    """One row under way. `attempts` counts POSTs that left, `counted` those that use up --max-attempts.
+
+    `is_intended`: an intent is on disk whose request has not left yet.
+    """
+
+    spec: Spec
+    identifier: str | None
+    is_filled: bool
+    body: bytes
+    attempts: int = 0
+    counted: int = 0
+    elapsed_seconds: float = 0.0
+    is_intended: bool = False
+    is_resend: bool = False
+    limited: int = 0
+    passed_before: int = 0
+    last: Unclear | Unknown | Refused | None = None
+
+    @property
+    def key(self) -> str:
+        """The row's key."""
+        return self.spec.key
+
+    def created(
+        self,
+        how: How,
+        identifier: str,
+        url: str,
+        run: str,
+        now: datetime,
+        *,
+        status: int | None,
+        dashboard_id: str | None = None,
+        workbook_id: str | None = None,
+        response: bytes = b"null",
+        sent_hash: str | None = None,
+        name: str | None = None,
+    ) -> Created:
+        """The document exists."""
+        spec = self.spec
+        return Created(  # by place, in half the time that names would take
+            spec.key,
+            spec.source,
+            spec.line,
+            how,
+            spec.spec_hash if sent_hash is None else sent_hash,
+            identifier,
+            spec.name if name is None else name,
+            spec.model_id,
+            url,
+            dashboard_id,
+            workbook_id,
+            self.attempts,
+            status,
+            round(self.elapsed_seconds * 1000),
+            stamp(now),
+            run,
+            response,
+        )
+
+    def failed(self, refused: Refused, run: str, now: datetime, hint: str | None = None) -> Failed:
+        """There is no document, and none of the attempts is unclear."""
+        return Failed(
+            key=self.key,
+            source=self.spec.source,
+            line=self.spec.line,
+            reason=refused.reason,
+            status=refused.status,
+            message=refused.message,
+            hint=HINTS[refused.reason] if hint is None else hint,
+            attempts=self.attempts,
+            identifier=self.identifier,
+            at=stamp(now),
+            run=run,
+            spec=as_read(self.spec.row),
+        )
+
+    def uncertain(self, run: str, now: datetime, *, message: str | None = None, hint: str | None = None) -> Uncertain:
+        """Nobody knows yet; `last` says why."""
+        last = self.last
+        return Uncertain(
+            key=self.key,
+            source=self.spec.source,
+            line=self.spec.line,
+            reason=last.reason if last is not None else Reason.INTERRUPTED,
+            status=last.status if last is not None else None,
+            message=message or (last.message if last is not None else DIED),
+            hint=hint or (UNCERTAIN if self.identifier is not None else UNCERTAIN_UNNAMED),
+            attempts=self.attempts,
+            identifier=self.identifier,
+            at=stamp(now),
+            run=run,
+            spec=as_read(self.spec.row),
+        )

@@ -1,0 +1,1 @@
+"""One request on a socket, and whether the server can have seen it."""

@@ -1,0 +1,248 @@
+"""Requests over aiohttp's connections, with each failure told apart by whether the server can have seen the request.
+
+aiohttp connects (names, TLS, proxies) and parses answers. Its session stands aside: what that adds (cookies, redirects,
+retries, hooks) is what a create must not have, and costs three times what is used here. So does its pool, which is for
+many hosts: connections to this one are kept here, and only those that are used again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from time import perf_counter
+from urllib.parse import urlencode
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from aiohttp.helpers import strip_auth_from_url
+from aiohttp.http import HttpProcessingError, RawResponseMessage
+from aiohttp.streams import StreamReader
+from yarl import URL
+
+from ..errors import UsageError
+from ..version import __version__
+from .base_url import is_loopback
+from .reply import MAX_ANSWER_BYTES, Answer, ApiKey, Cause, Lost, NotSent, Reply, printable
+from .timeouts import Timeouts, open_timeouts
+
+_BUFFER_BYTES = 1 << 16  # aiohttp's own: when twice as much lies unread, it stops reading
+_OWN_HEADERS = ("content-length", "content-type")  # of a request without a body
+_UNFIT_AT_MOST = 3  # new connections in a row that turn out to be unfit; then the server is in trouble
+_TOO_LATE = NotSent(Cause.CONNECT_TIMEOUT, "the server did not take the connection in time")
+_KEPT_SECONDS = 15.0  # that a connection is kept idle, as with aiohttp: what is older may be about to be closed
+
+
+class HttpTransport:
+    """Connections to one base URL; they are kept and used again."""
+
+    def __init__(
+        self,
+        connector: aiohttp.BaseConnector,
+        request: aiohttp.ClientRequest,
+        connecting: aiohttp.ClientTimeout,
+        timeouts: Timeouts,
+    ) -> None:
+        self._connector = connector
+        self._request = request  # says where to, and what all requests' heads have in common
+        self._connecting = connecting
+        self._timeouts = timeouts
+        self._idle: deque[tuple[Connection, float]] = deque()  # and since when; the last one is used first
+        common = (f"{name}: {value}\r\n" for name, value in request.headers.items() if name.lower() not in _OWN_HEADERS)
+        self._common = "".join(common)
+        self._heads: dict[str, bytes] = {}
+
+    async def request(
+        self, method: str, path: str, key: ApiKey, body: bytes | None = None, query: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Send once, never follow a redirect (the key is not sent on), never raise for what the network does."""
+        target = f"{path}?{urlencode(query)}" if query else path
+        head = self._heads.get(key.secret) or self._head(key)
+        rest = b"" if body is None else b"Content-Length: %d\r\n" % len(body)
+        text = b"%b %b HTTP/1.1\r\n%b%b\r\n%b" % (method.encode(), target.encode(), head, rest, body or b"")
+        started = perf_counter()
+        connection = self._kept(started) or await self._connect()
+        if isinstance(connection, NotSent):
+            return connection
+        if perf_counter() - started >= self._timeouts.seconds:  # aiohttp rounds its limit up
+            connection.close()
+            return _TOO_LATE
+        self._timeouts.start(connection, started)
+        status, is_kept = None, False
+        try:
+            protocol = _write(connection, text)
+            while True:
+                message, content = await protocol.read()
+                if message.code >= 200 or message.code == 101:  # interim answers are passed over
+                    break
+            status = message.code
+            # a small body is often here already
+            answered = _whole(message, content) or await _read(content)
+            if answered is None:
+                return Lost(Cause.OVERSIZED, f"the answer is larger than {MAX_ANSWER_BYTES} bytes", status)
+            now = perf_counter()
+            is_kept = self._keep(connection, message, now)
+            return Answer(status, message.headers, answered, now - started)
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+            if self._timeouts.has_run_out(connection):
+                return Lost(Cause.TIMEOUT, f"no whole answer within {self._timeouts.seconds:g} s", status)
+            return _lost(error, status)
+        finally:
+            self._timeouts.end(connection)
+            if not is_kept:
+                connection.close()
+
+    def _head(self, key: ApiKey) -> bytes:
+        """The headers of all requests with this key."""
+        own = f"Authorization: Bearer {key.secret}\r\nContent-Type: application/json\r\n"
+        self._heads[key.secret] = head = f"{self._common}{own}".encode("ascii")
+        return head
+
+    async def _connect(self) -> Connection | NotSent:
+        """A new connection."""
+        try:
+            for _ in range(_UNFIT_AT_MOST):
+                connection = await self._connector.connect(self._request, [], self._connecting)
+                if _is_fit(connection):
+                    return connection
+                connection.close()
+            return NotSent(Cause.REFUSED, "the server does not keep its connections open")
+        except TimeoutError:
+            return _TOO_LATE
+        except (aiohttp.ClientError, OSError) as error:
+            return _not_sent(error)
+
+    def _kept(self, now: float) -> Connection | None:
+        """One that was used before, if any is still good."""
+        while self._idle:
+            connection, since = self._idle.pop()
+            if now - since <= _KEPT_SECONDS and _is_fit(connection):
+                return connection
+            connection.close()
+        return None
+
+    def _keep(self, connection: Connection, message: RawResponseMessage, now: float) -> bool:
+        """Keep it, unless the server ends it, or answered before it had read all: what is left would come first."""
+        if message.should_close or connection.transport is None or connection.transport.get_write_buffer_size():
+            return False
+        idle = self._idle
+        idle.append((connection, now))
+        if now - idle[0][1] > _KEPT_SECONDS:
+            idle.popleft()[0].close()
+        return True
+
+    def close(self) -> None:
+        """Close what is kept, without waiting for the server's own good-bye."""
+        while self._idle:
+            connection, _ = self._idle.pop()
+            if connection.transport is not None:
+                connection.transport.abort()
+            connection.close()
+
+
+def _is_fit(connection: Connection) -> bool:
+    """Whether nothing has come on it that nobody asked for, and it is open."""
+    protocol = connection.protocol
+    return protocol is not None and protocol.is_connected() and not protocol.should_close
+
+
+def _write(connection: Connection, text: bytes) -> ResponseHandler:
+    """Send it all; what the answer will come from."""
+    protocol = connection.protocol
+    if protocol is None or protocol.transport is None:
+        raise aiohttp.ServerDisconnectedError
+    protocol.set_response_params(read_until_eof=True, read_bufsize=_BUFFER_BYTES)
+    protocol.transport.write(text)
+    return protocol
+
+
+def _whole(message: RawResponseMessage, content: StreamReader) -> bytes | None:
+    """The body, if all of it is here already and need not be decompressed (an empty one may as well be read)."""
+    if not content.is_eof() or message.compression is not None or content.total_bytes > MAX_ANSWER_BYTES:
+        return None
+    return content.read_nowait(-1)
+
+
+async def _read(content: StreamReader) -> bytes | None:
+    """The body, or None if it is too large."""
+    pieces, size = [], 0
+    async for piece in content.iter_any():
+        size += len(piece)
+        if size > MAX_ANSWER_BYTES:
+            return None
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _lost(error: Exception, status: int | None) -> Lost:
+    """What broke the exchange. A dead kept connection is no exception: whether the server read the request is unknown."""
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return Lost(Cause.TRUNCATED, "the answer ended early", status)
+    return Lost(Cause.RESET, f"the connection was lost ({type(error).__name__})", status)
+
+
+def _not_sent(error: aiohttp.ClientError | OSError) -> NotSent:
+    """What kept the connection from being made."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return NotSent(Cause.CERTIFICATE, f"the server's certificate is not valid: {error.certificate_error}")
+        case aiohttp.ClientConnectorSSLError():
+            return NotSent(Cause.TLS, f"no TLS connection: {error.os_error}")
+        case aiohttp.ClientConnectorDNSError():
+            return NotSent(Cause.DNS, f"the host {error.host} is not known")
+        case aiohttp.ClientConnectorError():
+            return NotSent(Cause.REFUSED, f"no connection to {error.host}:{error.port} ({_why(error.os_error)})")
+        case aiohttp.ClientHttpProxyError():
+            return NotSent(Cause.REFUSED, f"the proxy refused to connect ({error.status} {printable(error.message)})")
+        case _:
+            return NotSent(Cause.REFUSED, f"no connection ({type(error).__name__}: {error})")
+
+
+@contextlib.asynccontextmanager
+async def open_transport(
+    base_url: str, *, timeout_seconds: float = 60.0, connect_timeout_seconds: float = 10.0
+) -> AsyncIterator[HttpTransport]:
+    """A transport for the block. `timeout_seconds` is for the whole request, of which connecting may take its part.
+
+    Raises:
+        UsageError: the environment names a proxy that cannot be used.
+    """
+    connecting = aiohttp.ClientTimeout(total=None, connect=min(connect_timeout_seconds, timeout_seconds))
+    url = URL(base_url)
+    proxy, proxy_auth = _proxy_of(url)
+    headers = {"User-Agent": f"omni-batcher/{__version__}", "Accept": "application/json"}
+    loop = asyncio.get_running_loop()
+    request = aiohttp.ClientRequest("GET", url, headers=headers, loop=loop, proxy=proxy, proxy_auth=proxy_auth)
+    # limit=0: the number of workers is the limit; aiohttp's own default would stop at 100
+    async with aiohttp.TCPConnector(limit=0, ttl_dns_cache=300) as connector:
+        with (
+            open_timeouts(timeout_seconds) as timeouts,
+            contextlib.closing(HttpTransport(connector, request, connecting, timeouts)) as transport,
+        ):
+            yield transport
+    if url.scheme == "https":
+        await asyncio.sleep(0)  # TLS connections close one turn of the loop later
+
+
+def _proxy_of(url: URL) -> tuple[URL | None, aiohttp.BasicAuth | None]:
+    """What the environment names for this host. Without TLS there is only loopback, which no proxy serves."""
+    named = getproxies().get("https", "")
+    if not named or url.scheme != "https" or is_loopback(url.host or "") or proxy_bypass(url.host or ""):
+        return None, None
+    proxy = None
+    with contextlib.suppress(ValueError):
+        proxy = URL(named if "://" in named else f"http://{named}")
+    if proxy is None or proxy.scheme != "http" or not proxy.host or not proxy.port:
+        raise UsageError(
+            "https_proxy in the environment names no HTTP proxy; write it as in http://proxy.example:3128, or unset it"
+        )
+    return strip_auth_from_url(proxy)
+
+
+def _why(error: OSError) -> str:
+    """The system's words; asyncio puts the address into their place, which stands beside them anyway."""
+    return os.strerror(error.errno).lower() if error.errno else str(error)

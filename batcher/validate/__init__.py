@@ -1,0 +1,1 @@
+"""Rows → specs, or every problem of them; and each row's own key."""

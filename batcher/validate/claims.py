@@ -1,0 +1,183 @@
+"""Who has which key: gives each row its own, and tells when a key or an identifier is another row's already.
+
+For each key one number is kept: 32 bits of a hash of the row's body and 32 of its place (which input, which line). So
+the second pass over the inputs can prove that it reads what was checked, and a clash can name the other row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from ..compact_map import Fingerprints
+from ..identity import NAMED, name_key, raw_key
+from ..models import Problem, Row
+from ..read.columns import KEY
+from ..read.failures_lines import values_of
+from ..read.json_text import shown
+from ..read.sources import Source
+from .normalise import Body
+
+_LINE_BITS = 26
+_SOURCE_BITS = 6
+_PLACE_BITS = _LINE_BITS + _SOURCE_BITS
+_PLACE = (1 << _PLACE_BITS) - 1
+UNPLACED = _PLACE  # kept for a key that comes from no input: "an earlier row"
+_LAST_LINE = (1 << _LINE_BITS) - 1  # stands for every line from there on
+_LAST_SOURCE = (1 << _SOURCE_BITS) - 1  # stands for every input from there on
+_LONGEST_IDENTIFIER = 48
+
+
+class Places:
+    """Places in the inputs as numbers of 32 bits."""
+
+    def __init__(self, inputs: Sequence[Source | Path]) -> None:
+        self.names = [given.name if isinstance(given, Source) else str(given) for given in inputs]
+        self._firsts = {name: min(number, _LAST_SOURCE) << _LINE_BITS for number, name in enumerate(self.names)}
+
+    def of(self, source: str) -> int:
+        """What the places in this input have in common."""
+        return self._firsts[source]
+
+    def at(self, row: Row) -> int:
+        """The place of a row."""
+        return place_of(self._firsts[row.source], row.line)
+
+    def words(self, value: int) -> str:
+        """`dashboards.csv:17`, for the place in a value that is kept for a key."""
+        source, line = (value & _PLACE) >> _LINE_BITS, value & _LAST_LINE
+        return "an earlier row" if source == _LAST_SOURCE or line == _LAST_LINE else f"{self.names[source]}:{line}"
+
+
+def place_of(source: int, line: int) -> int:
+    """The place of a row in this line of a source (see `Places.of`)."""
+    return source | (min(_LAST_LINE, line))
+
+
+def value_of(written: bytes, place: int) -> int:
+    """What is kept for the key of a row with this body at this place."""
+    return (hash(written) & 0xFFFF_FFFF) << _PLACE_BITS | place
+
+
+@dataclass(slots=True)
+class Claims:
+    """The keys and identifiers of all rows so far."""
+
+    places: Places
+    keys: Fingerprints = field(default_factory=Fingerprints)  # key, or what `holding` makes of an identifier → value
+    repeated: Fingerprints = field(default_factory=Fingerprints)  # key without ~2, ~3 → how many rows share it
+    _brought: set[str] = field(default_factory=set)  # `name:` keys of failures lines, without ~2
+
+    @classmethod
+    def expecting(cls, places: Places, count: int) -> Claims:
+        """No claims yet; about so many keys will come."""
+        return cls(places, Fingerprints(count))
+
+    def claim(self, base: str, identifier: str | None, value: int) -> str | None:
+        """Take `base` as a row's key, and its identifier; None, and nothing is taken, if another row has one of them."""
+        if identifier is None:
+            return base if self.keys.add(base, value) else None
+        if holding(identifier) in self.keys or not self.keys.add(base, value):
+            return None
+        self.keys.add(holding(identifier), value)
+        return base
+
+    def claim_plain(self, own: str | None, body: Body, written: bytes, source: int, line: int) -> str | None:
+        """As `claim`, for a row that nothing is wrong with, in a line of a source (see `Places.of`); quick."""
+        value = value_of(written, place_of(source, line))
+        if "identifier" in body:
+            identifier = body["identifier"]
+            return self.claim(f"id:{identifier}" if own is None else own, identifier, value)
+        base = name_key(body["modelId"], body["name"]) if own is None else own
+        return base if self.keys.add(base, value) else None
+
+    def bring(self, key: str) -> None:
+        """A failures line brought this key with it."""
+        if key.startswith(NAMED):
+            self._brought.add(key.partition("~")[0])
+
+    def is_brought(self, base: str) -> bool:
+        """Whether such a row came from a failures file: then one more is not another, but perhaps that row again."""
+        return base in self._brought
+
+    def another(self, base: str, value: int) -> str:
+        """A key for one more row that should have had the key `base`."""
+        count = (self.repeated.get(base) or 1) + 1
+        while not self.keys.add(key := f"{base}~{count}", value):  # such a key was somebody's own
+            count += 1
+        self.repeated.put(base, count)
+        return key
+
+    def again(self, base: str, value: int, counted: Fingerprints) -> str | None:
+        """The key that `base` led to for this value in the first pass, or None if it did not.
+
+        `counted` holds how far the second pass has come with each key that repeats.
+        """
+        if self.keys.get(base) == value:
+            return base
+        for count in range((counted.get(base) or 1) + 1, (self.repeated.get(base) or 1) + 1):
+            key = f"{base}~{count}"
+            if self.keys.get(key) == value:
+                counted.put(base, count)
+                return key
+        return None
+
+    def is_copy(self, base: str, value: int) -> bool:
+        """Is a row, the second or later with this `base`, wholly identical to an earlier one?"""
+        first, content = self.keys.get(base), value >> _PLACE_BITS
+        same = first is not None and first >> _PLACE_BITS == content
+        return not self.repeated.add(f"\0{base}\0{content}", 1) or same
+
+    def clash(self, row: Row, key: str, field: str) -> Problem:
+        """The problem of a row whose key or identifier another one has."""
+        where = self.places.words(self.keys.get(key) or UNPLACED)
+        if field == KEY:
+            either = ". A row and its failures line are the same row: take out one of them" if row.is_fed_back else ""
+            text = f"{shown(key)} is the key of {where} too; each row needs its own{either}"
+            return Problem(row.source, row.line, KEY, text)
+        text = f"{shown(key.removeprefix(holding('')))} is the identifier of {where} too; each document needs its own"
+        return Problem(row.source, row.line, field, text)
+
+
+def is_another(key: str, base: str) -> bool:
+    """Whether this key is one that `Claims.another` gives."""
+    start, _, count = key.rpartition("~")
+    return start == base and count.isdigit()
+
+
+def holding(identifier: str) -> str:
+    """Under what an identifier is claimed: no key looks like it, so that a row's identifier is not taken for a key."""
+    return f"\0{identifier}"
+
+
+def identifier_of(body: Body) -> str | None:
+    """The user's own identifier, if it can be part of a key."""
+    value = body.get("identifier")
+    if isinstance(value, str) and 0 < len(value) <= _LONGEST_IDENTIFIER and value.isprintable():
+        return value
+    return None
+
+
+def base_of(row: Row, own_key: str | None, identifier: str | None, body: Body) -> str:
+    """The row's key before rows that share it are told apart (contract 5)."""
+    if own_key is not None:
+        return own_key
+    if identifier is not None:
+        return f"id:{identifier}"
+    model_id, name = body.get("modelId"), body.get("name")
+    if isinstance(model_id, str) and isinstance(name, str) and model_id and name:
+        return name_key(model_id, name)
+    return raw_key(_text_of(row))
+
+
+def _text_of(row: Row) -> str:
+    read = values_of(row)
+    if isinstance(read, str):
+        return read
+    try:
+        return orjson.dumps(read, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:  # nested too deeply to be written
+        return repr(read)

@@ -1,0 +1,76 @@
+"""What is wrong with a value, in words: the value that was met, and what is allowed."""
+
+from __future__ import annotations
+
+import orjson
+
+from ..identity import KEY_LENGTH
+from ..omni.fields import ALLOWED
+from ..read.cells import Unread
+from ..read.columns import API_FIELDS, ITEM_FIELDS, KEY, KINDS, Kind, is_folder, nearest
+from ..read.json_text import explain, kind_of, shown
+
+_CELL_LIMIT = 32_767  # characters; spreadsheet programs cut off what is longer
+_SHOWN = 60  # characters of a name that somebody chose
+
+
+def of_key(value: str) -> str | None:
+    """What is wrong with a row's own key (trimmed), if anything."""
+    if not value:
+        return f"is empty; leave it out, or give {ALLOWED[KEY]}"
+    if len(value) > KEY_LENGTH:
+        return f"{shown(value)} has {_characters(value)}; allowed: {ALLOWED[KEY]}"
+    if not value.isprintable():
+        return f"{shown(value)} holds a control character; allowed: {ALLOWED[KEY]}"
+    return None
+
+
+def _characters(text: str) -> str:
+    return "1 character" if len(text) == 1 else f"{len(text)} characters"
+
+
+def of_unknown(name: str, value: object, known: tuple[str, ...] = (*API_FIELDS, KEY)) -> str:
+    """A field that the API does not know."""
+    if known is not ITEM_FIELDS and is_folder(name):
+        return (
+            f"{shown(value)} cannot be had: v1 create has no folder, a document lands in the key owner's own folder; "
+            "take the field out (or give --ignore-unknown) and move the documents afterwards"
+        )
+    near = nearest(name, known)
+    hint = f"did you mean {near}?" if near else f"known are {', '.join(known)};"
+    return f"unknown field, with the value {shown(value)}; {hint} --ignore-unknown leaves it out"
+
+
+def of_complaint(kind: str, place: tuple[int | str, ...], value: object) -> tuple[str, str]:
+    """The field, as a path, and what is wrong with it, for a complaint of pydantic's of this kind."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part[:_SHOWN]}" for part in place).lstrip(".")
+    rule = ".".join(part for part in place if isinstance(part, str))
+    if isinstance(place[-1], int):
+        rule += "[]"
+    allowed = ALLOWED.get(rule, "")
+    match kind:
+        case "extra_forbidden":
+            return path, of_unknown(str(place[-1]), value, ITEM_FIELDS)
+        case "missing":
+            return path, f"missing; required: {allowed}"
+        case "string_too_short" | "string_too_long" if isinstance(value, str):
+            size = f"{shown(value)} has {_characters(value)}" if value else "is empty"
+            return path, f"{size}; allowed: {allowed}"
+        case "string_pattern_mismatch":
+            return path, f"{shown(value)} cannot be used; allowed: {allowed}"
+        case _ if isinstance(value, Unread):
+            return path, of_unread(rule, value)
+        case _:
+            return path, f"must be {allowed}, but is {kind_of(value)}"
+
+
+def of_unread(name: str, text: Unread) -> str:
+    """A cell that should hold JSON, or true or false, and does not."""
+    if KINDS.get(name) is Kind.BOOLEAN:
+        return f"{shown(str(text))} is neither true nor false"
+    try:
+        orjson.loads(str(text))
+    except orjson.JSONDecodeError as error:
+        cut = "; a spreadsheet cell holds no more than 32,767 characters" if len(text) >= _CELL_LIMIT else ""
+        return f"{shown(str(text))} is not JSON: {explain(error)}{cut}; allowed: {ALLOWED[name]}"
+    return f"{shown(str(text))} cannot be used; allowed: {ALLOWED[name]}"

@@ -1,0 +1,139 @@
+"""The quick way: what a record holds if nothing about it is wrong or unusual.
+
+Nearly every row goes it, without ever becoming a `Row`, so whatever is known of all records of an input is worked out
+once, when it is opened. A record that may be wrong is None here, and goes the long way (`Validator.problems`), which
+says what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from ..omni.fields import MOST_OF_DESCRIPTION, MOST_OF_NAME
+from ..read.columns import KEY
+from ..read.csv_table import Broken, Header, Table
+from ..read.failures_lines import is_failure
+from ..read.json_text import doubt_of
+from ..read.read import Content
+from . import complaints
+from .normalise import Body, Normaliser, Plan
+
+Plain = tuple[str | None, Body, bytes]  # the row's own key, its body, and its body as JSON
+
+_SIMPLE = {"modelId", "name", "description"}
+_MOST_MODELS = 1000  # that are remembered: a bound on memory
+
+
+@dataclass(frozen=True, slots=True)
+class Quick:
+    """Reads records. `wrong` raises pydantic's ValidationError for a body that is."""
+
+    normaliser: Normaliser
+    wrong: Callable[[Body], Any]
+    ignore_unknown: bool
+
+    def of(self, content: Content) -> Callable[[Any], Plain | None]:
+        """What reads the records of this input."""
+        if not isinstance(content, Table):
+            return self._text
+        if content.header.of_failures:
+            return _nothing
+        plan = self.normaliser.plan(content.header.fields)
+        if set(plan.names) <= _SIMPLE and plan.key_at is None and not plan.unknown_at:
+            return self._simple(content.header, plan)
+        return partial(self._cells, plan)
+
+    def _simple(self, header: Header, plan: Plan) -> Callable[[Any], Plain | None]:
+        """For a spreadsheet of names: nothing but models, names and descriptions.
+
+        Here the validating by pydantic would be most of the work, and what it asks is easily said for these three. Only
+        of a model it must have said once that it can be one.
+        """
+        model_at, name_at = header.fields.index("modelId"), header.fields.index("name")
+        description_at = header.fields.index("description") if "description" in header.fields else model_at
+        has_description, size = "description" in header.fields, plan.size
+        models: set[str] = set()
+
+        def read(cells: Any) -> Plain | None:
+            if type(cells) is list and len(cells) == size and (model := cells[model_at].strip()) in models:
+                name, description = cells[name_at], cells[description_at].strip() if has_description else ""
+                if (
+                    len(name) <= MOST_OF_NAME
+                    and len(description) <= MOST_OF_DESCRIPTION
+                    and name.strip()
+                    and "\0" not in name
+                    and "\0" not in description
+                ):
+                    body = {"modelId": model, "name": name}
+                    if description:
+                        body["description"] = description
+                    return None, body, orjson.dumps(body)
+            found = self._cells(plan, cells)
+            if found is not None and len(models) < _MOST_MODELS:
+                models.add(found[1]["modelId"])
+            return found
+
+        return read
+
+    def _cells(self, plan: Plan, cells: list[str] | Broken) -> Plain | None:
+        if isinstance(cells, Broken) or len(cells) != plan.size:
+            return None
+        if plan.unknown_at and not self.ignore_unknown and any(cells[place] for place in plan.unknown_at):
+            return None
+        body = self.normaliser.of_cells(plan, cells)
+        try:
+            self.wrong(body)
+            written = orjson.dumps(body)
+        except (ValidationError, TypeError):
+            return None
+        if _is_unusual(body):
+            return None
+        for place, name in plan.json_places:
+            if name in body and doubt_of(cells[place].encode(), orjson.dumps(body[name])):
+                return None
+        key = None if plan.key_at is None else cells[plan.key_at].strip() or None
+        if key is not None and complaints.of_key(key):
+            return None
+        return key, body, written
+
+    def _text(self, raw: bytes) -> Plain | None:
+        try:
+            fields = orjson.loads(raw)
+            if type(fields) is not dict or ("spec" in fields and is_failure(fields)):
+                return None
+            plan = self.normaliser.plan(tuple(fields))
+            body = self.normaliser.of_fields(plan, fields)
+            written = orjson.dumps(fields)
+            if written != raw and doubt_of(raw, written):
+                return None
+            self.wrong(body)
+            if body is not fields:
+                written = orjson.dumps(body)
+        except (orjson.JSONDecodeError, TypeError, ValidationError):
+            return None
+        if _is_unusual(body):
+            return None
+        if plan.unknown_at and not self.ignore_unknown:
+            return None
+        if plan.key_at is None or (key := fields[KEY]) is None:
+            return None, body, written
+        if type(key) is not str or complaints.of_key(key := key.strip()):
+            return None
+        return key, body, written
+
+
+def _is_unusual(body: Body) -> bool:
+    """Must more be known of this body than its types? Then `Validator.problems` asks."""
+    if "metadata" in body or "filterConfig" in body:
+        return True
+    return "\0" in body["name"] or ("description" in body and "\0" in body["description"])
+
+
+def _nothing(_: object) -> None:
+    """The lines of a failures file all go the long way."""

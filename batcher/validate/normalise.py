@@ -1,0 +1,132 @@
+"""Row → body: cells become JSON values, ids are trimmed, what is absent is left out. Never raises, never judges.
+
+Rows of one input mostly look alike, so what can be known from the names of the fields alone is worked out once, in a
+plan, and kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..models import Row
+from ..read.cells import value_of
+from ..read.columns import API_FIELDS, ITEM_FIELDS, KEY, KINDS, TRIMMED, Kind
+
+Body = dict[str, Any]
+_MOST_PLANS = 1000  # a bound on memory, for inputs whose rows never look alike
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is known of rows with these fields.
+
+    `names` are the API's fields among them, in the API's order, `places` where each of these stands (`json_places`:
+    those that hold no text); `as_is`: the fields are those and no others, in that order; `key_at` and `unknown_at`:
+    where the others stand.
+    """
+
+    size: int
+    names: tuple[str, ...]
+    places: tuple[tuple[int, str, Kind], ...]
+    json_places: tuple[tuple[int, str], ...]
+    name_at: int
+    trimmed: tuple[str, ...]
+    as_is: bool
+    key_at: int | None
+    unknown_at: tuple[int, ...]
+
+
+def plan_of(fields: Sequence[str]) -> Plan:
+    """The plan for rows with these fields."""
+    at = {name: place for place, name in enumerate(fields)}
+    names = tuple(name for name in API_FIELDS if name in at)
+    return Plan(
+        size=len(fields),
+        names=names,
+        places=tuple((at[name], name, KINDS[name]) for name in names),
+        json_places=tuple((at[name], name) for name in names if KINDS[name] is not Kind.TEXT),
+        name_at=at.get("name", -1),
+        trimmed=tuple(name for name in TRIMMED if name in at),
+        as_is=names == tuple(fields),
+        key_at=at.get(KEY),
+        unknown_at=tuple(place for name, place in at.items() if name not in KINDS and name != KEY),
+    )
+
+
+class Normaliser:
+    """Makes bodies of rows. With `ignore_unknown` it leaves out of queryPresentations what the API does not know."""
+
+    def __init__(self, *, ignore_unknown: bool) -> None:
+        self._ignore_unknown = ignore_unknown
+        self._plans: dict[tuple[str, ...], Plan] = {}
+
+    def plan(self, names: tuple[str, ...]) -> Plan:
+        """The plan for rows with fields of these names."""
+        plan = self._plans.get(names)
+        if plan is None:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
+            plan = self._plans[names] = plan_of(names)
+        return plan
+
+    def of_row(self, row: Row) -> Body:
+        """The body of a row."""
+        plan = self.plan(tuple(row.fields))
+        if row.cells:
+            return self.of_cells(plan, [str(cell) for cell in row.fields.values()])
+        return self.of_fields(plan, row.fields)
+
+    def of_cells(self, plan: Plan, cells: Sequence[str]) -> Body:
+        """The body that these cells of a table hold."""
+        if not plan.json_places:
+            body: Body = {name: text for place, name, _ in plan.places if (text := cells[place].strip())}
+            if "name" in body:
+                body["name"] = cells[plan.name_at]
+            return body
+        body = {}
+        for place, name, kind in plan.places:
+            if text := (cell := cells[place]).strip():
+                if kind is not Kind.TEXT:
+                    body[name] = value_of(name, text)
+                else:
+                    body[name] = cell if name == "name" else text
+        return self._tidy_items(body) if "queryPresentations" in body else body
+
+    def of_fields(self, plan: Plan, fields: dict[str, Any]) -> Body:
+        """The body in these fields of a JSON object; that very object if there is nothing to change."""
+        if plan.as_is and None not in fields.values():
+            body = fields
+        else:
+            body = {name: value for name in plan.names if (value := fields[name]) is not None}
+        for name in plan.trimmed:
+            value = body.get(name)
+            if type(value) is str and value != (text := value.strip()):
+                body = body | {name: text}
+        if "metadataVersion" in body:
+            body = body | {"metadataVersion": _as_text(body["metadataVersion"])}
+        return self._tidy_items(body) if "queryPresentations" in body else body
+
+    def _tidy_items(self, body: Body) -> Body:
+        """Drop what is null in a queryPresentations item, and what is unknown if that is to be ignored."""
+        items = body["queryPresentations"]
+        if type(items) is not list:
+            return body
+        for item in items:
+            if type(item) is dict and (None in item.values() or self._ignore_unknown):
+                return body | {"queryPresentations": [self._tidy(item) for item in items]}
+        return body
+
+    def _tidy(self, item: Any) -> Any:
+        if type(item) is not dict:
+            return item
+        known = (name for name in item if not self._ignore_unknown or name in ITEM_FIELDS)
+        return {name: item[name] for name in known if item[name] is not None}
+
+
+def _as_text(version: object) -> object:
+    """The API takes metadataVersion as text, but answers with a number, which then finds its way into inputs."""
+    if isinstance(version, bool) or not isinstance(version, int | float):
+        return version
+    return str(int(version) if version == int(version) else version)

@@ -1,0 +1,128 @@
+"""Row → spec, or every problem of it.
+
+`normalise` makes a row's body, `problems` names everything that is wrong with it. They are two steps because a run
+reads its inputs twice: the second time it only normalises, and proves by a hash that the row is the one that was
+checked. Pydantic says where and in which way a value is wrong; the words are ours (`complaints.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from ..config import Reading
+from ..identity import hash_of
+from ..models import Problem, Row, Spec
+from ..omni.fields import ALLOWED, document_type
+from ..read.cells import Unread
+from ..read.columns import JSON_FIELDS, KEY, KINDS
+from ..read.json_text import doubt_of, kind_of, shown
+from . import complaints
+from .fast_path import Quick
+from .normalise import Body, Normaliser
+
+
+class Validator:
+    """Checks rows one by one. Making one takes some milliseconds, so make one per run."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._ignore_unknown = reading.ignore_unknown
+        self._normaliser = Normaliser(ignore_unknown=reading.ignore_unknown)
+        self._wrong: Callable[[Body], Any] = _types(reading.ignore_unknown)
+
+    def normalise(self, row: Row) -> Body:
+        """The API's fields that this row has, in the API's order. Never raises; what is wrong stays as it is."""
+        return self._normaliser.of_row(row)
+
+    def problems(self, row: Row, body: Body | None = None) -> list[Problem]:
+        """Everything that is wrong with the row; [] if it can be sent."""
+        if row.fault is not None:
+            return [Problem(row.source, row.line, "", row.fault)]
+        if body is None:
+            body = self.normalise(row)
+        found = [*_of_key(row), *self._of_unknown(row), *self._of_values(body), *_of_doubts(row, body)]
+        return [Problem(row.source, row.line, field, message) for field, message in found]
+
+    def _of_unknown(self, row: Row) -> Iterator[tuple[str, str]]:
+        if self._ignore_unknown or not self._normaliser.plan(tuple(row.fields)).unknown_at:
+            return
+        for name, value in row.fields.items():
+            absent = value is None or (row.cells and not str(value).strip())
+            if name not in KINDS and name != KEY and not absent:
+                yield name[:60], complaints.of_unknown(name, value)
+
+    def _of_values(self, body: Body) -> Iterator[tuple[str, str]]:
+        try:
+            self._wrong(body)
+        except ValidationError as error:
+            for one in error.errors(include_url=False, include_context=False):
+                yield complaints.of_complaint(one["type"], one["loc"], one["input"])
+        for name in ("filterConfig", "metadata"):
+            if isinstance(value := body.get(name), Unread):
+                yield name, complaints.of_unread(name, value)
+        if "metadata" in body and "metadataVersion" not in body:
+            yield "metadataVersion", f"missing; metadata needs it beside it: {ALLOWED['metadataVersion']}"
+        for name in ("name", "description"):
+            if isinstance(text := body.get(name), str) and "\0" in text:
+                yield name, f"{shown(text)} holds a NUL character; is the file damaged?"
+
+    def spec_of(self, row: Row, key: str, body: Body, written: bytes | None = None) -> Spec:
+        """The spec of a row without problems; `written` is its body as JSON, if that is at hand."""
+        if written is None:
+            written = orjson.dumps(body)
+        return Spec(
+            key,
+            row.source,
+            row.line,
+            body["name"],
+            body["modelId"],
+            body.get("identifier"),
+            written,
+            hash_of(body),
+            row,
+        )
+
+    def quick(self) -> Quick:
+        """The quick way, for rows about which nothing is wrong or unusual."""
+        return Quick(self._normaliser, self._wrong, self._ignore_unknown)
+
+
+def _types(ignore_unknown: bool) -> Callable[[Body], Any]:
+    config = ConfigDict(extra="ignore" if ignore_unknown else "forbid", strict=True)
+    return TypeAdapter[Any](document_type(config)).validator.validate_python
+
+
+def own_key(row: Row) -> str | None:
+    """The key that the row itself gives, trimmed; None if it gives none, or one that cannot be."""
+    value = row.fields.get(KEY)
+    if not isinstance(value, str) or complaints.of_key(value.strip()):
+        return None
+    return value.strip()
+
+
+def _of_key(row: Row) -> Iterator[tuple[str, str]]:
+    value = row.fields.get(KEY)
+    if value is None or (row.cells and isinstance(value, str) and not value.strip()):
+        return
+    if not isinstance(value, str):
+        yield KEY, f"must be {ALLOWED[KEY]}, but is {kind_of(value)}"
+    elif message := complaints.of_key(value.strip()):
+        yield KEY, message
+
+
+def _of_doubts(row: Row, body: Body) -> Iterator[tuple[str, str]]:
+    """Cells whose JSON does not say what it seems to; and bodies that cannot be written."""
+    try:
+        orjson.dumps(body)
+    except TypeError:
+        yield "", "is nested too deeply, or holds text that is not Unicode"
+        return
+    for name in JSON_FIELDS if row.cells else ():
+        value = body.get(name)
+        if value is None or isinstance(value, Unread):
+            continue
+        if doubt := doubt_of(str(row.fields[name]).encode(), orjson.dumps(value)):
+            yield name, doubt

@@ -1,0 +1,331 @@
+"""`batcher run` in a process of its own against the embedded sandbox: signals, terminal, exit codes, final object."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from ..support.processes import bounded
+from .test_cli import MODEL, environment, start
+
+
+def sheet(directory: Path, rows: int) -> None:
+    """A spreadsheet of so many good rows."""
+    lines = "".join(f"Dashboard {number},{MODEL}\n" for number in range(rows))
+    (directory / "d.csv").write_text(f"name,modelId\n{lines}")
+
+
+def created(directory: Path) -> list[str]:
+    """The identifiers in the results file."""
+    path = directory / "d.sandbox.results.jsonl"
+    return [json.loads(line)["identifier"] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def wait_for_rows(process: subprocess.Popen[str], directory: Path, rows: int) -> None:
+    """Until the run has created so many."""
+    limit = time.monotonic() + 30
+    while len(created(directory)) < rows:
+        assert process.poll() is None, "the run has ended too early"
+        assert time.monotonic() < limit, "no row was created in time"
+        time.sleep(0.02)
+
+
+def begin(directory: Path, *arguments: str, **more: str) -> subprocess.Popen[str]:
+    """Start a run."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "batcher", "run", "d.csv", "--sandbox", *arguments],
+        cwd=directory,
+        env=environment(directory, **more),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_run_and_the_same_again(tmp_path: Path) -> None:
+    """Everything is created, the object adds up; the second run sends nothing and says so; status agrees."""
+    sheet(tmp_path, 12)
+    done = start(tmp_path, "run", "d.csv", "--sandbox", "--rate", "none", "--json", "--summary", "s.json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["rows"], found["created"], found["createdNow"], found["exitCode"]) == (12, 12, 12, 0)
+    assert json.loads((tmp_path / "s.json").read_text()) == found
+    assert "Finished: every row is created." in done.stderr
+    assert "for real: batcher run d.csv --rate none --json --summary s.json --instance NAME" in done.stderr
+    assert len(set(created(tmp_path))) == 12
+    done = start(tmp_path, "run", "d.csv", "--sandbox", "--rate", "none", "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["createdBefore"], found["requests"]) == (0, 12, 0)
+    assert "Nothing to do: every row is created already." in done.stderr
+    done = start(tmp_path, "status", "d.csv", "--sandbox")
+    assert (done.returncode, done.stdout) == (0, "12 rows: 12 created before, 0 to create\n")
+
+
+def test_a_run_with_nothing_to_send_needs_no_key(tmp_path: Path) -> None:
+    """And one that has something to send says before it sends what is missing, and makes no file."""
+    sheet(tmp_path, 1)
+    done = start(tmp_path, "run", "d.csv", "--instance", "acme")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "no API key: set OMNI_API_KEY" in done.stderr
+    assert not list(tmp_path.glob("d.*.jsonl"))
+    (tmp_path / "d.csv").write_text("name,modelId\n")
+    assert start(tmp_path, "run", "d.csv", "--instance", "acme").returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_first_signal_drains(tmp_path: Path, number: signal.Signals) -> None:
+    """Exit code 130, a summary, a command line to go on with; the same again creates the rest, none twice."""
+    sheet(tmp_path, 20)
+    with bounded(begin(tmp_path, "--rate", "10/s", "--json")) as process:
+        wait_for_rows(process, tmp_path, 3)
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=30)
+    found = json.loads(output)
+    assert (process.returncode, found["interrupted"], found["uncertain"]) == (130, True, 0)
+    assert found["created"] == len(created(tmp_path)) == 20 - found["toDo"] < 20
+    assert f"{number.name}: nothing more is sent; waiting for what is in flight." in errors
+    assert f"go on with the {found['toDo']} rows left: batcher run d.csv --sandbox --rate 10/s --json" in errors
+    assert "Traceback" not in errors
+    assert start(tmp_path, "run", "d.csv", "--sandbox", "--rate", "none").returncode == 0
+    assert len(set(created(tmp_path))) == len(created(tmp_path)) == 20
+
+
+@contextmanager
+def serving(directory: Path, *arguments: str) -> Iterator[str]:
+    """The base URL of a sandbox in a process of its own, which is gone afterwards whatever happens."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "batcher", "sandbox", *arguments],
+        cwd=directory,
+        env=environment(directory),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with bounded(server):
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+
+
+def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
+    """Without waiting for the request that hangs; its row is uncertain or left, and the next run settles it."""
+    sheet(tmp_path, 3)
+    results = tmp_path / "d.results.jsonl"
+    with serving(tmp_path, "--fault", "hang-before@2") as url:
+        command = ["run", "d.csv", "--base-url", url, "--rate", "none", "--concurrency", "1"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "batcher", *command],
+            cwd=tmp_path,
+            env=environment(tmp_path, OMNI_API_KEY="k"),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with bounded(process):
+            limit = time.monotonic() + 20
+            while time.monotonic() < limit and not (results.exists() and results.read_text().count("\n") == 1):
+                time.sleep(0.02)
+            time.sleep(0.3)  # the second request hangs now
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+            waits = process.poll() is None
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=15)
+        assert waits
+        assert process.returncode == 130, errors
+        assert "stopping at once" in errors
+        assert "Traceback" not in errors
+        done = start(tmp_path, *command, OMNI_API_KEY="k")
+        assert done.returncode == 0, done.stderr
+        assert results.read_text().count("\n") == 3
+
+
+def test_deadline_and_limit_leave_work_with_exit_code_6(tmp_path: Path) -> None:
+    """Both end in good order, say what is left and how to go on."""
+    sheet(tmp_path, 30)
+    done = start(tmp_path, "run", "d.csv", "--sandbox", "--rate", "5/s", "--deadline", "2s")
+    assert done.returncode == 6
+    assert "The deadline was reached; work remains." in done.stderr
+    done = start(tmp_path, "run", "d.csv", "--sandbox", "--rate", "none", "--limit", "1")
+    assert done.returncode == 6
+    assert "The limit was reached; work remains." in done.stderr
+    assert re.search(
+        r"go on with the \d+ rows left: batcher run d\.csv --sandbox --rate none$", done.stderr, re.MULTILINE
+    )
+
+
+def test_check_online_asks_and_creates_nothing(tmp_path: Path) -> None:
+    """It says what a run would find and what the instance said; a refused key is exit code 2; no file is made."""
+    sheet(tmp_path, 60)
+    (tmp_path / "keys").write_text("good\n")
+    with serving(tmp_path, "--key-file", "keys") as url:
+        done = start(
+            tmp_path, "check", "d.csv", "--online", "--base-url", url, "--rate", "none", "--json", OMNI_API_KEY="good"
+        )
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        assert (found["sending"], found["created"], found["keys"], found["requests"]) == (60, 0, 1, 3)
+        assert "with 3 requests: 1 key valid, v1 create is offered, 1 of 1 model known" in done.stderr
+        done = start(
+            tmp_path, "check", "d.csv", "--online", "--base-url", url, "--rate", "none", OMNI_API_KEY="bad-one"
+        )
+        assert done.returncode == 2
+        assert "key" in done.stderr
+        assert "bad-one" not in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d.csv", "keys"]
+
+
+def test_check_online_does_not_wait_for_a_server_that_is_not_there(tmp_path: Path) -> None:
+    """Somebody sits before it: after a few tries it says so, though a run would sit out the outage."""
+    sheet(tmp_path, 2)
+    begun = time.monotonic()
+    done = start(tmp_path, "check", "d.csv", "--online", "--base-url", "http://127.0.0.1:1", OMNI_API_KEY="omni_osk_x")
+    assert done.returncode == 2
+    assert "no good answer from the server for 20 s (no connection to 127.0.0.1:1" in done.stderr
+    assert time.monotonic() - begun < 45
+
+
+def test_check_online_asks_about_every_model_and_identifier(tmp_path: Path) -> None:
+    """Regression: for less than a hundred rows it asked for the key only. It asks at most sixty times, and says so."""
+    models = [MODEL, *(f"{number:08d}-1111-4222-8333-444455556666" for number in range(3))]
+    rows = "".join(f"Dashboard {number},{MODEL},own-{number}\n" for number in range(2))
+    rows += "".join(f"Other,{model},\n" for model in models[1:])
+    (tmp_path / "d.csv").write_text(f"name,modelId,identifier\n{rows}")
+    (tmp_path / "many.csv").write_text("name,modelId,identifier\n" + "".join(f"D,{MODEL},x-{n}\n" for n in range(70)))
+    with serving(tmp_path, "--unknown-model", models[2]) as url:
+        at = ["--online", "--base-url", url, "--rate", "none", "--json"]
+        done = start(tmp_path, "check", "d.csv", *at, OMNI_API_KEY="k")
+        found = json.loads(done.stdout)
+        assert (found["models"], found["unknownModels"], found["identifiers"]) == (4, 1, 2)
+        assert (found["requests"], found["unanswered"]) == (8, 0)
+        assert f"the model {models[2]} is not known there, or not to this key: d.csv:5" in done.stderr
+        done = start(tmp_path, "check", "many.csv", *at, OMNI_API_KEY="k")
+        found = json.loads(done.stdout)
+        assert (found["requests"], found["identifiers"], found["unanswered"]) == (60, 57, 13)
+        assert "13 models or identifiers without an answer" in done.stderr
+
+
+def test_the_pace_is_remembered_for_the_key(tmp_path: Path) -> None:
+    """A run right after another keeps to the rate of both together, as the server sees it."""
+    sheet(tmp_path, 2)
+    with serving(tmp_path, "--log", "log.jsonl") as url:
+        for name, more in (("a", []), ("b", []), ("alone", ["--no-shared-pace"])):
+            arguments = ["--base-url", url, "--rate", "2/3s", "--no-preflight", "--namespace", name, *more]
+            state = tmp_path / ("nobody" if more else "state")
+            results = f"{name}.results.jsonl"
+            done = start(
+                tmp_path,
+                "run",
+                "d.csv",
+                "--results",
+                results,
+                *arguments,
+                OMNI_API_KEY="k",
+                BATCHER_STATE_DIR=str(state),
+            )
+            assert done.returncode == 0, done.stderr
+    requests = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    times = [datetime.fromisoformat(one["at"]).timestamp() for one in requests if one["method"] == "POST"]
+    assert len(times) == 6
+    assert min(times[2] - times[0], times[3] - times[1]) > 2.9
+    assert len(list((tmp_path / "state").iterdir())) == 1
+    assert not (tmp_path / "nobody").exists()
+
+
+def test_invalid_rows_send_and_write_nothing(tmp_path: Path) -> None:
+    """Every problem, then exit code 2 and no file beside the input."""
+    (tmp_path / "d.csv").write_text(f"name,modelId\nA,{MODEL}\nB,nope\n")
+    done = start(tmp_path, "run", "d.csv", "--sandbox", "--json")
+    assert done.returncode == 2
+    assert re.search(r"^d\.csv:3: modelId: .*nope", done.stderr, re.MULTILINE)
+    assert json.loads(done.stdout)["exitCode"] == 2
+    assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")] == ["d.csv"]
+
+
+def test_closed_streams_do_not_stop_a_run(tmp_path: Path) -> None:
+    """Readers of both streams go away at once; every row is created all the same, and the exit code is the run's."""
+    sheet(tmp_path, 10)
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "batcher", "run", "d.csv", "--sandbox", "--rate", "none", "--json", "-v"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=writing,
+        stderr=writing,
+        timeout=60,
+        check=False,
+    )
+    os.close(writing)
+    assert done.returncode == 0
+    assert len(created(tmp_path)) == 10
+
+
+def on_terminal(directory: Path, *arguments: str, columns: int, **more: str) -> tuple[int, str]:
+    """Run the command with standard error on a pseudo-terminal; its exit code and what it painted there."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    painted = b""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "batcher", *arguments],
+        cwd=directory,
+        env=environment(directory, **({"TERM": "xterm-256color"} | more)),
+        stdin=theirs,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        text=True,
+    )
+    with bounded(process):
+        os.close(theirs)
+        limit = time.monotonic() + 60
+        while time.monotonic() < limit:
+            ready = select.select([ours], [], [], 0.05)[0]
+            if not ready and process.poll() is not None:
+                break
+            try:
+                painted += os.read(ours, 65536) if ready else b""
+            except OSError:  # the other side is closed
+                break
+        process.wait(timeout=60)
+    os.close(ours)
+    return process.returncode, painted.decode()
+
+
+@pytest.mark.parametrize("columns", [100, 24])
+def test_the_bar_on_a_terminal(tmp_path: Path, columns: int) -> None:
+    """It is painted in a wide and in a narrow window, never wider than that, and gone before the summary."""
+    sheet(tmp_path, 12)
+    code, painted = on_terminal(tmp_path, "run", "d.csv", "--sandbox", "--rate", "10/s", columns=columns)
+    assert code == 0
+    assert "█" in painted
+    assert "created" in painted
+    assert painted.count("\x1b[?25l") == painted.count("\x1b[?25h") == 1
+    bars = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", painted) if "█" in line]
+    assert bars
+    assert max(map(len, bars)) <= columns
+    assert "Finished: every row is created." in painted.partition("\x1b[?25h")[2]
+
+
+@pytest.mark.parametrize("more", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_no_colour_where_it_is_not_wanted(tmp_path: Path, more: dict[str, str]) -> None:
+    """NO_COLOR leaves the bar without colours; a dumb terminal gets lines."""
+    sheet(tmp_path, 3)
+    _, painted = on_terminal(tmp_path, "run", "d.csv", "--sandbox", "--rate", "10/s", columns=80, **more)
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", painted)
+    assert ("█" in painted) == ("NO_COLOR" in more)

@@ -1,0 +1,254 @@
+"""Disks that are full, files that vanish, places that cannot be written: the run stops, says which file, and goes on later."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.crash.command import begin, end, run, write_rows
+from tests.crash.truth import Verdict, judge
+from tests.support.faulty import server_process
+from tests.support.processes import bounded
+from tests.support.runs import Job, row
+
+ROWS = 40
+
+
+def names(count: int = ROWS) -> set[str]:
+    """The rows' names."""
+    return {f"row {number}" for number in range(count)}
+
+
+def proven(directory: Path, files: Path | None = None, *, start: int = 1) -> Verdict:
+    """Every row created exactly once, and nothing in the failures file."""
+    verdict = judge(Job(files or directory).files, directory / "server.sqlite", names(), set(), start=start)
+    assert not verdict.problems, "\n".join(verdict.problems)
+    assert (verdict.duplicates, verdict.losses, verdict.documents) == (0, 0, ROWS)
+    return verdict
+
+
+def sheet(directory: Path, **fields: Any) -> None:
+    """The input."""
+    write_rows(directory, [row(name, **fields) for name in sorted(names())])
+
+
+def says(found: dict[str, Any], errors: str, file: str) -> None:
+    """It was stopped, and the message names the file and what to do."""
+    assert file in (found.get("stopped") or found.get("error") or ""), found
+    assert file in errors
+    assert "run the same command again" in errors
+    if "rows" in found:
+        assert found["rows"] == found["created"] + found["failed"] + found["uncertain"] + found["notAttempted"]
+
+
+@pytest.mark.parametrize(
+    ("file", "fields", "faults"),
+    [
+        ("d.results.jsonl", {}, []),
+        ("d.journal.jsonl", {"description": "x" * 900}, ["--fault", "bare"]),
+    ],
+)
+def test_a_file_that_may_not_grow(tmp_path: Path, file: str, fields: dict[str, Any], faults: list[str]) -> None:
+    """The system takes a part of a write and refuses the rest: exit 3; with room made, the same command completes."""
+    sheet(tmp_path, **fields)
+    with server_process(tmp_path / "server.sqlite", *faults) as server:
+        for kilobytes in (8, 21, 33):
+            code, found, errors = run(tmp_path, server.base_url, limit_bytes=kilobytes * 1024 + 7)
+            assert (code, found["toDo"] > 0) == (3, True), errors
+            says(found, errors, file)
+        code, found, errors = run(tmp_path, server.base_url)
+        assert (code, found["created"]) == (0, ROWS), errors
+    reconciled = proven(tmp_path).reconciled
+    assert (reconciled > 0) == (file == "d.results.jsonl")  # what was in flight when results were full is found again
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_failures_file_that_takes_nothing(tmp_path: Path) -> None:
+    """Its rows are in the journal all the same; they count, and come back when there is room."""
+    sheet(tmp_path)
+    (tmp_path / "d.failures.jsonl").symlink_to("/dev/full")
+    with server_process(tmp_path / "server.sqlite", "--fault", "400@5,6") as server:
+        code, found, errors = run(tmp_path, server.base_url)
+        assert code == 3, errors
+        says(found, errors, "d.failures.jsonl")
+        (tmp_path / "d.failures.jsonl").unlink(missing_ok=True)
+        code, found, errors = run(tmp_path, server.base_url)
+        assert (code, found["created"]) == (0, ROWS), errors
+    proven(tmp_path)
+
+
+def test_a_failures_file_that_cannot_be_replaced(tmp_path: Path) -> None:
+    """The end of the run says so with exit 3; the next run brings the file up to date although nothing is to be sent."""
+    sheet(tmp_path)
+    in_the_way = tmp_path / ".d.failures.jsonl.new"
+    in_the_way.mkdir()
+    with server_process(tmp_path / "server.sqlite") as server:
+        code, found, errors = run(tmp_path, server.base_url)
+        assert (code, found["created"]) == (3, ROWS), errors
+        assert "cannot replace d.failures.jsonl" in found["stopped"]
+        in_the_way.rmdir()
+        code, found, errors = run(tmp_path, server.base_url)
+        assert (code, found["requests"]) == (0, 0), errors
+    proven(tmp_path)
+
+
+def test_an_edited_failures_file_that_cannot_be_kept(tmp_path: Path) -> None:
+    """No room for the copy: exit 3 before anything is sent, and the edits are still there."""
+    sheet(tmp_path)
+    edited = b'{"somebody":"wrote this"}\n' * 500
+    (tmp_path / "d.failures.jsonl").write_bytes(edited)
+    with server_process(tmp_path / "server.sqlite") as server:
+        code, found, errors = run(tmp_path, server.base_url, limit_bytes=6000)
+        assert code == 3, errors
+        says(found, errors, "d.failures.")
+        assert (tmp_path / "d.failures.jsonl").read_bytes() == edited
+        code, found, errors = run(tmp_path, server.base_url)
+        assert (code, found["created"]) == (0, ROWS), errors
+        assert Path(tmp_path / found["files"]["keptFailures"]).read_bytes() == edited
+    proven(tmp_path)
+
+
+@contextmanager
+def small_disk(directory: Path, kilobytes: int) -> Iterator[None]:
+    """A real file system of this size, in memory."""
+    directory.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(directory)]
+    if sys.platform != "linux" or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this machine does not let us mount a small disk")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(directory)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Take all the room that there is."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+
+
+def test_a_real_full_disk(tmp_path: Path) -> None:
+    """All three files on a disk of 64 KB: exit 3; with another kind of room made each time, the same command completes."""
+    small = tmp_path / "small"
+    with small_disk(small, 64), server_process(tmp_path / "server.sqlite", "--fault", "400/10") as server:
+        sheet(small)
+        ballast = small / "ballast"
+        ballast.write_bytes(b"x" * 40 * 1024)
+        code, found, errors = run(small, server.base_url)
+        assert (code, "No space left on device" in found["stopped"]) == (3, True), errors
+        ballast.write_bytes(b"x" * 10 * 1024)
+        code, found, errors = run(small, server.base_url)
+        assert (code, "No space left on device" in found["stopped"]) == (3, True), errors
+        subprocess.run(["mount", "-o", "remount,size=1024k", str(small)], check=True)
+        for _ in range(5):  # one row in ten is refused, and sent again by the next run
+            code, found, errors = run(small, server.base_url)
+            if code == 0:
+                break
+        assert (code, found["created"]) == (0, ROWS), errors
+        proven(tmp_path, small)
+
+
+def test_a_disk_that_is_full_at_the_start(tmp_path: Path) -> None:
+    """Nothing can be written, so nothing is sent, and the way out is named."""
+    small = tmp_path / "small"
+    with small_disk(small, 16), server_process(tmp_path / "server.sqlite") as server:
+        write_rows(small, [row("row 0")])
+        fill(small / "ballast")
+        code, _, errors = run(small, server.base_url)
+        assert code == 2, errors
+        assert "cannot write here (No space left on device). Name another place with --results." in errors
+        assert not server.commits
+
+
+def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
+    """Exit 2 before anything is read or sent, and the way out."""
+    small = tmp_path / "small"
+    with small_disk(small, 64), server_process(tmp_path / "server.sqlite") as server:
+        sheet(small)
+        subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
+        with bounded(begin(small, server.base_url)) as process:
+            _, errors = process.communicate(timeout=30)
+        assert process.returncode == 2
+        assert "cannot be written to; name a place that can with --results FILE" in errors
+        assert not server.commits
+
+
+@pytest.mark.parametrize(
+    ("file", "how"),
+    [
+        ("d.results.jsonl", "removed"),
+        ("d.results.jsonl", "moved"),
+        ("d.journal.jsonl", "moved"),
+        ("d.failures.jsonl", "removed"),
+    ],
+)
+def test_a_file_that_vanishes_while_the_run_writes_to_it(tmp_path: Path, file: str, how: str) -> None:
+    """The run notices within a moment and stops with exit 3, naming the file; a moved file put back, all is well."""
+    sheet(tmp_path)
+    flags = ("--fault", "400/7", "--latency", "0.1")
+    with server_process(tmp_path / "server.sqlite", *flags) as server:
+        with bounded(begin(tmp_path, server.base_url, "--concurrency", "2")) as process:
+            path = tmp_path / file
+            while (not path.exists() or path.stat().st_size < 300) and process.poll() is None:
+                time.sleep(0.01)
+            path.rename(tmp_path / "elsewhere")
+            if how == "removed":
+                (tmp_path / "elsewhere").unlink()
+            code, found, errors = end(process)
+        assert (code, found["toDo"] > 0) == (3, True), errors
+        says(found, errors, file)
+        if how == "moved":
+            (tmp_path / "elsewhere").rename(path)
+        elif file == "d.results.jsonl":
+            code, found, errors = run(tmp_path, server.base_url)
+            assert code == 2
+            assert "Put that file back. Or, to start over, move" in found["error"]
+            (tmp_path / "d.journal.jsonl").unlink()
+            (tmp_path / "d.failures.jsonl").unlink(missing_ok=True)
+        for _ in range(6):
+            code, found, errors = run(tmp_path, server.base_url, "--concurrency", "16")
+            if code == 0:
+                break
+        assert code == 0, errors
+    documents = [document.name for document in server.commits]
+    assert sorted(documents) == sorted(names())
+    assert sorted(line["name"] for line in Job(tmp_path).results) == sorted(names())
+
+
+def test_results_deleted_between_runs(tmp_path: Path) -> None:
+    """Exit 2, nothing sent; with journal and failures out of the way each row is looked up and adopted, none made twice."""
+    sheet(tmp_path)
+    with server_process(tmp_path / "server.sqlite") as server:
+        assert run(tmp_path, server.base_url)[0] == 0
+        (tmp_path / "d.results.jsonl").unlink()
+        code, found, _ = run(tmp_path, server.base_url)
+        assert (code, "Put that file back" in found["error"], "move d.journal.jsonl" in found["error"]) == (
+            2,
+            True,
+            True,
+        )
+        for file in ("d.journal.jsonl", "d.failures.jsonl"):
+            (tmp_path / file).rename(tmp_path / f"old {file}")
+        code, found, errors = run(tmp_path, server.base_url)
+        assert (code, found["adopted"]) == (0, ROWS), errors
+    assert sorted(document.name for document in server.commits) == sorted(names())
+
+
+def test_the_journal_deleted_between_runs(tmp_path: Path) -> None:
+    """What is created the results say: nothing is sent again."""
+    sheet(tmp_path)
+    with server_process(tmp_path / "server.sqlite") as server:
+        assert run(tmp_path, server.base_url)[0] == 0
+        (tmp_path / "d.journal.jsonl").unlink()
+        code, found, errors = run(tmp_path, server.base_url)
+        assert (code, found["createdBefore"], found["requests"]) == (0, ROWS, 0), errors
+    proven_documents = [document.name for document in server.commits]
+    assert sorted(proven_documents) == sorted(names())

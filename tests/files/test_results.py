@@ -1,0 +1,169 @@
+"""The results file: written in order, read back in any state, indexed by slicing with the same result as by parsing."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batcher.errors import UsageError
+from batcher.files.disk import Disk
+from batcher.files.results import (
+    created_of,
+    encode_line,
+    encode_record,
+    fingerprint,
+    head,
+    index_results,
+    one_line,
+    read_results,
+)
+from batcher.models import Created, How
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=15)
+
+
+def created(key: str = "k", *, identifier: str = "doc-1", spec_hash: str = "ab" * 16, name: str = "n") -> Created:
+    """One outcome."""
+    return Created(
+        key=key,
+        source="d.csv",
+        line=3,
+        how=How.CREATED,
+        spec_hash=spec_hash,
+        identifier=identifier,
+        name=name,
+        model_id="m",
+        url="http://b/dashboards/doc-1",
+        dashboard_id="d",
+        workbook_id=None,
+        attempts=2,
+        status=201,
+        elapsed_ms=12,
+        at="2026-11-23T10:00:00.000+00:00",
+        run="r",
+        response=b'{"workbook":{"identifier":"doc-1"}}',
+    )
+
+
+NOT_UTF8 = (  # the first was an internal error
+    b'{"key":"\xff","source":"d.csv","line":3,"specHash":"abababababababab","identifier":"i"}\n',
+    encode_line(created()).replace(b'"key":"k"', b'"key":"\xff"'),
+)
+
+
+@given(TEXT, TEXT, st.sampled_from(["x.jsonl", "x.csv"]))
+def test_what_is_written_is_read_back(key: str, name: str, file: str) -> None:
+    """Any key and name, in both forms."""
+    outcome = created(key or "k", name=name)
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / file
+        encode = encode_record if file.endswith("csv") else encode_line
+        path.write_bytes(head(path) + encode(outcome) + encode(created("other")))
+        first, second = read_results(Disk(), path)
+        index = index_results(Disk(), path, {})
+    assert first == outcome
+    assert second.key == "other"
+    assert index.get(outcome.key) == fingerprint(outcome.spec_hash)
+    assert index.get("never there") is None
+
+
+@given(st.lists(TEXT.filter(bool), max_size=6, unique=True))
+def test_slicing_says_what_parsing_says(keys: list[str]) -> None:
+    """The quick index and the whole reading know the same keys, and so for a file that another program wrote anew."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "x.jsonl"
+        outcomes = [created(key, identifier=f"doc-{number}") for number, key in enumerate(keys)]
+        path.write_bytes(b"".join(map(encode_line, outcomes)))
+        index = index_results(Disk(), path, {})
+        rewritten = Path(directory) / "y.jsonl"
+        lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+        rewritten.write_text("".join(json.dumps(dict(sorted(line.items()))) + "\n" for line in lines))
+        again = index_results(Disk(), rewritten, {})
+    assert len(index) == len(again) == len(keys)
+    assert all(index.get(key) == again.get(key) == fingerprint("ab" * 16) for key in keys)
+
+
+def test_values_that_look_like_fields_mislead_nobody(tmp_path: Path) -> None:
+    """A name or key that holds `","source":"` is still one key."""
+    path = tmp_path / "x.jsonl"
+    odd = 'k","source":"x","specHash":"00","identifier":"evil'
+    path.write_bytes(encode_line(created(odd, name=odd)))
+    index = index_results(Disk(), path, {})
+    assert (index.get(odd), index.get("k")) == (fingerprint("ab" * 16), None)
+
+
+def test_undone_lines_are_left_out(tmp_path: Path) -> None:
+    """A key whose last document was undone is not created; one that was made anew since, under another identifier, is."""
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(
+        encode_line(created("a")) + encode_line(created("b")) + encode_line(created("b", identifier="doc-2"))
+    )
+    index = index_results(Disk(), path, {"a": {"doc-1": 1}, "b": {"doc-1": 1}})
+    assert (index.get("a"), index.get("b")) == (None, fingerprint("ab" * 16))
+
+
+@pytest.mark.parametrize(("spec_hash", "kept"), [("", 0), ("ab", 0xAB), ("zz" * 16, 0), ("12_4" * 8, None)])
+def test_a_spec_hash_that_somebody_edited_is_kept_as_if_parsed(
+    tmp_path: Path, spec_hash: str, kept: int | None
+) -> None:
+    """Too short, or no number: no error, and the same in a line that is sliced as in one that is parsed."""
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(encode_line(created("a", spec_hash=spec_hash)) + encode_line(created('"', spec_hash=spec_hash)))
+    index = index_results(Disk(), path, {})
+    assert index.get("a") == index.get('"') == (fingerprint(spec_hash) if kept is None else kept)
+
+
+@pytest.mark.parametrize(
+    "text", [b"{}\n", b'{"key":"k"}\n', b"oops\n", b'{"key":"k","identifier":"i","how":"magic"}\n', *NOT_UTF8]
+)
+def test_a_line_that_is_none_names_its_place(tmp_path: Path, text: bytes) -> None:
+    """A foreign or broken line is never guessed at, wherever it stands."""
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(encode_line(created()) + text + encode_line(created("l")))
+    with pytest.raises(UsageError, match=r"x\.jsonl:2: "):
+        list(read_results(Disk(), path))
+    with pytest.raises(UsageError, match=r"x\.jsonl:2: "):
+        index_results(Disk(), path, {})
+
+
+def test_a_csv_that_is_no_results_file_is_refused(tmp_path: Path) -> None:
+    """Somebody's own spreadsheet under the name of the results file."""
+    path = tmp_path / "x.csv"
+    path.write_text("name,modelId\na,b\n")
+    with pytest.raises(UsageError, match="not a line of a batcher results file"):
+        list(read_results(Disk(), path))
+
+
+def test_a_results_file_that_a_spreadsheet_has_saved_is_read(tmp_path: Path) -> None:
+    """Another delimiter, a byte order mark, other line ends, no last newline."""
+    path = tmp_path / "x.csv"
+    text = (head(path) + encode_record(created("=1+1"))).decode()
+    path.write_bytes(("\ufeff" + text.replace("\r\n", "\n").rstrip("\n")).encode())
+    assert [one.key for one in read_results(Disk(), path)] == ["=1+1"]
+
+
+def test_fields_that_a_later_version_adds_are_passed_over() -> None:
+    """Unknown fields are tolerated, missing ones that nobody needs are empty."""
+    line = json.loads(encode_line(created())) | {"colour": "blue"}
+    assert created_of(line, "x:1") == created()
+    assert created_of({"key": "k", "identifier": "i"}, "x:1").how is How.CREATED
+
+
+def test_a_body_with_line_breaks_becomes_one_line() -> None:
+    """A pretty-printed answer still fits a line, and says the same."""
+    pretty = orjson.dumps({"a": [1, {"b": 2}]}, option=orjson.OPT_INDENT_2)
+    assert b"\n" not in one_line(pretty)
+    assert orjson.loads(one_line(pretty)) == {"a": [1, {"b": 2}]}
+    assert one_line(b'{"a": 1}') == b'{"a": 1}'
+
+
+def test_a_fingerprint_of_no_hash_is_zero() -> None:
+    """Adopted documents have none: 0 means that no change can be told."""
+    assert (fingerprint(""), fingerprint("not hex")) == (0, 0)
+    assert fingerprint("f" * 32) == 16**15 - 1

@@ -1,0 +1,427 @@
+"""Runs that share a key: the law over all of them, fairness between them, and a file that may be damaged at any time."""
+
+from __future__ import annotations
+
+import os
+import random
+import stat
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+
+import anyio
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from batcher.pace import shared_file
+from batcher.pace.gate import Gate
+from batcher.pace.rate import MARGIN, Rate
+from batcher.pace.shared import Alone, RunPermit, RunShare, SharedPace
+from batcher.transport.reply import ApiKey
+from tests.pace.test_gate import most_in_window
+from tests.support import virtual
+
+KEY = ApiKey("omni_osk_secret")
+MINUTE = Rate(60, 60.0)
+
+
+class Clock:
+    """A clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = 5000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def no_warning(text: str) -> None:
+    """Trouble where none is expected."""
+    raise AssertionError(text)
+
+
+async def run_for(
+    seconds: float, rate: Rate, directory: Path, starts: list[float], *, workers: int = 16, latency: float = 0.01
+) -> None:
+    """One run on virtual time: as many starts as it gets in `seconds`."""
+    clock = virtual.loop().time
+
+    async def work(gate: Gate) -> None:
+        while True:
+            slot = await gate.slot()
+            if slot.start():
+                starts.append(clock())
+            await anyio.sleep(latency)
+
+    shared = SharedPace(directory, no_warning, clock=clock)
+    with anyio.move_on_after(seconds):
+        async with Gate([KEY], rate, shared=shared) as gate, anyio.create_task_group() as tasks:
+            for _ in range(workers):
+                tasks.start_soon(work, gate)
+
+
+def together(directory: Path, rates: list[Rate], seconds: float, pause: float = 0.0) -> list[list[float]]:
+    """Several runs at once, each beginning `pause` seconds after the one before; each one's starts."""
+    starts: list[list[float]] = [[] for _ in rates]
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            for rate, mine in zip(rates, starts, strict=True):
+                tasks.start_soon(run_for, seconds, rate, directory, mine)
+                await anyio.sleep(pause)
+
+    virtual.run(main)
+    return starts
+
+
+@pytest.mark.parametrize("text", ["60/min", "500/min", "6/min", "1/s", "50/s", "1000/s"])
+@pytest.mark.parametrize("runs", [2, 3])
+def test_runs_share_one_rate_fairly(tmp_path: Path, text: str, runs: int) -> None:
+    """Several runs together keep the law, use all of the rate, and get equal parts."""
+    rate = Rate.parse(text)
+    assert rate is not None
+    seconds = max(4.0, 6 * runs * rate.period_seconds / min(rate.limit, 6))
+    starts = together(tmp_path, [rate] * runs, seconds)
+    every = sorted(chain(*starts))
+    assert most_in_window(every, rate.period_seconds * MARGIN) <= rate.limit
+    assert len(every) >= 0.97 * rate.per_second * seconds - 1
+    parts = [len(part) for part in starts]
+    assert max(parts) - min(parts) <= max(1, 0.05 * max(parts))
+
+
+def test_a_run_that_comes_later_gets_its_part(tmp_path: Path) -> None:
+    """A second run that begins while the first is busy gets half from then on."""
+    first, second = together(tmp_path, [MINUTE, MINUTE], 600.0, pause=300.0)
+    both = [start for start in first if start >= second[0]]
+    assert len(both) == pytest.approx(150, abs=8)
+
+
+def test_different_rates_neither_starve_nor_add_up(tmp_path: Path) -> None:
+    """Beside a run at 500/min one at 60/min gets its 60, and both together keep to 500."""
+    fast, slow = together(tmp_path, [Rate(500, 60.0), MINUTE], 300.0)
+    assert most_in_window(sorted(fast + slow), 60.3) <= 500
+    assert most_in_window(slow, 60.3) <= 60
+    assert len(slow) >= 280
+    assert len(fast) + len(slow) >= 0.97 * 2500
+
+
+def test_a_restart_remembers_the_last_window(tmp_path: Path) -> None:
+    """A run that begins right after another adds nothing to the window."""
+    before: list[float] = []
+    after: list[float] = []
+
+    async def main() -> None:
+        await run_for(70.0, MINUTE, tmp_path, before)
+        await run_for(70.0, MINUTE, tmp_path, after)
+
+    virtual.run(main)
+    assert most_in_window(before + after, 60.3) <= 60
+    assert len(before + after) >= 138
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([1, 2, 10, 40]))
+@example(392, 10)  # failed before: a dead slot that was left to another run hid a live one
+def test_the_law_holds_over_all_runs(tmp_path_factory: pytest.TempPathFactory, seed: int, limit: int) -> None:
+    """Slow fsyncs, stalls, slots given back, runs that die with a slot in hand: no window holds more than the limit."""
+    chance = random.Random(seed)
+    directory = tmp_path_factory.mktemp("state")
+    rate, starts = Rate(limit, 10.0), list[float]()
+
+    async def life() -> None:
+        clock = virtual.loop().time
+        share = SharedPace(directory, no_warning, clock=clock).share(KEY, rate)
+        for _ in range(chance.randrange(60)):
+            answer = share.take()
+            if isinstance(answer, float):
+                await anyio.sleep(answer)
+                continue
+            granted = clock()
+            await anyio.sleep(chance.choice([0.0, 0.0, 0.2, 2.0, 7.0]))
+            match chance.randrange(20):
+                case 0:
+                    answer.give_back()
+                case 1:
+                    if clock() - granted < shared_file.LEASE_SECONDS:
+                        starts.append(clock())
+                    return  # killed right after the request left, before it was written down
+                case 2:
+                    virtual.loop().stall(chance.choice([0.5, 9.0]))
+                case _:
+                    if answer.start():
+                        starts.append(clock())
+        share.close()
+
+    async def lives() -> None:
+        for _ in range(4):
+            await life()
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(lives)
+
+    virtual.run(main)
+    assert most_in_window(sorted(starts), 10.05) <= limit
+
+
+def joined(directory: Path, clock: Clock, warnings: list[str], rate: Rate = MINUTE) -> RunShare:
+    """One run at the file, told the time by the test."""
+    return SharedPace(directory, warnings.append, clock=clock).share(KEY, rate)
+
+
+def start(share: RunShare) -> bool:
+    """Start one request now, if that is allowed."""
+    answer = share.take()
+    return not isinstance(answer, float) and answer.start()
+
+
+def spend(share: RunShare, clock: Clock, tries: int, step_seconds: float = 1.004) -> int:
+    """Try to start one request every `step_seconds`; how many did."""
+    started = 0
+    for _ in range(tries):
+        started += start(share)
+        clock.now += step_seconds
+    return started
+
+
+def test_the_file_tells_nothing(tmp_path: Path) -> None:
+    """The name is a hash, the key is not inside, and nobody else can read it."""
+    directory = tmp_path / "state" / "batcher"
+    share = joined(directory, Clock(), [])
+    assert start(share)
+    (path,) = directory.iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert b"secret" not in path.read_bytes()
+    assert "secret" not in path.name
+    assert "omni" not in path.name
+    share.close()
+
+
+def test_different_keys_have_different_files(tmp_path: Path) -> None:
+    """Each key has its own limit."""
+    pace = SharedPace(tmp_path, no_warning, clock=Clock())
+    for secret in "ab":
+        share = pace.share(ApiKey(secret), Rate(1, 60.0))
+        assert start(share)
+        assert not start(share)
+        share.close()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda path: path.write_bytes(b"something else entirely"), id="foreign"),
+        pytest.param(lambda path: path.write_bytes(os.urandom(8192)), id="noise"),
+        pytest.param(lambda path: os.truncate(path, 100), id="cut in the header"),
+        pytest.param(lambda path: path.write_bytes(b"batcher pace 1\n\0" + b"\xff" * 5000), id="ours, full of noise"),
+    ],
+)
+@pytest.mark.parametrize("while_open", [True, False])
+def test_a_damaged_file_is_replaced_with_a_warning(
+    tmp_path: Path, damage: Callable[[Path], object], while_open: bool
+) -> None:
+    """Damage costs the memory of the last window, never the run; the law holds again from there."""
+    clock, warnings = Clock(), list[str]()
+    share = joined(tmp_path, clock, warnings)
+    assert spend(share, clock, 10) == 10
+    (path,) = tmp_path.iterdir()
+    damage(path)
+    if not while_open:
+        share.close()
+        share = joined(tmp_path, clock, warnings)
+    assert spend(share, clock, 60) == 60
+    assert not start(share)
+    assert len(warnings) == 1
+    assert str(path) in warnings[0]
+    assert "damaged" in warnings[0]
+    share.close()
+
+
+def test_noise_behind_the_header_never_blocks_for_ever(tmp_path: Path) -> None:
+    """Slots and runs that make no sense are passed over."""
+    clock, warnings = Clock(), list[str]()
+    share = joined(tmp_path, clock, warnings)
+    assert spend(share, clock, 60) == 60
+    (path,) = tmp_path.iterdir()
+    content = bytearray(path.read_bytes())
+    content[shared_file._RUNS_AT : shared_file._RUNS_AT + 1000] = os.urandom(1000)
+    ring = struct.pack("<dd", float("nan"), 1e300) * 60
+    content[shared_file._RING_AT : shared_file._RING_AT + len(ring)] = ring
+    path.write_bytes(content)
+    spend(share, clock, 20)
+    clock.now += 100
+    assert spend(share, clock, 60) == 60
+    share.close()
+
+
+def test_an_unwritable_directory_is_a_warning(tmp_path: Path) -> None:
+    """Where no directory can be made, the run goes on alone and says so once."""
+    (tmp_path / "file").write_text("")
+    warnings: list[str] = []
+    share = joined(tmp_path / "file" / "state", Clock(), warnings)
+    assert spend(share, Clock(), 100) == 100, "alone, the gate's own window keeps the law"
+    assert len(warnings) == 1
+    assert "BATCHER_STATE_DIR" in warnings[0]
+    share.close()
+
+
+@pytest.mark.parametrize("make", [lambda path: path.mkdir(), os.mkfifo, lambda path: path.symlink_to("/etc/passwd")])
+def test_what_is_no_file_is_a_warning(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    """A directory, a pipe or a link in the file's place neither hangs nor harms."""
+    first = joined(tmp_path, Clock(), [])
+    assert start(first)
+    first.close()
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    make(path)
+    warnings: list[str] = []
+    share = joined(tmp_path, Clock(), warnings)
+    assert isinstance(share.take(), Alone)
+    assert len(warnings) == 1
+    share.close()
+
+
+def test_a_deleted_file_is_made_anew(tmp_path: Path) -> None:
+    """Runs meet again after somebody deleted the file under a running one."""
+    clock, warnings = Clock(), list[str]()
+    old = joined(tmp_path, clock, warnings, Rate(1, 10.0))
+    assert start(old)
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    clock.now += 20
+    assert start(old)
+    new = joined(tmp_path, clock, warnings, Rate(1, 10.0))
+    assert not start(new)
+    assert not warnings
+    old.close()
+    new.close()
+
+
+def test_a_run_that_died_with_a_slot_counts_as_started(tmp_path: Path) -> None:
+    """Its slot counts from the end of its lease, and its place in the queue is forgotten after a second."""
+    clock, rate = Clock(), Rate(1, 10.0)
+    dead = joined(tmp_path, clock, [], rate)
+    assert isinstance(dead.take(), RunPermit)
+    other = joined(tmp_path, clock, [], rate)
+    clock.now += 14.0
+    assert not start(other)
+    clock.now += 1.1
+    assert start(other)
+
+
+def test_a_slot_kept_too_long_is_void(tmp_path: Path) -> None:
+    """After its lease others count the slot as started, so it can no longer be started."""
+    clock = Clock()
+    share = joined(tmp_path, clock, [])
+    permit = share.take()
+    assert isinstance(permit, RunPermit)
+    clock.now += 5.0
+    assert not permit.start()
+    share.close()
+
+
+def test_a_stopped_run_loses_its_turn(tmp_path: Path) -> None:
+    """A run that waits but no longer shows itself holds nobody up for more than a second."""
+    clock, rate = Clock(), Rate(1, 10.0)
+    first, stopped, third = (joined(tmp_path, clock, [], rate) for _ in range(3))
+    assert start(first)
+    assert isinstance(stopped.take(), float)
+    clock.now += 9.9
+    assert not start(third)
+    clock.now += 1.5
+    assert start(third)
+    for share in (first, stopped, third):
+        share.close()
+
+
+def test_a_lock_that_is_never_let_go_does_not_hang_the_run(tmp_path: Path) -> None:
+    """If another process holds the lock for seconds, the run warns and goes on alone."""
+    clock, warnings = Clock(), list[str]()
+    share = joined(tmp_path, clock, warnings)
+    assert start(share)
+    (path,) = tmp_path.iterdir()
+    holder = shared_file.PaceFile(path, clock, no_warning)
+    with holder.locked() as held:
+        assert held
+        assert isinstance(share.take(), float)
+        clock.now += 6
+        assert isinstance(share.take(), Alone)
+    assert len(warnings) == 1
+    holder.close()
+    share.close()
+
+
+def test_another_boot_carries_the_window_over(tmp_path: Path) -> None:
+    """After a reboot the clock begins anew; the wall clock tells how long ago the last starts were."""
+    clock, warnings, rate = Clock(), list[str](), Rate(3, 30.0)
+    before = joined(tmp_path, clock, warnings, rate)
+    assert spend(before, clock, 3, 10.04) == 3
+    before.close()
+    (path,) = tmp_path.iterdir()
+    content = bytearray(path.read_bytes())
+    content[16:56] = b"another boot".ljust(40, b"\0")
+    path.write_bytes(content)
+    clock.now = 60.0
+    # By the wall clock the starts were just now: later than 5000 s on the old clock, 60 s on the new one.
+    after = joined(tmp_path, clock, warnings, rate)
+    assert spend(after, clock, 30) == 0
+    clock.now += 1
+    assert spend(after, clock, 30, 10.06) == 30
+    assert not warnings
+    after.close()
+
+
+def test_many_runs_fit_the_table(tmp_path: Path) -> None:
+    """More runs than the table has rows still keep the law."""
+    clock, rate = Clock(), Rate(20, 10.0)
+    shares = [joined(tmp_path, clock, [], rate) for _ in range(50)]
+    assert sum(start(share) for share in shares) <= 20
+    clock.now += 30
+    assert sum(start(share) for share in shares * 3) <= 20
+    for share in shares:
+        share.close()
+
+
+PROGRAM = """
+import sys, time, anyio
+from pathlib import Path
+from batcher.gate import Gate
+from batcher.pace import Rate
+from batcher.shared_pace import SharedPace
+from batcher.transport import ApiKey
+
+async def main(directory, rate, seconds):
+    end = time.clock_gettime(time.CLOCK_MONOTONIC) + seconds
+    async with Gate([ApiKey("k")], rate, shared=SharedPace(Path(directory), sys.exit)) as gate:
+        while (now := time.clock_gettime(time.CLOCK_MONOTONIC)) < end:
+            slot = await gate.slot()
+            if slot.start():
+                print(time.clock_gettime(time.CLOCK_MONOTONIC), flush=True)
+
+anyio.run(main, sys.argv[1], Rate.parse(sys.argv[2]), float(sys.argv[3]))
+"""
+
+
+def test_real_processes_keep_the_law_together(tmp_path: Path) -> None:
+    """Two processes at once, one killed, one begun right after: never more than the limit in a window."""
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path), "50/s"]
+
+    def begin(seconds: str) -> subprocess.Popen[str]:
+        return subprocess.Popen([*command, seconds], stdout=subprocess.PIPE, text=True)
+
+    with begin("60") as killed, begin("3") as finished:
+        time.sleep(2.0)
+        killed.kill()
+        with begin("2") as late:
+            outputs = [run.communicate()[0] for run in (killed, finished, late)]
+    starts = [[float(line) for line in output.splitlines() if "." in line] for output in outputs]
+    assert all(len(part) > 20 for part in starts)
+    assert most_in_window(sorted(chain(*starts)), 1.0) <= 50

@@ -1,0 +1,277 @@
+"""Counts that add up, the exit code, and the summary in both of its forms."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import batcher.report.summary
+from batcher.cli.screen.next_steps import next_steps
+from batcher.cli.screen.summary_text import summary_object, summary_text
+from batcher.config import Files
+from batcher.models import Failed, Reason, Uncertain
+from batcher.report.summary import Summary, exit_code
+
+
+def summary(**fields: Any) -> Summary:
+    """A summary of a run; the rows are those of the counts unless given."""
+    counted = ("created_now", "created_before", "reconciled", "adopted", "failed", "uncertain", "to_do", "undone")
+    known: dict[str, Any] = {
+        "run": "r1",
+        "started": "2026-07-01T09:30:00.000Z",
+        "finished": "2026-07-01T09:31:00.000Z",
+        "elapsed_seconds": 60.0,
+        "inputs": ("d.csv",),
+        "base_url": "https://acme.omniapp.co",
+        "rows": sum(fields.get(name, 0) for name in counted),
+    }
+    return Summary(**(known | fields))
+
+
+def failed(line: int = 17, message: str = "Bad Request: modelId: Required") -> Failed:
+    """A failure of one line."""
+    return Failed(
+        key="id:a",
+        source="d.csv",
+        line=line,
+        reason=Reason.REJECTED,
+        status=400,
+        message=message,
+        hint="mend the row",
+        attempts=1,
+        identifier="a-b",
+        at="2026-07-01T09:30:00.000Z",
+        run="r1",
+        spec={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"created_now": 3}, 0),
+        ({"created_before": 3}, 0),
+        ({"undone": 2}, 0),
+        ({"rows": 0}, 0),
+        ({"created_now": 2, "failed": 1}, 1),
+        ({"created_now": 2, "to_do": 1, "limit_reached": True}, 6),
+        ({"created_now": 3, "limit_reached": True}, 0),
+        ({"failed": 1, "to_do": 1, "deadline_reached": True}, 6),
+        ({"uncertain": 1, "failed": 1, "to_do": 1, "deadline_reached": True}, 5),
+        ({"uncertain": 1, "stopped": "key refused", "to_do": 1}, 3),
+        ({"created_now": 1, "stopped": "disk full"}, 3),
+        ({"interrupted": True, "stopped": "x", "uncertain": 1}, 130),
+        ({"interrupted": True, "created_now": 1, "rows": 2}, 70),
+        ({"created_now": 1, "rows": 2}, 70),
+        ({"created_now": 1, "to_do": 1}, 70),
+        ({"failed": 1, "invalid": 2}, 70),
+    ],
+)
+def test_of_several_exit_codes_the_first(fields: dict[str, Any], code: int) -> None:
+    """70, 130, 3, 5, 6, 1, 0; rows left over without a reason are a law broken."""
+    assert exit_code(summary(**fields)) == code
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=8, max_size=8), st.integers(-2, 2))
+def test_only_counts_that_add_up_pass(counts: list[int], error: int) -> None:
+    """One row too few or too many, in any place, is an internal error."""
+    names = ("created_now", "created_before", "reconciled", "adopted", "failed", "uncertain", "to_do", "undone")
+    fields: dict[str, Any] = dict(zip(names, counts, strict=True))
+    wrong = summary(**fields, rows=sum(counts) + error, limit_reached=True)
+    assert wrong.adds_up == (error == 0)
+    assert (exit_code(wrong) == 70) == (error != 0)
+    assert summary_text(wrong, ()).startswith("INTERNAL ERROR") == (error != 0)
+
+
+def test_the_text_adds_up_and_names_things(tmp_path: Path) -> None:
+    """The four outcomes sum to the rows; files, first failures with hints and the place of the documents are there."""
+    files = Files(results=tmp_path / "d.results.jsonl", failures=tmp_path / "d.failures.jsonl", journal=tmp_path / "j")
+    files.results.write_text("{}\n")
+    files.failures.write_text("{}\n")
+    text = summary_text(
+        summary(
+            created_now=1_200,
+            created_before=30,
+            reconciled=4,
+            failed=3,
+            invalid=1,
+            uncertain=2,
+            undone=5,
+            requests=1_250,
+            rate="60/min",
+            files=files,
+            first_failures=(failed(), failed(18, "bad\x1b[2J\nthing")),
+            other_failures=7,
+        ),
+        ("mend: batcher run d.failures.jsonl",),
+    )
+    counts = [
+        int(n.replace(",", "")) for n in re.findall(r"^ +([\d,]+) (?:created|failed|uncertain|not)", text, re.MULTILINE)
+    ]
+    assert counts == [1_234, 3, 2, 5]
+    assert "    1,244 rows read" in text
+    assert "1,234 created (1,200 now, 30 before, 4 reconciled: found after an unclear attempt)" in text
+    assert "3 failed (1 invalid)" in text
+    assert "d.csv:17: rejected 400: Bad Request: modelId: Required\n    mend the row" in text
+    assert "\x1b" not in text
+    assert "own folder of the API key's owner" in text
+    assert str(files.results) in text
+    assert "1,250 requests, 1,249 of 60/min" in text
+    assert text.endswith("Next: mend: batcher run d.failures.jsonl")
+
+
+def test_a_run_shorter_than_a_period_is_not_said_to_have_overstepped() -> None:
+    """Failed before: 21 requests in 19.7 s, which are within 60/min, were told as 61 of 60/min."""
+    text = summary_text(summary(created_now=20, requests=21, rate="60/min", elapsed_seconds=19.7), ())
+    assert "21 requests, 60 of 60/min" in text
+
+
+@pytest.mark.parametrize(
+    ("fields", "headline"),
+    [
+        ({"created_now": 2}, "Finished: every row is created."),
+        ({"created_before": 2}, "Nothing to do: every row is created already."),
+        ({"rows": 0}, "Nothing to do: there are no rows."),
+        ({"created_now": 1, "failed": 1}, "Finished."),
+        ({"to_do": 1, "interrupted": True}, "Interrupted. What was in flight has been accounted for."),
+        ({"to_do": 1, "stopped": "the key was refused"}, "Stopped early: the key was refused"),
+        ({"to_do": 1, "limit_reached": True}, "The limit was reached; work remains."),
+    ],
+)
+def test_the_first_line_says_how_it_ended(fields: dict[str, Any], headline: str) -> None:
+    """One sentence before the counts."""
+    assert summary_text(summary(**fields), ()).splitlines()[0] == headline
+
+
+def test_the_object_has_exactly_the_documented_fields() -> None:
+    """The table in the module's docstring is the contract; it names each field and no other."""
+    rows = re.findall(r"^\| ([A-Za-z, ]+?) \|", batcher.report.summary.__doc__ or "", re.MULTILINE)
+    documented = [name.strip() for row in rows[1:] for name in row.split(",")]
+    fields = ["command", "exitCode", *summary_object(summary(created_now=1)), "error"]
+    assert sorted(documented) == sorted(fields)
+
+
+def test_several_keys_add_up_to_what_was_allowed() -> None:
+    """Regression: two keys at 20/s each were said to have sent 39 of 20/s."""
+    found = summary(created_now=2341, requests=2341, rate="20/s", keys=2)
+    assert "2,341 requests, 39 of 40/s" in summary_text(found, ())
+    assert summary_object(found)["rate"] == "20/s"
+
+
+def test_the_object_is_json_and_adds_up(tmp_path: Path) -> None:
+    """Rows = created + failed + uncertain + notAttempted; a failure keeps its reason and hint."""
+    files = Files(results=tmp_path / "r", failures=tmp_path / "f", journal=tmp_path / "j")
+    whole = summary(created_now=3, adopted=1, failed=2, uncertain=1, to_do=4, interrupted=True, files=files)
+    uncertain = Uncertain(**{name: getattr(failed(), name) for name in Failed.__slots__})
+    found = orjson.loads(orjson.dumps(summary_object(summary(created_now=1, failed=1, first_failures=(uncertain,)))))
+    assert found["firstFailures"][0] | {"line": 0} == {
+        "key": "id:a",
+        "source": "d.csv",
+        "line": 0,
+        "outcome": "uncertain",
+        "reason": "rejected",
+        "status": 400,
+        "message": "Bad Request: modelId: Required",
+        "hint": "mend the row",
+    }
+    found = orjson.loads(orjson.dumps(summary_object(whole)))
+    assert found["rows"] == found["created"] + found["failed"] + found["uncertain"] + found["notAttempted"] == 11
+    assert found["created"] == found["createdNow"] + found["createdBefore"] + found["reconciled"] + found["adopted"]
+    assert found["files"]["keptFailures"] is None
+
+
+MENDED = {  # the failures file was the input, and every row of it is created
+    "inputs": ("./d.failures.jsonl",),
+    "files": Files(results=Path("d.results.jsonl"), failures=Path("d.failures.jsonl"), journal=Path("j")),
+}
+MEND_BAD = (
+    "mend the failed rows in bad.jsonl, then: batcher run bad.jsonl --failures bad.jsonl --results d.results.jsonl"
+)
+
+
+@pytest.mark.parametrize(
+    ("argv", "fields", "steps"),
+    [
+        (
+            ["run", "d.csv", "--instance", "acme", "--limit", "5"],
+            {"created_now": 5, "to_do": 7, "limit_reached": True},
+            ["go on with the 7 rows left: batcher run d.csv --instance acme"],
+        ),
+        (
+            ["run", "--limit=5", "my rows.csv"],
+            {"created_now": 5, "to_do": 7, "limit_reached": True, "inputs": ("my rows.csv",)},
+            ["go on with the 7 rows left: batcher run 'my rows.csv'"],
+        ),
+        (
+            ["run", "d.csv", "--rate", "60/min"],
+            {
+                "created_now": 5,
+                "failed": 1,
+                "files": Files(results=Path("d.results.jsonl"), failures=Path("d.failures.jsonl"), journal=Path("j")),
+            },
+            ["mend the failed rows in d.failures.jsonl, then: batcher run d.failures.jsonl --rate 60/min"],
+        ),
+        (
+            ["run", "d.csv", "--failures", "bad.jsonl"],
+            {
+                "failed": 1,
+                "files": Files(results=Path("d.results.jsonl"), failures=Path("bad.jsonl"), journal=Path("j")),
+            },
+            [
+                MEND_BAD,
+            ],
+        ),
+        (
+            ["run", "d.csv", "--sandbox"],
+            {"created_now": 5, "sandbox": True},
+            ["for real: batcher run d.csv --instance NAME"],
+        ),
+        (
+            ["run", "d.csv", "--instance", "acme", "--concurrency", "4"],
+            {"created_now": 5},
+            ["compare them with what was sent: batcher verify d.csv --instance acme"],
+        ),
+        (
+            ["run", "d.csv"],
+            {"uncertain": 1},
+            ["settle the uncertain rows, which comes first in the next run: batcher run d.csv"],
+        ),
+        (
+            ["run", "d.csv"],
+            {
+                "uncertain": 1,  # and nothing is told of it: it was not looked up
+                "files": Files(results=Path("r"), failures=Path("bad.jsonl"), journal=Path("j")),
+            },
+            ["settle the uncertain rows by hand, as the hint of each in bad.jsonl says"],
+        ),
+        (["run", "d.failures.jsonl", "--instance", "acme"], {"created_now": 1, **MENDED}, []),
+        (["run", "./d.failures.jsonl", "--sandbox"], {"created_now": 1, "sandbox": True, **MENDED}, []),
+        (
+            ["run", "d.csv", "d.failures.jsonl", "--results", "d.results.jsonl"],
+            {"created_now": 1, "created_before": 4, **MENDED, "inputs": ("d.csv", "d.failures.jsonl")},
+            ["compare them with what was sent: batcher verify d.csv --results d.results.jsonl"],
+        ),
+        (["run", "d.csv"], {"created_before": 5}, []),
+        (["run", "d.csv"], {"created_before": 5, "rows": 6}, []),
+    ],
+)
+def test_next_steps_can_be_pasted(argv: list[str], fields: dict[str, Any], steps: list[str]) -> None:
+    """Each is a whole command line, quoted for the shell."""
+    found = summary(**fields)
+    assert list(next_steps(argv, found.inputs, found)) == steps
+
+
+def test_a_large_first_run_that_ended_early_is_told_of_a_canary() -> None:
+    """Nothing of many rows is created yet: the summary names `--limit 5`; with some created it does not."""
+    first = summary(rows=500, created_now=0, to_do=500, interrupted=True)
+    argv = ["run", "d.csv", "--instance", "acme"]
+    canary = "or only five at first, to look at them in Omni: batcher run d.csv --instance acme --limit 5"
+    assert canary in next_steps(argv, ("d.csv",), first)
+    later = summary(rows=500, created_now=1, to_do=499, interrupted=True)
+    assert canary not in next_steps(argv, ("d.csv",), later)

@@ -1,0 +1,95 @@
+"""The sandbox's state: what is committed stays, one sandbox at a time, foreign files are left alone."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from batcher.errors import Locked, UsageError
+from batcher.sandbox.store import Document, Listing, Request, Store
+from tests.support.faulty import documents_in, requests_in
+
+
+def document(identifier: str, at: float = 1.0) -> Document:
+    """A document to create."""
+    return Document(0, identifier, f"name of {identifier}", "m", b"{}", "d", "w", "o", at)
+
+
+def test_a_state_file_outlives_its_sandbox(tmp_path: Path) -> None:
+    """Documents, Trash and requests are there for the next sandbox on the same file."""
+    state = tmp_path / "state.sqlite"
+    with Store(state) as store:
+        store.create(document("aa"), trash_keeps=True)
+        store.create(document("bb"), trash_keeps=True)
+        assert store.trash("bb", 2.0)
+        store.remember(Request(1.0, "POST", "/api/v1/documents", 201, None, "aa"))
+    with Store(state) as store:
+        assert store.find("aa") is not None
+        assert store.find("bb") is None
+        assert store.create(document("aa"), trash_keeps=True) is None
+        assert store.create(document("bb"), trash_keeps=True) is None
+        assert store.create(document("bb"), trash_keeps=False) is not None
+        store.remember(Request(2.0, "GET", "/api/v1/documents/aa", 200, None, "aa"))
+    assert [request.method for request in requests_in(state, start=1)] == ["POST"]
+    assert [request.method for request in requests_in(state, start=2)] == ["GET"]
+    assert [found.identifier for found in documents_in(state)] == ["aa", "bb", "bb"]
+
+
+def test_a_second_sandbox_on_one_state_is_refused(tmp_path: Path) -> None:
+    """The refusal names the file and its holder, and the state is free again afterwards."""
+    state = tmp_path / "state.sqlite"
+    with Store(state), pytest.raises(Locked, match=r"state\.sqlite: a sandbox is using it \(pid \d+\)"), Store(state):
+        pass
+    with Store(state):
+        pass
+
+
+def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    """A text file and another program's database are refused and not changed."""
+    text = tmp_path / "notes.txt"
+    text.write_text("not a database, " * 100)
+    with pytest.raises(UsageError, match="cannot be read as a sandbox's state"), Store(text):
+        pass
+    assert text.read_text().startswith("not a database")
+    other = tmp_path / "other.sqlite"
+    with closing(sqlite3.connect(other)) as db:
+        db.execute("CREATE TABLE documents (id)")
+    with pytest.raises(UsageError, match="not the state of a sandbox"), Store(other):
+        pass
+
+
+def test_a_state_in_a_missing_directory_is_refused(tmp_path: Path) -> None:
+    """The message says what to name instead."""
+    with (
+        pytest.raises(UsageError, match=r"No such file or directory\. Name a --state"),
+        Store(tmp_path / "no" / "state"),
+    ):
+        pass
+
+
+def test_pages_cover_everything_once() -> None:
+    """Walking the pages in either order meets every living document once, equal names and times included."""
+    with Store(None) as store:
+        for n in range(25):
+            store.create(
+                Document(0, f"id-{n}", f"name {n % 3}", "m", b"{}", "d", "w", "o", float(n % 4)), trash_keeps=True
+            )
+        store.trash("id-7", 1.0)
+        for by_name in (False, True):
+            for descending in (False, True):
+                met: list[Document] = []
+                after = None
+                while True:
+                    page = store.page(Listing(by_name=by_name, descending=descending, after=after), 10)
+                    met += page.documents
+                    if not page.more:
+                        break
+                    last = met[-1]
+                    after = (last.name if by_name else last.created_at, last.number)
+                assert page.total == 24
+                assert len({found.identifier for found in met}) == len(met) == 24
+                order = [(found.name if by_name else found.created_at, found.number) for found in met]
+                assert order == sorted(order, key=lambda place: (str(place[0]), place[1]), reverse=descending)

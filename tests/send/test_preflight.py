@@ -1,0 +1,320 @@
+"""The preflight: what it asks, what it costs, what it warns of, and that only a refused key or a missing endpoint stops."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from batcher.commands import run as run_command
+from batcher.models import Row, Spec
+from batcher.omni.v1 import offers_create
+from batcher.sandbox.openapi import description
+from batcher.sandbox.requests import Seen
+from batcher.send.drain import Drain
+from batcher.send.preflight import Asked, budget_of
+
+from ..support.faulty import FaultyServer, on
+from ..support.runs import Job, Ran, Witness, row
+
+OTHER_MODEL = "0e9d8c7b-1111-4222-8333-444455556666"
+HTML = b"<html><body>Please sign in</body></html>"
+
+
+async def run(job: Job, server: FaultyServer, **settings: Any) -> Ran:
+    """A run with its preflight."""
+    witness = Witness()
+    told = replace(job.settings(server.base_url, **settings), preflight=True)
+    job.runs += 1
+    world = replace(job.world, run_id=f"run{job.runs}")
+    summary = await run_command.run(told, reporter=witness, drain=Drain(), world=world)
+    assert summary.adds_up, summary
+    return Ran(summary, witness)
+
+
+def asked(server: FaultyServer) -> list[str]:
+    """What arrived before the first create, as paths."""
+    paths = []
+    for seen in sorted(server.seen, key=lambda one: one.arrived_seconds):
+        if seen.method == "POST":
+            break
+        paths.append(seen.path)
+    return paths
+
+
+def many(count: int, **fields: Any) -> list[dict[str, Any]]:
+    """So many rows."""
+    return [row(f"Sheet {number}", **fields) for number in range(count)]
+
+
+@pytest.mark.parametrize(("rows", "budget"), [(1, 1), (12, 1), (99, 1), (100, 2), (999, 19), (1000, 20), (10**6, 20)])
+def test_the_budget(rows: int, budget: int) -> None:
+    """20 requests or 2 % of the rows, whichever is less, but at least one."""
+    assert budget_of(rows) == budget
+
+
+async def test_twelve_rows_cost_one_whoami(tmp_path: Path) -> None:
+    """Nothing else is asked, and the run does all its creates."""
+    job = Job(tmp_path)
+    job.rows(*many(11), row("Own", identifier="own-one"))
+    async with FaultyServer() as server:
+        ran = await run(job, server)
+    assert ran.code == 0
+    assert asked(server) == ["/api/v1/whoami"]
+    assert ran.summary.requests == 13
+
+
+async def test_a_thousand_rows_cost_twenty_requests(tmp_path: Path) -> None:
+    """Key, first model, description, then models and identifiers by turns; exactly the budget, whatever there is to ask."""
+    job = Job(tmp_path)
+    models = [f"{number:08d}-1111-4222-8333-444455556666" for number in range(12)]
+    job.rows(
+        *many(976),
+        *(row("M", modelId=model) for model in models),
+        *(row("I", identifier=f"own-{n}") for n in range(12)),
+    )
+    async with FaultyServer() as server:
+        ran = await run(job, server, concurrency=16)
+    assert ran.code == 0
+    counted = Counter(path.rpartition("/")[0] if "documents" in path else path for path in asked(server))
+    assert counted == {"/api/v1/whoami": 1, "/openapi.json": 1, "/api/v1/models": 10, "/api/v1/documents": 8}
+    assert ran.summary.requests == 1020
+
+
+async def test_nothing_to_do_asks_nothing(tmp_path: Path) -> None:
+    """A second run over created rows sends no request at all."""
+    job = Job(tmp_path)
+    job.rows(*many(3))
+    async with FaultyServer() as server:
+        await run(job, server)
+        before = len(server.seen)
+        assert (await run(job, server)).summary.requests == 0
+        assert len(server.seen) == before
+
+
+async def test_only_rows_to_send_are_asked_about(tmp_path: Path) -> None:
+    """Identifiers that an earlier run created are not taken: they are ours."""
+    job = Job(tmp_path)
+    job.rows(*(row("Own", identifier=f"own-{n}") for n in range(30)))
+    async with FaultyServer() as server:
+        await job.run(server.base_url)
+        job.rows(*(row("Own", identifier=f"own-{n}") for n in range(30)), *many(200))
+        server.seen.clear()
+        ran = await run(job, server)
+    assert asked(server) == ["/api/v1/whoami", "/api/v1/models", "/openapi.json"]
+    assert ran.warnings == ""
+
+
+async def test_unknown_models_and_taken_identifiers_are_named(tmp_path: Path) -> None:
+    """Warnings with the rows; the run goes on and finds the same."""
+    job = Job(tmp_path)
+    job.rows(*many(193), *(row(f"Lost {n}", modelId=OTHER_MODEL) for n in range(6)), row("Own", identifier="taken-1"))
+    async with FaultyServer(unknown_models=frozenset([OTHER_MODEL])) as server:
+        other = Job(tmp_path / "other")
+        other.directory.mkdir()
+        other.rows(row("Somebody's", identifier="taken-1"))
+        await other.run(server.base_url)
+        server.seen.clear()
+        found: list[dict[str, Any]] = [json.loads(line) for line in job.input.read_text().splitlines()]
+        job.rows(*found, *many(60, description="more"))
+        ran = await run(job, server, stop_after=100)
+    assert len(asked(server)) == 5
+    place = f"{job.input}:"
+    [unknown, taken] = ran.witness.warnings
+    assert unknown.startswith(f"the model {OTHER_MODEL} is not known there, or not to this key: {place}194, {place}195")
+    assert unknown.endswith("and 1 more rows")
+    assert taken.startswith(f"{place}200: the identifier 'taken-1' is taken already")
+    assert (ran.code, ran.summary.failed) == (1, 7)
+
+
+async def test_a_refused_key_stops_before_the_first_create(tmp_path: Path) -> None:
+    """Exit code 3, one request, nothing created; the rows are still to do."""
+    job = Job(tmp_path)
+    job.rows(*many(3))
+    async with FaultyServer(keys=frozenset(["good"])) as server:
+        ran = await run(job, server, keys=["bad"])
+        assert not server.commits
+    assert (ran.code, ran.counts, ran.summary.requests) == (3, {"to_do": 3}, 1)
+    assert "API key 1 was refused (403: Invalid bearer token)" in ran.warnings
+    assert "no API key is left" in (ran.summary.stopped or "")
+
+
+async def test_each_of_several_keys_is_asked(tmp_path: Path) -> None:
+    """A refused one is dropped and the others go on; keys of different users are warned about."""
+    job = Job(tmp_path)
+    job.rows(*many(200))
+    keys = ["one", "bad", "two"]
+    async with FaultyServer(keys=frozenset(["one", "two"]), separate_owners=True) as server:
+        ran = await run(job, server, keys=keys)
+    assert ran.code == 0
+    assert sorted(s.authorization or "" for s in server.seen if s.path.endswith("whoami")) == [
+        "Bearer bad",
+        "Bearer one",
+        "Bearer two",
+    ]
+    assert "API key 2 was refused" in ran.warnings
+    assert "the API keys belong to 2 different users (key 1; key 3)" in ran.warnings
+
+
+async def test_keys_of_one_user_are_fine(tmp_path: Path) -> None:
+    """No warning."""
+    job = Job(tmp_path)
+    job.rows(*many(200))
+    async with FaultyServer() as server:
+        ran = await run(job, server, keys=["one", "two"])
+    assert (ran.code, ran.warnings) == (0, "")
+
+
+async def test_an_older_instance_without_whoami(tmp_path: Path) -> None:
+    """The list of models takes its place, within the budget."""
+    job = Job(tmp_path)
+    job.rows(*many(100))
+    async with FaultyServer(whoami=False) as server:
+        ran = await run(job, server)
+    assert ran.code == 0
+    assert asked(server) == ["/api/v1/whoami", "/api/v1/models"]
+    async with FaultyServer(whoami=False, keys=frozenset(["good"])) as server:
+        job = Job(tmp_path / "other")
+        job.directory.mkdir()
+        job.rows(*many(100))
+        assert (await run(job, server, keys=["bad"])).code == 3
+
+
+def without_create(**changes: Any) -> bytes:
+    """The sandbox's description, changed."""
+    told = orjson.loads(orjson.dumps(description()))
+    told["paths"]["/api/v1/documents"].pop("post")
+    told["paths"].update(changes)
+    return orjson.dumps(told)
+
+
+async def test_an_instance_that_dropped_v1_create_stops_the_run(tmp_path: Path) -> None:
+    """Its own description says so: exit code 3, nothing sent; --no-preflight is the way round."""
+    job = Job(tmp_path)
+    job.rows(*many(150))
+    async with FaultyServer(on("GET /openapi.json 503", body=None)) as server:
+        assert (await run(job, server)).code == 0
+    job = Job(tmp_path / "other")
+    job.directory.mkdir()
+    job.rows(*many(150))
+    gone = without_create(**{"/api/v2/documents": {"post": {}}})
+    async with FaultyServer(replace(on("GET /openapi.json 500", body=gone), status=200)) as server:
+        ran = await run(job, server)
+        assert not server.posts
+    assert ran.code == 3
+    assert "no longer offers v1 create" in (ran.summary.stopped or "")
+    assert "--no-preflight" in (ran.summary.stopped or "")
+
+
+@pytest.mark.parametrize(
+    ("described", "offers"),
+    [
+        (orjson.dumps(description()), True),
+        (without_create(), False),
+        (b'{"paths": {"/v1/documents": {"post": {}}}}', True),
+        (b'{"paths": {"/v1/documents/": {"$ref": "documents.json"}}}', True),
+        (b'{"paths": {"/v2/documents": {"post": {}}}}', False),
+        (b'{"paths": {"/pets": {"post": {}}}}', None),
+        (b'{"paths": {}}', None),
+        (b'{"paths": []}', None),
+        (b"[]", None),
+        (HTML, None),
+    ],
+)
+def test_what_a_description_offers(described: bytes, offers: bool | None) -> None:
+    """Only a description of these documents without v1 create says that it is gone."""
+    assert offers_create(described) is offers
+
+
+STRANGE = ("html", "redirect", "500", "403", "400", "418", "empty", "garbage", "truncate", "reset-before", "oversized")
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+async def test_a_strange_answer_stops_nothing(kind: str, tmp_path: Path) -> None:
+    """Whatever the preflight's questions are answered with, each row is created."""
+    job = Job(tmp_path)
+    job.rows(*many(300, identifier=None), *(row("Own", identifier=f"own-{n}") for n in range(3)))
+    paths = ("/api/v1/whoami", "/api/v1/models", "/openapi.json", "/api/v1/documents")
+    async with FaultyServer(*(f"GET {path} {kind}" for path in paths)) as server:
+        ran = await run(job, server)
+    assert (ran.code, ran.summary.created_now) == (0, 303)
+    assert len(asked(server)) <= budget_of(303)
+
+
+async def test_a_key_that_may_not_ask_for_models_is_no_refused_key(tmp_path: Path) -> None:
+    """A 403 that speaks of the token drops the key only where whoami says it."""
+    job = Job(tmp_path)
+    job.rows(*many(150))
+    body = b'{"error": {"code": 403, "message": "This token may not list models"}}'
+    async with FaultyServer(on("GET /api/v1/models 403", body=body)) as server:
+        ran = await run(job, server)
+    assert (ran.code, ran.warnings) == (0, "")
+
+
+async def test_a_brake_at_the_start_is_waited_for(tmp_path: Path) -> None:
+    """A 429 to whoami pauses everything; with one request to spend it is not asked again."""
+    job = Job(tmp_path)
+    job.rows(*many(3))
+    async with FaultyServer("GET /api/v1/whoami 429=1@1") as server:
+        ran = await run(job, server)
+    assert ran.code == 0
+    first = next(seen for seen in server.seen if seen.path.endswith("whoami"))
+    assert min(seen.arrived_seconds for seen in server.posts) - first.arrived_seconds >= 1.0
+    assert len(asked(server)) == 1
+
+
+async def test_a_server_that_is_down_at_the_start(tmp_path: Path) -> None:
+    """The normal outage rules: it is probed, and given up on after --give-up-after."""
+    job = Job(tmp_path)
+    job.rows(*many(3))
+    async with FaultyServer() as server:
+        base_url = server.base_url
+    ran = await run(job, replace_url(server, base_url), give_up_after_seconds=1.0)
+    assert (ran.code, ran.counts) == (3, {"to_do": 3})
+    assert "no good answer from the server for 1 s" in (ran.summary.stopped or "")
+    assert ran.summary.requests >= 2
+
+
+def replace_url(server: FaultyServer, base_url: str) -> FaultyServer:
+    """A server that has ended, and where it was."""
+    server.sandbox.base_url = base_url
+    return server
+
+
+async def test_announcements_are_told_once(tmp_path: Path) -> None:
+    """Deprecation and Sunset headers of any answer, whoami's included."""
+    job = Job(tmp_path)
+    job.rows(*many(5))
+    async with FaultyServer("ANY deprecated") as server:
+        ran = await run(job, server)
+    assert len(ran.witness.warnings) == 1
+    assert "sunset" in ran.warnings
+
+
+def test_mentions_stay_small() -> None:
+    """At most a thousand models and identifiers are remembered, and five places of each model."""
+    asked_about = Asked()
+    for number in range(3000):
+        spec = Spec("k", "d.csv", number, "n", f"m{number % 1500}", f"i{number}", b"{}", "", Row("d.csv", number, {}))
+        asked_about.see(spec)
+    assert (asked_about.rows, len(asked_about.models), len(asked_about.identifiers)) == (3000, 1000, 1000)
+    assert str(asked_about.models["m0"]) == "d.csv:0, d.csv:1500"
+
+
+def whoamis(seen: list[Seen]) -> int:
+    """How often whoami was asked."""
+    return sum(one.path.endswith("whoami") for one in seen)
+
+
+async def test_no_preflight_asks_nothing(tmp_path: Path) -> None:
+    """With --no-preflight the first request is a create."""
+    job = Job(tmp_path)
+    job.rows(*many(3))
+    async with FaultyServer() as server:
+        assert (await job.run(server.base_url)).code == 0
+    assert (whoamis(server.seen), len(server.seen)) == (0, 3)

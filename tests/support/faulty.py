@@ -1,0 +1,213 @@
+"""A real server with scripted faults, which remembers everything that reached it.
+
+    async with FaultyServer("reset-after@3", "GET 404@1") as server:
+        ...  # run the pipeline against server.base_url
+    assert server.created_by_name == {"Revenue": ["revenue-1a2b"]}
+
+It is the sandbox itself; the script is the sandbox's own fault grammar (`batcher.sandbox.FAULT_HELP`). `on` narrows a
+fault by a predicate. For crash tests the same server runs as a process of its own: `server_process`, or
+`python -m tests.support.faulty --state FILE --fault reset-after/20`, whose first line of output is the base URL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sqlite3
+import subprocess
+import sys
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+from batcher.pace.rate import Rate
+from batcher.sandbox import Fault, Sandbox, SandboxSettings, Seen, serve
+from batcher.sandbox.calls import Call
+from batcher.sandbox.store import Document, Request
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def on(fault: str, matching: Callable[[Call], bool] | None = None, *, body: bytes | None = None) -> Fault:
+    """One fault, only for calls that match (they alone are counted), answered with this body where it is a status."""
+    return replace(Fault.parse(fault), matching=matching, body=body)
+
+
+def named(name: str) -> Callable[[Call], bool]:
+    """Matches the creates of documents with this name."""
+    return lambda call: call.method == "POST" and orjson.loads(call.body).get("name") == name
+
+
+class FaultyServer:
+    """The sandbox with a script, and questions to ask it, during the run and after it.
+
+    `settings` are those of `SandboxSettings`, by name.
+    """
+
+    def __init__(self, *script: str | Fault, **settings: Any) -> None:
+        faults = tuple(Fault.parse(fault) if isinstance(fault, str) else fault for fault in script)
+        self.seen: list[Seen] = []
+        self.sandbox = Sandbox(SandboxSettings(faults=faults, **settings), observe=self.seen.append)
+        self._left: list[Document] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.sandbox.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.sandbox.stop()
+        self._left = list(self.sandbox.store.documents())
+        await self.sandbox.__aexit__(*exc)
+
+    @property
+    def base_url(self) -> str:
+        """Where it listens."""
+        return self.sandbox.base_url
+
+    @property
+    def commits(self) -> list[Document]:
+        """Every document ever created, deleted ones included, in order."""
+        return list(self.sandbox.store.documents()) if self._left is None else self._left
+
+    @property
+    def documents(self) -> dict[str, Document]:
+        """The living documents by identifier."""
+        return {document.identifier: document for document in self.commits if document.deleted_at is None}
+
+    @property
+    def created_by_name(self) -> dict[str, list[str]]:
+        """For each name the identifiers that were created under it, deleted ones included."""
+        names: dict[str, list[str]] = {}
+        for document in self.commits:
+            names.setdefault(document.name, []).append(document.identifier)
+        return names
+
+    @property
+    def posts(self) -> list[Seen]:
+        """The POSTs that arrived."""
+        return [seen for seen in self.seen if seen.method == "POST"]
+
+    @property
+    def gets(self) -> list[Seen]:
+        """The GETs that arrived."""
+        return [seen for seen in self.seen if seen.method == "GET"]
+
+    @property
+    def authorizations(self) -> list[str]:
+        """The Authorization values met, each once, in the order of their first request."""
+        return list(dict.fromkeys(seen.authorization for seen in self.seen if seen.authorization is not None))
+
+    @property
+    def most_in_flight(self) -> int:
+        """The most requests that were in flight at one time."""
+        return self.sandbox.most_in_flight
+
+    def arrivals(self, authorization: str | None = None) -> list[float]:
+        """When each request's first byte arrived, in the loop's seconds, sorted; of one key or of all."""
+        return sorted(
+            seen.arrived_seconds for seen in self.seen if authorization is None or seen.authorization == authorization
+        )
+
+    def most_in(self, period_seconds: float, authorization: str | None = None) -> int:
+        """The most requests that arrived in any window of this length."""
+        return most_in_window(self.arrivals(authorization), period_seconds)
+
+
+def most_in_window(times: Sequence[float], period_seconds: float) -> int:
+    """The most of these sorted times in any half-open window of this length."""
+    return max((bisect_left(times, start + period_seconds) - n for n, start in enumerate(times)), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProcess:
+    """A server in a process of its own. `process.kill()` is a power cut without the power."""
+
+    base_url: str
+    process: subprocess.Popen[str]
+    state: Path
+
+    @property
+    def commits(self) -> list[Document]:
+        """Every document in the state file."""
+        return documents_in(self.state)
+
+
+@contextmanager
+def server_process(state: Path, *flags: str, port: int = 0) -> Iterator[ServerProcess]:
+    """Run `python -m tests.support.faulty`, ended with SIGTERM on leaving the block (if it still lives)."""
+    command = [sys.executable, "-m", "tests.support.faulty", "--port", str(port), "--state", str(state), *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as process:
+        try:
+            assert process.stdout is not None
+            base_url = process.stdout.readline().strip()
+            assert base_url, f"the server ended with {process.wait()}"
+            yield ServerProcess(base_url, process, state)
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def documents_in(state: Path) -> list[Document]:
+    """Every document of a state file, deleted ones included, in order; works while a server is using it."""
+    query = """SELECT id, identifier, name, model_id, body, dashboard_id, workbook_id, owner, created_at, deleted_at
+               FROM documents ORDER BY id"""
+    with closing(sqlite3.connect(state)) as db:
+        return [Document(*row) for row in db.execute(query)]
+
+
+def requests_in(state: Path, start: int | None = None) -> list[Request]:
+    """The requests of a state file, in order; of one start of the server (counted from 1) or of all."""
+    with closing(sqlite3.connect(state)) as db:
+        rows = db.execute(
+            "SELECT at, method, path, status, fault, identifier FROM requests WHERE ? IN (0, start) ORDER BY id",
+            (start or 0,),
+        )
+        return [Request(*row) for row in rows]
+
+
+def main(argv: Sequence[str]) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m tests.support.faulty")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--state", type=Path)
+    parser.add_argument("--log", type=Path)
+    parser.add_argument("--fault", type=Fault.parse, action="append", default=[])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--rate", metavar="N/SECONDS")
+    options = parser.parse_args(argv)
+    limit, _, seconds = (options.rate or "").partition("/")
+    settings = SandboxSettings(
+        port=options.port,
+        state=options.state,
+        log=options.log,
+        faults=tuple(options.fault),
+        seed=options.seed,
+        latency_seconds=options.latency,
+        rate=Rate(int(limit), float(seconds)) if limit else None,
+    )
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: SandboxSettings) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        await serve(settings, lambda base_url: print(base_url, flush=True))
+    except asyncio.CancelledError:
+        return
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,193 @@
+"""Every problem of a row, in words; and what a row becomes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from batcher.config import Reading
+from batcher.models import Row
+from batcher.validate.validate import Validator
+from tests.support.rows import ITEM, MODEL, Told, write
+
+GOOD: dict[str, object] = {"modelId": MODEL, "name": "x"}
+
+
+def said_of(fields: dict[str, object], **how: object) -> list[str]:
+    """The problems of a row of JSON, `field: message`."""
+    found = Validator(Reading(**how)).problems(Row("a.jsonl", 1, fields))  # type: ignore[arg-type]
+    return [f"{problem.field}: {problem.message}" for problem in found]
+
+
+def body_of(fields: dict[str, object], **how: object) -> dict[str, object]:
+    """What is sent of a row of JSON."""
+    row, validator = Row("a.jsonl", 1, fields), Validator(Reading(**how))  # type: ignore[arg-type]
+    assert validator.problems(row) == []
+    body: dict[str, object] = orjson.loads(validator.spec_of(row, "k", validator.normalise(row)).body)
+    return body
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"modelId": None}, "modelId: missing; required: a UUID such as"),
+        ({"modelId": "abc"}, 'modelId: "abc" cannot be used; allowed: a UUID such as'),
+        ({"modelId": MODEL.replace("-", "")}, "modelId: "),
+        ({"modelId": 7}, "modelId: must be a UUID such as 123e4567-e89b-42d3-a456-426614174000, but is the number 7"),
+        ({"name": None}, "name: missing; required: text of 1 to 254 characters"),
+        ({"name": ""}, "name: is empty; allowed: text of 1 to 254"),
+        ({"name": " \t"}, 'name: " \\t" cannot be used; allowed: text of 1 to 254 characters, not only blanks'),
+        ({"name": "x" * 255}, f'name: "{"x" * 60}…" has 255 characters; allowed: text of 1 to 254'),
+        ({"name": 5}, "name: must be text of 1 to 254 characters, not only blanks, but is the number 5"),
+        ({"name": "a\0b"}, 'name: "a\\u0000b" holds a NUL character'),
+        ({"description": ""}, "description: is empty; allowed: text of 1 to 1024 characters (or leave it out)"),
+        ({"description": "x" * 1025}, "description: "),
+        (
+            {"description": ["x"]},
+            'description: must be text of 1 to 1024 characters (or leave it out), but is an array, ["x"]',
+        ),
+        ({"identifier": "x"}, 'identifier: "x" has 1 character; allowed: 2 to 48'),
+        ({"identifier": "My-Board"}, 'identifier: "My-Board" cannot be used; allowed: 2 to 48 of a-z, 0-9, - and _'),
+        ({"identifier": "-ab"}, 'identifier: "-ab" cannot be used'),
+        ({"identifier": "ab_"}, 'identifier: "ab_" cannot be used'),
+        ({"identifier": "ab\n"}, None),
+        ({"branchId": "main"}, 'branchId: "main" cannot be used; allowed: a UUID'),
+        ({"facetFilters": "true"}, 'facetFilters: must be true or false, but is the text "true"'),
+        ({"facetFilters": 1}, "facetFilters: must be true or false, but is the number 1"),
+        ({"filterOrder": {"a": 1}}, "filterOrder: must be a JSON array of filter ids"),
+        ({"filterOrder": ["a", 1]}, "filterOrder[1]: must be a filter id, as text, but is the number 1"),
+        ({"metadata": {}}, 'metadataVersion: missing; metadata needs it beside it: text such as "2"'),
+        (
+            {"metadata": {}, "metadataVersion": True},
+            'metadataVersion: must be text such as "2", but is the boolean true',
+        ),
+        ({"key": 7}, "key: must be text of 1 to 200 characters without control characters, but is the number 7"),
+        ({"key": " "}, "key: is empty; leave it out, or give text of 1 to 200 characters"),
+        ({"key": "x" * 201}, f'key: "{"x" * 60}…" has 201 characters'),
+        ({"key": "a\nb"}, 'key: "a\\nb" holds a control character'),
+        (
+            {"descripton": "x"},
+            'descripton: unknown field, with the value "x"; did you mean description? --ignore-unknown',
+        ),
+        ({"modelid": "x"}, 'modelid: unknown field, with the value "x"; did you mean modelId?'),
+        ({"zzz": 1}, "zzz: unknown field, with the value 1; known are modelId, name,"),
+        ({"folderId": "x"}, 'folderId: "x" cannot be had: v1 create has no folder'),
+        ({"folder": "x"}, "folder: "),
+        ({"folderPath": "x"}, "folderPath: "),
+        ({"queryPresentations": {}}, "queryPresentations: must be a JSON array of objects like"),
+        ({"queryPresentations": [3]}, "queryPresentations[0]: must be an object like"),
+        ({"queryPresentations": [{"name": "x"}]}, "queryPresentations[0].query: missing; required: an object like"),
+        ({"queryPresentations": [ITEM, ITEM | {"name": None}]}, "queryPresentations[1].name: missing"),
+        (
+            {"queryPresentations": [ITEM | {"query": {"fields": "a"}}]},
+            "queryPresentations[0].query.fields: must be an array",
+        ),
+        ({"queryPresentations": [ITEM | {"query": {"table": ""}}]}, "queryPresentations[0].query.fields: missing"),
+        (
+            {"queryPresentations": [ITEM | {"query": {"fields": [1], "table": "t"}}]},
+            "queryPresentations[0].query.fields[0]: ",
+        ),
+        (
+            {"queryPresentations": [ITEM | {"chart": "x"}]},
+            'queryPresentations[0].chart: unknown field, with the value "x"; did',
+        ),
+        (
+            {"queryPresentations": [ITEM | {"prefersChart": "x"}]},
+            "queryPresentations[0].prefersChart: must be true or false",
+        ),
+        ({"queryPresentations": [ITEM | {"visConfig": 1}]}, "queryPresentations[0].visConfig: must be an object like"),
+    ],
+)
+def test_a_problem_says_the_value_and_what_is_allowed(fields: dict[str, object], message: str | None) -> None:
+    """One voice for all of them; `None`: there is no problem."""
+    said = said_of(GOOD | fields)
+    assert len(said) >= (message is not None)
+    assert all(line.startswith(message or "never") for line in said[:1])
+
+
+def test_every_problem_of_a_row_is_found_at_once() -> None:
+    """Nobody wants to mend a file one problem at a time."""
+    said = said_of({"modelId": "x", "description": "", "flder": 1, "queryPresentations": [{}, 1], "key": 1})
+    assert sorted(line.split(":")[0] for line in said) == [
+        "description",
+        "flder",
+        "key",
+        "modelId",
+        "name",
+        "queryPresentations[0].name",
+        "queryPresentations[0].query",
+        "queryPresentations[1]",
+    ]
+
+
+def test_whatever_lies_in_query_and_untyped_fields_passes() -> None:
+    """The vendor may add to them at any time."""
+    anything = {"x": [None, {"y": 1.5}]}
+    item = ITEM | {
+        "query": {"table": "t", "fields": [], "limit": None} | anything,
+        "visConfig": anything,
+        "aiConfig": 1,
+    }
+    fields = GOOD | {"queryPresentations": [item], "filterConfig": anything, "metadata": "m", "metadataVersion": "2"}
+    assert body_of(fields) == fields
+
+
+def test_a_body_holds_the_api_fields_in_their_order_without_what_is_absent() -> None:
+    """Ids trimmed, a name kept as it is, null dropped, metadataVersion as text, and no key."""
+    item = ITEM | {"topicName": None}
+    fields = {
+        "metadataVersion": 2,
+        "metadata": {},
+        "key": "k",
+        "name": " x ",
+        "identifier": " ab ",
+        "description": None,
+    }
+    body = body_of(fields | {"queryPresentations": [item], "modelId": f" {MODEL} "})
+    assert list(body) == ["modelId", "name", "identifier", "queryPresentations", "metadata", "metadataVersion"]
+    assert (body["modelId"], body["name"], body["identifier"]) == (MODEL, " x ", "ab")
+    assert (body["metadataVersion"], body["queryPresentations"]) == ("2", [ITEM])
+
+
+def test_ignore_unknown_leaves_out_what_the_api_does_not_know() -> None:
+    """At the top and in an item, and nowhere else."""
+    fields = GOOD | {"folder": "x", "queryPresentations": [ITEM | {"chart": 1}]}
+    assert body_of(fields, ignore_unknown=True) == GOOD | {"queryPresentations": [ITEM]}
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "message"),
+    [
+        ("queryPresentations", "[{", 'queryPresentations: "[{" is not JSON: unexpected end of data, at character 3'),
+        ("queryPresentations", "{}", "queryPresentations: must be a JSON array"),
+        (
+            "queryPresentations",
+            '[{"name":"x","name":"y","query":{"table":"t","fields":[]}}]',
+            'queryPresentations: has the key "name" twice',
+        ),
+        ("facetFilters", "yes", 'facetFilters: "yes" is neither true nor false'),
+        ("facetFilters", "True", None),
+        ("filterConfig", "{broken", 'filterConfig: "{broken" is not JSON: '),
+        ("filterConfig", "7", None),
+        ("filterOrder", "a, b", 'filterOrder: "a, b" is not JSON: '),
+        ("Notes", "x", 'Notes: unknown field, with the value "x"'),
+        ("Notes", "  ", None),
+        ("folder", "Sales", 'folder: "Sales" cannot be had'),
+        ("key", "x" * 201, "key: "),
+    ],
+)
+def test_problems_of_cells(tmp_path: Path, column: str, cell: str, message: str | None) -> None:
+    """In the words of a spreadsheet's user."""
+    quoted = cell.replace('"', '""')
+    told = Told(write(tmp_path / "a.csv", f'modelId,name,{column}\n{MODEL},x,"{quoted}"\n'))
+    assert bool(told.said) == (message is not None)
+    assert all(line.startswith(message or "") for line in told.said[:1])
+
+
+def test_a_cell_that_a_spreadsheet_program_cut_off_is_told_apart(tmp_path: Path) -> None:
+    """A spreadsheet cell holds 32,767 characters; longer JSON loses its end without a word."""
+    cell = ('[""' + "x" * 40_000)[:32_768]
+    told = Told(write(tmp_path / "a.csv", f'modelId,name,queryPresentations\n{MODEL},x,"{cell}"\n'))
+    assert "a spreadsheet cell holds no more than 32,767 characters" in told.said[0]
