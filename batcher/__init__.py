@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from .pace.rate import Rate as Rate
     from .report.onlooker import Onlooker as Onlooker
     from .report.onlooker import Unwatched as Unwatched
-    from .report.reporter import Plan as Plan
+    from .report.plan import Plan as Plan
     from .report.reporter import Reporter as Reporter
     from .report.reporter import Silent as Silent
     from .report.summary import Summary as Summary

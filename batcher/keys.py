@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from .errors import UsageError
-from .transport.reply import ApiKey
 
 _QUOTES = "'\""
 
@@ -24,3 +24,11 @@ def api_keys(texts: Iterable[str], origin: str) -> tuple[ApiKey, ...]:
                 f"{origin} holds a space, quote or other character that no key has; set the bare key, without Bearer"
             )
     return tuple(ApiKey(secret, number) for number, secret in enumerate(secrets, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """One API key. Its text shows up nowhere: not in repr, not in a message, not in a file."""
+
+    secret: str = field(repr=False)
+    number: int = 1

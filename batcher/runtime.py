@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 from time import perf_counter
 
+from .config import Sending
 from .files.disk import Disk, Storage
+from .models import stamp
 from .pace.shared import SharedPace
 from .transport.reply import Transport
 
@@ -29,3 +34,24 @@ class World:
     timer: Callable[[], float] = perf_counter
     random: Random = field(default_factory=Random)
     run_id: str = field(default_factory=lambda: secrets.token_hex(4))
+
+    @property
+    def holder(self) -> str:
+        """What a second run on the same files is told about this one."""
+        return f"process {os.getpid()} on {platform.node()}, run {self.run_id}, since {stamp(self.now())}"
+
+
+def state_directory(environ: Mapping[str, str]) -> Path:
+    """`BATCHER_STATE_DIR`, else the platform's place for the state of this user's programs."""
+    if named := environ.get("BATCHER_STATE_DIR"):
+        return Path(named).expanduser()
+    import platformdirs  # noqa: PLC0415 - only if nobody named a directory
+
+    return Path(platformdirs.user_state_dir("batcher", appauthor=False))
+
+
+def world_of(sending: Sending, environ: Mapping[str, str], warn: Callable[[str], None]) -> World:
+    """The real world. Without a rate, or with `--no-shared-pace`, the pace is shared with nobody."""
+    if not sending.shared_pace or sending.rate is None:
+        return World()
+    return World(shared_pace=SharedPace(state_directory(environ), warn))

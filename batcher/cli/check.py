@@ -10,7 +10,8 @@ from typing import Any
 
 from ..models import Problem
 from ..read.sources import open_inputs
-from ..report.reporter import Plan, Silent
+from ..report.plan import Plan
+from ..report.reporter import Silent
 from ..validate.check import check as check_rows
 from .end import Invocation
 from .given import Given, prepare, speak

@@ -8,14 +8,15 @@ from functools import partial
 import anyio
 
 from ..commands.check_online import Looked, look
-from ..report.reporter import Plan, Reporter
+from ..report.plan import Plan
+from ..report.reporter import Reporter
+from ..runtime import world_of
 from ..send.drain import Drain
 from .end import Invocation
 from .given import Given, speak
 from .loop import loop_options
 from .run import run_settings
 from .settings.sources import Sources
-from .world import world_of
 
 
 def ask(

@@ -10,7 +10,8 @@ from typing import Any
 
 from ..commands import run as run_command
 from ..config import RunSettings
-from ..report.summary import Summary, exit_code
+from ..report.summary import Summary, exit_code, summary_object
+from ..runtime import world_of
 from ..send.drain import Drain
 from .end import Invocation
 from .given import Given, prepare, speak
@@ -18,10 +19,9 @@ from .loop import Interrupts, run_until
 from .screen.next_steps import next_steps
 from .screen.progress import plan_text
 from .screen.run_reporter import ConsoleReporter
-from .screen.summary_text import plan_object, summary_object, summary_text
+from .screen.summary_text import plan_object, summary_text
 from .settings.files import check_writable, files_of
 from .settings.sources import Sources
-from .world import world_of
 
 
 def run(invocation: Invocation, options: Mapping[str, Any]) -> int:

@@ -31,6 +31,7 @@ from ..commands.undo import Undoing, UndoSettings
 from ..commands.undo import undo as undo_results
 from ..files.owned import Ours
 from ..pace.rate import Rate
+from ..runtime import world_of
 from ..send.drain import Drain
 from .end import Invocation
 from .given import prepare, speak
@@ -41,7 +42,6 @@ from .screen.console import one_line
 from .screen.undo_reporter import Working, problem_object
 from .settings.durations import about_text, clock_text, duration_text
 from .settings.files import files_of_results
-from .world import world_of
 
 LISTED = 20
 _WIDEST = 48

@@ -27,6 +27,7 @@ from typing import Any
 
 from ..commands.verify import Verified
 from ..commands.verify import verify as verify_rows
+from ..runtime import world_of
 from ..send.drain import Drain
 from .end import Invocation
 from .given import prepare, speak
@@ -36,7 +37,6 @@ from .screen.command_lines import again
 from .screen.console import one_line
 from .screen.undo_reporter import Working, problem_object
 from .settings.durations import duration_text
-from .world import world_of
 
 
 def verify(invocation: Invocation, options: Mapping[str, Any]) -> int:

@@ -9,7 +9,8 @@ from ..config import RunSettings
 from ..errors import UsageError
 from ..plan.repair_input import open_tidied
 from ..plan.survey import survey
-from ..report.reporter import Plan, Reporter
+from ..report.plan import Plan
+from ..report.reporter import Reporter
 from ..runtime import World
 from ..send.connect import open_wire
 from ..send.drain import Drain, End

@@ -19,18 +19,17 @@ from ..files.ledger import Ledger, open_ledger
 from ..files.nowhere import Nowhere
 from ..files.past import Past, Standing, read_past
 from ..models import Problem, Row, Spec
+from ..omni.fields import KEY
 from ..omni.v1 import Omni
 from ..pace.gate import Gate
 from ..pace.rate import Rate
 from ..pace.shared import SharedPace
 from ..plan.lost_journal import Forgotten
-from ..read.columns import KEY
-from ..runtime import World
+from ..runtime import World, state_directory
 from ..send.batch import Batch
 from ..send.drain import Drain, End
 from ..send.invalid import invalid_outcome
 from ..send.requester import Wire
-from ..state_directory import state_directory
 from ..transport.client import Client
 from ..validate.check import Checked, Fine, Listeners, check_row
 from ..validate.claims import UNPLACED, Claims, Places, holding

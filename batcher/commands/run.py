@@ -25,7 +25,8 @@ from ..files.past import Standing
 from ..plan.repair_input import is_fed_back, open_tidied, tidy_input
 from ..plan.survey import Survey, keep_edited, survey
 from ..read.sources import open_inputs
-from ..report.reporter import Plan, Reporter
+from ..report.plan import Plan
+from ..report.reporter import Reporter
 from ..report.summary import Summary
 from ..runtime import World
 from ..send.absent_rows import left_open, settle_orphan
@@ -47,7 +48,7 @@ async def run(settings: RunSettings, *, reporter: Reporter, drain: Drain, world:
     by the summary.
     """
     world = world or World()
-    with lock(settings.files, world), contextlib.ExitStack() as stack:
+    with lock(settings.files, world.storage, world.holder), contextlib.ExitStack() as stack:
         tidy_input(settings, world)
         sources = stack.enter_context(open_inputs(settings.inputs, sys.stdin.buffer))
         found = survey(settings, sources, world, reporter)

@@ -7,12 +7,12 @@ from dataclasses import replace
 from ..config import RunSettings
 from ..files.failures_file import Held
 from ..files.past import Standing
+from ..models import stamp
 from ..plan.survey import Survey
 from ..report.summary import Summary
 from ..runtime import World
 from ..send.batch import Batch, Tally
 from ..send.drain import Drain, End
-from ..stamp import stamp
 
 
 def summarise(

@@ -21,10 +21,10 @@ from ..errors import DiskTrouble, UsageError
 from ..files.disk import Storage
 from ..files.lines import Lines, open_lines
 from ..files.lock import lock
-from ..files.owned import Ours, find_ours, journal_header, unsettled
-from ..files.past import read_past
-from ..models import Problem
-from ..omni.judge import backoff_seconds, judge_delete
+from ..files.owned import Ours, find_ours, journal_header
+from ..files.past import Past, read_past
+from ..models import Problem, stamp
+from ..omni.judge import judge_delete
 from ..omni.verdicts import Absent, Braked, KeyRefused, NoWay, Refused, There, Unknown, Unsent
 from ..pace.gate import KeysRefused
 from ..report.onlooker import Onlooker
@@ -32,8 +32,7 @@ from ..runtime import World
 from ..send.connect import open_wire
 from ..send.drain import Drain, End
 from ..send.requester import Wire
-from ..send.workers import Crew
-from ..stamp import stamp
+from ..send.workers import Crew, backoff_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +102,7 @@ async def undo(
     Raises UsageError (nothing was deleted), Locked; everything later is told by what it returns.
     """
     world, drain = world or World(), drain or Drain()
-    with lock(settings.files, world):
+    with lock(settings.files, world.storage, world.holder):
         found = find(world.storage, settings)
         on_found(found)
         if settings.is_dry or not found.chosen:
@@ -258,3 +257,23 @@ class _Deletion:
 
     def _write(self, said: dict[str, object]) -> None:
         self._journal.write(orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def unsettled(past: Past, files: Files) -> str:
+    """Why uncertain rows come first, and how each kind of them is settled."""
+    last = [past.journaled.histories[key].unclear[-1] for key in past.uncertain]
+    unnamed = sum(sent.identifier is None for sent in last)
+    said = [f"{_rows(len(last))} uncertain: nobody knows yet whether the document exists."]
+    if len(last) > unnamed:
+        which = f" {len(last) - unnamed:,} of them" if unnamed else " that"
+        said.append(f"Run the same inputs again first, which settles{which}.")
+    if unnamed:
+        said.append(
+            f"{_rows(unnamed)} to be settled by a person, having been sent without an identifier: as the hint of each in "
+            f"{files.failures} says."
+        )
+    return " ".join([*said, "Or leave them as they are with --force. Nothing was deleted."])
+
+
+def _rows(number: int) -> str:
+    return "1 row is" if number == 1 else f"{number:,} rows are"

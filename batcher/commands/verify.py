@@ -23,7 +23,6 @@ from ..files.history import undone_identifiers
 from ..files.past import Past, Standing, read_past
 from ..files.results import IdentifierOf, open_identifiers
 from ..models import Problem, Spec
-from ..omni.judge import backoff_seconds
 from ..omni.verdicts import Absent, There, Unknown
 from ..pace.gate import KeysRefused
 from ..plan.repair_input import open_tidied
@@ -33,7 +32,7 @@ from ..runtime import World
 from ..send.connect import open_wire
 from ..send.drain import Drain, End
 from ..send.requester import Wire
-from ..send.workers import Crew
+from ..send.workers import Crew, backoff_seconds
 from ..validate.check import Checked, Fine, check, read_specs
 from .findings import findings
 

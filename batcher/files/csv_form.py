@@ -12,19 +12,24 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
 
-from ..read.cells import cell_of, defuse, restore, value_of
-from ..read.columns import KEY, field_of
-from .csv_records import allow_long_cells, delimiter_of
+from ..omni.fields import KEY
+from ..read.cells import cell_of, defuse, restore
+from ..read.columns import field_of
+from ..read.csv_table import Layout
+from ..read.failures_csv import (
+    FAILURES,
+    OUTCOME_PREFIX,
+    REST,
+    csv_records,
+    field_value,
+    json_or_text,
+)
 
-OUTCOME_PREFIX = "batcher_"
-REST = "rest"
 RESULTS = (
     "key",
     "source",
@@ -45,34 +50,6 @@ RESULTS = (
     "run",
     "response",
 )
-FAILURES = (
-    "key",
-    "source",
-    "line",
-    "outcome",
-    "reason",
-    "status",
-    "message",
-    "hint",
-    "attempts",
-    "identifier",
-    "at",
-    "run",
-)
-_NUMBERS = frozenset({"line", "attempts", "status", "elapsedMs"})
-_NULLABLE = frozenset({"status", "identifier", "dashboardId", "workbookId"})
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How the failures file in CSV is laid out: the row's own columns, as the input calls them, and its dialect.
-
-    `mark`: begin with a byte order mark, as the input did.
-    """
-
-    columns: tuple[str, ...]
-    delimiter: str = ","
-    mark: bool = False
 
 
 def is_csv(path: Path) -> bool:
@@ -92,10 +69,10 @@ def results_to_csv(line: Mapping[str, object]) -> bytes:
 
 def results_from_csv(stream: BinaryIO, size: int | None = None) -> Iterator[dict[str, object]]:
     """The lines of a results file (of its first `size` bytes), also if a spreadsheet program has saved it since."""
-    for names, cells in _records(stream, size):
-        line = {name: _value(name, restore(cell)) for name, cell in zip(names, cells, strict=False)}
+    for names, cells in csv_records(stream, size):
+        line = {name: field_value(name, restore(cell)) for name, cell in zip(names, cells, strict=False)}
         response = line.get("response")
-        yield line | {"response": _json(response) if isinstance(response, str) else response}
+        yield line | {"response": json_or_text(response) if isinstance(response, str) else response}
 
 
 def failures_header(layout: Layout) -> bytes:
@@ -119,53 +96,6 @@ def failures_to_csv(line: Mapping[str, object], layout: Layout) -> bytes:
     return _record(cells, layout.delimiter)
 
 
-def failures_from_csv(stream: BinaryIO) -> Iterator[dict[str, object]]:
-    """The lines of a failures file, also if a spreadsheet program has saved it since."""
-    for names, cells in _records(stream, None):
-        fields = [field_of(name) or name for name in names]
-        yield failures_line(names, fields, cells)
-
-
-def failures_line(columns: Sequence[str], fields: Sequence[str], cells: Sequence[str]) -> dict[str, object]:
-    """The failures line in one record; `fields` are what the columns hold. Made by hand it may lack any part."""
-    line: dict[str, object] = dict.fromkeys(FAILURES)
-    own: dict[str, object] = {}
-    rest: object = None
-    for column, field, defused in zip(columns, fields, cells, strict=False):
-        cell = restore(defused)
-        if column == f"{OUTCOME_PREFIX}{REST}":
-            rest = _json(cell)
-        elif column.startswith(OUTCOME_PREFIX):
-            name = column.removeprefix(OUTCOME_PREFIX)
-            line[name] = _value(name, cell)
-        elif (value := value_of(field, cell)) is not None:
-            own[field] = value
-    if isinstance(rest, dict):
-        return line | {"spec": rest | own}
-    return line | {"spec": own if own or rest is None else rest}
-
-
-def _records(stream: BinaryIO, size: int | None) -> Iterator[tuple[list[str], list[str]]]:
-    """The header and the cells of each record, whatever the delimiter."""
-    allow_long_cells()
-    lines = _lines(stream, size)
-    first = next(lines, "").removeprefix("\ufeff")
-    reader = csv.reader(chain([first], lines), delimiter=delimiter_of(first))
-    names = next(reader, [])
-    for cells in reader:
-        if any(cells):
-            yield names, cells
-
-
-def _lines(stream: BinaryIO, size: int | None) -> Iterator[str]:
-    offset = 0
-    for line in stream:
-        offset += len(line)
-        if size is not None and offset > size:
-            return
-        yield line.decode()
-
-
 def _record(cells: Sequence[str], delimiter: str) -> bytes:
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter, lineterminator="\r\n").writerow([defuse(cell) for cell in cells])
@@ -178,20 +108,3 @@ def _cell(value: object) -> str:
 
 def _response(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else orjson.dumps(value).decode()
-
-
-def _value(name: str, cell: str) -> object:
-    if not cell:
-        return None if name in _NULLABLE else ""
-    if name in _NUMBERS:
-        return int(cell) if cell.isascii() and cell.isdigit() else None
-    return cell
-
-
-def _json(text: str) -> object:
-    if not text.strip():
-        return None
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from typing import BinaryIO
 
 import orjson
 
-from ..read.cells import restore
+from ..read.cells import cells_of, delimiter_of, restore
 
 _FEWEST_COLUMNS = 10  # fewer than any file of ours has
-LONGEST_CELL = 64 * 1024 * 1024  # characters; an answer has at most 8 MB
 
 
 class StrayQuoteError(ValueError):
@@ -88,23 +86,3 @@ def _is_json(text: str) -> bool:
     except orjson.JSONDecodeError:
         return False
     return True
-
-
-def delimiter_of(first: str) -> str:
-    """The delimiter that makes the most columns of a header."""
-    return max(",;\t", key=lambda delimiter: len(cells_of(first, delimiter)))
-
-
-def cells_of(record: str, delimiter: str) -> list[str]:
-    """The cells of one record; none if it is no record at all."""
-    allow_long_cells()
-    try:
-        return next(csv.reader([record], delimiter=delimiter), [])
-    except csv.Error:
-        return []
-
-
-def allow_long_cells() -> None:
-    """Python's csv refuses cells of more than 131,072 characters unless told otherwise, for the whole process."""
-    if csv.field_size_limit() < LONGEST_CELL:
-        csv.field_size_limit(LONGEST_CELL)

@@ -16,13 +16,14 @@ from typing import Any
 import orjson
 
 from ..models import Failed, Reason, Uncertain
+from ..read.csv_table import Layout
+from ..read.failures_csv import FAILURES
 from . import csv_form
-from .csv_form import Layout
 from .disk import Storage
 from .history import Journaled, Rewriting
 from .lines import corrupt, on_disk, parse_line, read_lines
 
-FIELDS = (*csv_form.FAILURES, "spec")
+FIELDS = (*FAILURES, "spec")
 
 
 def journal_line(outcome: Failed | Uncertain) -> dict[str, Any]:

@@ -31,7 +31,7 @@ import anyio.lowlevel
 import orjson
 
 from ..errors import DiskTrouble
-from ..stamp import stamp
+from ..models import stamp
 from .lines import Lines
 
 VERSION = 1

@@ -16,8 +16,7 @@ import orjson
 
 from ..config import Files
 from ..errors import DiskTrouble
-from ..models import Created, Failed, Outcome, Uncertain
-from ..stamp import stamp
+from ..models import Created, Failed, Outcome, Uncertain, stamp
 from . import failures
 from .csv_form import is_csv
 from .disk import Storage

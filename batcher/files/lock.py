@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import platform
 from collections.abc import Iterator
 
 from ..config import Files
 from ..errors import Locked, UsageError
-from ..runtime import World
-from ..stamp import stamp
+from .disk import Storage
 
 
 @contextlib.contextmanager
-def lock(files: Files, world: World) -> Iterator[None]:
-    """Hold the run's files. Raises Locked, saying who holds them, or UsageError if there is no place for them."""
-    holder = f"process {os.getpid()} on {platform.node()}, run {world.run_id}, since {stamp(world.now())}"
+def lock(files: Files, storage: Storage, holder: str) -> Iterator[None]:
+    """Hold the run's files; `holder` is what a second run is told.
+
+    Raises Locked, saying who holds them, or UsageError if there is no place for them.
+    """
     path = files.journal
-    taking = world.storage.lock(path, holder.encode())
+    taking = storage.lock(path, holder.encode())
     try:
         taking.__enter__()
     except BlockingIOError as error:

@@ -10,7 +10,6 @@ from ..models import Created, How
 from .disk import Storage
 from .history import Undone, undone_identifiers
 from .lines import parse_line, read_lines
-from .past import Past
 from .results import read_results
 
 
@@ -46,26 +45,6 @@ def journal_header(storage: Storage, files: Files) -> dict[str, object]:
         f"{files.journal} is missing; it says where these documents are and which were deleted already. "
         "Put it back beside the results, then run undo again; nothing was deleted."
     )
-
-
-def unsettled(past: Past, files: Files) -> str:
-    """Why uncertain rows come first, and how each kind of them is settled."""
-    last = [past.journaled.histories[key].unclear[-1] for key in past.uncertain]
-    unnamed = sum(sent.identifier is None for sent in last)
-    said = [f"{_rows(len(last))} uncertain: nobody knows yet whether the document exists."]
-    if len(last) > unnamed:
-        which = f" {len(last) - unnamed:,} of them" if unnamed else " that"
-        said.append(f"Run the same inputs again first, which settles{which}.")
-    if unnamed:
-        said.append(
-            f"{_rows(unnamed)} to be settled by a person, having been sent without an identifier: as the hint of each in "
-            f"{files.failures} says."
-        )
-    return " ".join([*said, "Or leave them as they are with --force. Nothing was deleted."])
-
-
-def _rows(number: int) -> str:
-    return "1 row is" if number == 1 else f"{number:,} rows are"
 
 
 def find_ours(storage: Storage, files: Files) -> Whose:

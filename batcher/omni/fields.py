@@ -5,6 +5,7 @@ building objects of them; the documents themselves stay what they are, JSON. (No
 pydantic could not find the types that are made inside of a function.)
 """
 
+from enum import Enum
 from typing import Annotated, Any, Required
 
 from pydantic import ConfigDict, StringConstraints, with_config
@@ -88,3 +89,53 @@ def document_type(config: ConfigDict) -> Any:
         metadataVersion: Some
 
     return Document
+
+
+class Kind(Enum):
+    """What a cell of this field holds, and so how it is read."""
+
+    TEXT = "text"
+    ARRAY = "a JSON array"
+    BOOLEAN = "true or false"
+    UNTYPED = "JSON"
+
+
+KINDS: dict[str, Kind] = {  # in the API's own order, which is the order of a body
+    "modelId": Kind.TEXT,
+    "name": Kind.TEXT,
+    "description": Kind.TEXT,
+    "identifier": Kind.TEXT,
+    "queryPresentations": Kind.ARRAY,
+    "branchId": Kind.TEXT,
+    "facetFilters": Kind.BOOLEAN,
+    "filterConfig": Kind.UNTYPED,
+    "filterOrder": Kind.ARRAY,
+    "metadata": Kind.UNTYPED,
+    "metadataVersion": Kind.TEXT,
+}
+
+
+API_FIELDS = tuple(KINDS)
+
+
+JSON_FIELDS = tuple(name for name, kind in KINDS.items() if kind is not Kind.TEXT)
+
+
+TRIMMED = ("modelId", "identifier", "branchId")  # ids; a name is kept as it is
+
+
+KEY = "key"
+
+
+ITEM_FIELDS = (
+    "name",
+    "query",
+    "topicName",
+    "description",
+    "subTitle",
+    "prefersChart",
+    "chartType",
+    "resultConfig",
+    "aiConfig",
+    "visConfig",
+)

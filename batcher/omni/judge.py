@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from random import Random
 from typing import assert_never
 
 from ..models import Reason
-from ..pace.brake import retry_after
-from ..transport.reply import Answer, Cause, Lost, NotSent, Reply, printable
+from ..transport.headers import printable, retry_after
+from ..transport.reply import Answer, Cause, Lost, NotSent, Reply
 from . import v1
 from .verdicts import Absent, Braked, KeyRefused, Look, Made, NoWay, Refused, There, Unclear, Unknown, Unsent, Verdict
-
-BACKOFF_BASE_SECONDS = 1.0
-BACKOFF_CAP_SECONDS = 60.0
-LAG_SECONDS = 30.0  # how long a refusal is held against a GET that says 404 (contract 7)
-SETTLED_SECONDS = 600.0  # a GET 404 this long after an unclear attempt proves that it did nothing (contract 7)
 
 _NO_OMNI = "is this an Omni base URL? It answered {what}. Check --base-url; nothing was created by that request."
 _NO_CREATE = (
@@ -120,11 +114,6 @@ def judge_delete(reply: Reply, identifier: str, *, now: datetime) -> Look | Refu
             return Refused(Reason.REJECTED, reply.status, v1.message_of(reply))
         case _:
             return look
-
-
-def backoff_seconds(attempt: int, random: Random) -> float:
-    """Full jitter: anything up to 1, 2, 4, 8 … 60 s after attempt 1, 2, 3, 4 …"""
-    return random.uniform(0.0, min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2.0 ** min(attempt - 1, 10)))
 
 
 def _judge_success(answer: Answer, *, is_first: bool) -> Verdict:

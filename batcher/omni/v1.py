@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 import orjson
 
-from ..read.columns import API_FIELDS
-from ..transport.reply import Answer, ApiKey, Reply, Transport
+from ..keys import ApiKey
+from ..transport.reply import Answer, Reply, Transport
+from .fields import API_FIELDS
 
 DOCUMENTS = "/api/v1/documents"
 PAGE_SIZE = 100  # the most that the list endpoint gives at once

@@ -20,7 +20,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ..errors import Stopped
-from ..transport.reply import ApiKey
+from ..keys import ApiKey
 from .pacer import Pacer, Slot
 from .rate import Rate
 from .shared import SharedPace

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from aiolimiter import AsyncLimiter
 
 from ..errors import InternalError
-from ..transport.reply import ApiKey
+from ..keys import ApiKey
 from .brake import Brake
 from .rate import CATCH_UP, Rate, Window
 from .shared import Permit, RunShare

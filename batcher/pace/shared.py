@@ -17,7 +17,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 
-from ..transport.reply import ApiKey
+from ..keys import ApiKey
 from .rate import CATCH_UP, MARGIN, Rate
 from .shared_file import DEAD, LEASE_SECONDS, PENDING, BrokenPaceFile, PaceFile, Run, Table, boot_clock
 

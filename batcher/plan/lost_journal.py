@@ -21,6 +21,7 @@ from ..files.history import History
 from ..files.lines import is_object
 from ..files.past import Past, Standing
 from ..models import Spec, UnclearAttempt
+from ..read.failures_csv import failures_from_csv
 from ..read.failures_lines import unclear_attempt_of
 from ..read.sources import SAVE_AS_UTF8
 from ..validate.check import Fine
@@ -106,7 +107,7 @@ def attempts_beside(storage: Storage, path: Path, past: Past) -> dict[str, Uncle
 def _lines(storage: Storage, path: Path) -> Iterator[dict[str, Any]]:
     with storage.read(path) as stream:
         if csv_form.is_csv(path):
-            yield from csv_form.failures_from_csv(stream)
+            yield from failures_from_csv(stream)
         else:
             yield from (orjson.loads(line) for line in stream if is_object(line))
 

@@ -17,11 +17,12 @@ from typing import BinaryIO
 import orjson
 
 from ..config import RunSettings
-from ..files import csv_form, csv_records
+from ..files import csv_records
 from ..files.csv_form import is_csv
 from ..files.disk import Storage
 from ..files.lines import corrupt, is_object, on_disk, read_lines
-from ..read.cells import restore
+from ..read.cells import cells_of, delimiter_of, restore
+from ..read.failures_csv import OUTCOME_PREFIX
 from ..read.sources import Source, open_inputs
 from ..runtime import World
 
@@ -163,12 +164,12 @@ def _csv_records(storage: Storage, path: Path) -> Iterator[Record]:
         for text in csv_records.records(stream):
             line = text.decode("utf-8-sig")
             if names is None:
-                delimiter = csv_records.delimiter_of(line)
-                names = csv_records.cells_of(line, delimiter)
-                place = names.index(f"{csv_form.OUTCOME_PREFIX}key") if f"{csv_form.OUTCOME_PREFIX}key" in names else -1
+                delimiter = delimiter_of(line)
+                names = cells_of(line, delimiter)
+                place = names.index(f"{OUTCOME_PREFIX}key") if f"{OUTCOME_PREFIX}key" in names else -1
                 yield Record(text, "", is_whole=True)
                 continue
-            cells = csv_records.cells_of(line, delimiter)
+            cells = cells_of(line, delimiter)
             is_whole = len(cells) == len(names) and text.count(b'"') % 2 == 0
             key = restore(cells[place]) if 0 <= place < len(cells) else ""
             yield Record(text, key, is_whole)

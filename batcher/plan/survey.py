@@ -12,14 +12,14 @@ from ..files.csv_form import is_csv
 from ..files.failures import Form, is_edited, is_left_open, is_stale
 from ..files.lines import on_disk
 from ..files.past import Past, Standing, read_past
-from ..models import Spec
+from ..models import Spec, stamp
 from ..read.read import layout_of
 from ..read.sources import Source
-from ..report.reporter import Plan, Reporter
+from ..report.plan import Plan
+from ..report.reporter import Reporter
 from ..runtime import World
-from ..send.preflight import Asked
-from ..stamp import stamp
 from ..validate.check import Checked, Fine, check, read_specs
+from .asked import Asked
 from .lost_journal import Forgotten, attempts_beside
 from .repair_input import is_fed_back
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import re
 
 import orjson
 
-from .columns import KINDS, Kind
+from ..omni.fields import KINDS, Kind
 
 
 class Unread(str):
@@ -61,3 +62,26 @@ def defuse(cell: str) -> str:
 def restore(cell: str) -> str:
     """Undo `defuse`."""
     return cell[1:] if _DEFUSED.match(cell) else cell
+
+
+LONGEST_CELL = 64 * 1024 * 1024  # characters; an answer has at most 8 MB
+
+
+def delimiter_of(first: str) -> str:
+    """The delimiter that makes the most columns of a header."""
+    return max(",;\t", key=lambda delimiter: len(cells_of(first, delimiter)))
+
+
+def cells_of(record: str, delimiter: str) -> list[str]:
+    """The cells of one record; none if it is no record at all."""
+    allow_long_cells()
+    try:
+        return next(csv.reader([record], delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
+def allow_long_cells() -> None:
+    """Python's csv refuses cells of more than 131,072 characters unless told otherwise, for the whole process."""
+    if csv.field_size_limit() < LONGEST_CELL:
+        csv.field_size_limit(LONGEST_CELL)

@@ -7,49 +7,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from enum import Enum
 from functools import lru_cache
 
-
-class Kind(Enum):
-    """What a cell of this field holds, and so how it is read."""
-
-    TEXT = "text"
-    ARRAY = "a JSON array"
-    BOOLEAN = "true or false"
-    UNTYPED = "JSON"
-
-
-KINDS: dict[str, Kind] = {  # in the API's own order, which is the order of a body
-    "modelId": Kind.TEXT,
-    "name": Kind.TEXT,
-    "description": Kind.TEXT,
-    "identifier": Kind.TEXT,
-    "queryPresentations": Kind.ARRAY,
-    "branchId": Kind.TEXT,
-    "facetFilters": Kind.BOOLEAN,
-    "filterConfig": Kind.UNTYPED,
-    "filterOrder": Kind.ARRAY,
-    "metadata": Kind.UNTYPED,
-    "metadataVersion": Kind.TEXT,
-}
-API_FIELDS = tuple(KINDS)
-JSON_FIELDS = tuple(name for name, kind in KINDS.items() if kind is not Kind.TEXT)
-TRIMMED = ("modelId", "identifier", "branchId")  # ids; a name is kept as it is
-KEY = "key"
-
-ITEM_FIELDS = (
-    "name",
-    "query",
-    "topicName",
-    "description",
-    "subTitle",
-    "prefersChart",
-    "chartType",
-    "resultConfig",
-    "aiConfig",
-    "visConfig",
-)
+from ..omni.fields import API_FIELDS, KEY
 
 _FOLDERS = {"folder": "folder", "folderid": "folderId", "folderpath": "folderPath"}
 

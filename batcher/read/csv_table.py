@@ -11,10 +11,11 @@ from hashlib import blake2b
 from itertools import chain, islice, tee
 
 from ..errors import UsageError
-from ..files.csv_form import OUTCOME_PREFIX, Layout, failures_line
 from ..models import Row
+from ..omni.fields import API_FIELDS, KEY
 from . import failures_lines
-from .columns import API_FIELDS, KEY, field_of
+from .columns import field_of
+from .failures_csv import OUTCOME_PREFIX, failures_line
 from .streams import CHUNK_BYTES, LineGuard
 
 _LINE_ROWS = 4  # a line may hold a few cells, each as long as a row may be
@@ -200,3 +201,15 @@ def _quoting(error: str) -> str:
 
 def _too_many(found: int, allowed: int) -> str:
     return f"has {found} cells, but the header names {allowed} columns; put cells that hold the delimiter in quotes"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the failures file in CSV is laid out: the row's own columns, as the input calls them, and its dialect.
+
+    `mark`: begin with a byte order mark, as the input did.
+    """
+
+    columns: tuple[str, ...]
+    delimiter: str = ","
+    mark: bool = False

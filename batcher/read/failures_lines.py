@@ -18,8 +18,8 @@ import orjson
 
 from ..identity import looks_filled
 from ..models import Reason, Row, UnclearAttempt
+from ..omni.fields import JSON_FIELDS, KEY, KINDS, Kind
 from .cells import value_of
-from .columns import JSON_FIELDS, KEY, KINDS, Kind
 from .json_text import BrokenJson, parse_object
 
 OUTCOMES = ("failed", "uncertain")

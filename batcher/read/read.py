@@ -16,11 +16,10 @@ from typing import Any, Protocol, TypeVar
 
 from ..config import Reading
 from ..errors import UsageError
-from ..files.csv_form import Layout
 from ..models import Row
+from ..omni.fields import API_FIELDS
 from . import csv_table, json_texts, workbook
-from .columns import API_FIELDS
-from .csv_table import Header, Table
+from .csv_table import Header, Layout, Table
 from .failures_lines import as_read
 from .json_text import shown
 from .json_texts import CutOff, Texts

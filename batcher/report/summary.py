@@ -40,6 +40,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..config import Files
 from ..models import Failed, Uncertain
 
 if TYPE_CHECKING:
@@ -116,3 +117,71 @@ def exit_code(summary: Summary) -> int:
         (summary.failed > 0, 1),
     )
     return next((code for applies, code in ladder if applies), 0)
+
+
+def summary_object(summary: Summary) -> dict[str, object]:
+    """The fields that `summary`'s docstring documents, in that order, without `command` and `exitCode`."""
+    return {
+        "run": summary.run,
+        "startedAt": summary.started,
+        "finishedAt": summary.finished,
+        "elapsedSeconds": round(summary.elapsed_seconds, 3),
+        "inputs": list(summary.inputs),
+        "baseUrl": summary.base_url,
+        "sandbox": summary.sandbox,
+        "rows": summary.rows,
+        "created": summary.created,
+        "createdNow": summary.created_now,
+        "createdBefore": summary.created_before,
+        "reconciled": summary.reconciled,
+        "adopted": summary.adopted,
+        "failed": summary.failed,
+        "invalid": summary.invalid,
+        "uncertain": summary.uncertain,
+        "notAttempted": summary.not_attempted,
+        "toDo": summary.to_do,
+        "undone": summary.undone,
+        "changed": summary.changed,
+        "otherFailures": summary.other_failures,
+        "requests": summary.requests,
+        "requestsPerSecond": round(requests_per_second(summary), 3),
+        "rate": summary.rate,
+        "stopped": summary.stopped,
+        "interrupted": summary.interrupted,
+        "deadlineReached": summary.deadline_reached,
+        "limitReached": summary.limit_reached,
+        "files": files_object(summary.files, summary),
+        "firstFailures": [_failure_object(failure) for failure in summary.first_failures[:SHOWN_FAILURES]],
+        "warnings": list(summary.warnings),
+    }
+
+
+def files_object(files: Files | None, summary: Summary | None = None) -> dict[str, object] | None:
+    """The names of the files."""
+    if files is None:
+        return None
+    kept = summary.kept_failures if summary else None
+    return {
+        "results": str(files.results),
+        "failures": str(files.failures),
+        "journal": str(files.journal),
+        "keptFailures": str(kept) if kept else None,
+    }
+
+
+def _failure_object(failure: Failed | Uncertain) -> dict[str, object]:
+    return {
+        "key": failure.key,
+        "source": failure.source,
+        "line": failure.line,
+        "outcome": "failed" if isinstance(failure, Failed) else "uncertain",
+        "reason": failure.reason.value,
+        "status": failure.status,
+        "message": failure.message,
+        "hint": failure.hint,
+    }
+
+
+def requests_per_second(summary: Summary) -> float:
+    """Over the intervals between requests, of which there is one less than requests."""
+    return max(0, summary.requests - 1) / summary.elapsed_seconds if summary.elapsed_seconds > 0 else 0.0

@@ -8,9 +8,8 @@ import orjson
 
 from ..files.ledger import Ledger
 from ..identity import hash_of
-from ..models import Failed, Outcome, Reason, Row, Spec, Uncertain
+from ..models import Failed, Outcome, Reason, Row, Spec, Uncertain, stamp
 from ..omni.verdicts import Refused
-from ..stamp import stamp
 from .reconcile import Reconciler
 from .requester import Wire
 from .row_progress import Way

@@ -13,9 +13,9 @@ from ..files.history import History
 from ..files.ledger import Ledger
 from ..files.past import Standing
 from ..models import Failed, Reason, Uncertain
+from ..omni.fields import KEY
 from ..plan.repair_input import is_fed_back
 from ..plan.survey import Survey
-from ..read.columns import KEY
 from ..read.read import as_read
 from ..runtime import World
 from .hints import UNCERTAIN, UNCERTAIN_UNNAMED

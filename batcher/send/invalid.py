@@ -8,11 +8,10 @@ from ..config import RunSettings
 from ..errors import DiskTrouble
 from ..files.history import Sent
 from ..files.ledger import Ledger
-from ..models import Failed, Problem, Reason, Row, Uncertain
+from ..models import Failed, Problem, Reason, Row, Uncertain, stamp
 from ..plan.survey import Survey
 from ..read.read import as_read
 from ..runtime import World
-from ..stamp import stamp
 from ..validate.check import check
 from .hints import HINTS
 

@@ -14,60 +14,21 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, zip_longest
 
-from ..models import Reason, Spec
+from ..keys import ApiKey
+from ..models import Reason
 from ..omni.judge import judge_ask, judge_look
 from ..omni.v1 import has_records, offers_create, owner_of
 from ..omni.verdicts import Absent, Braked, KeyRefused, Look, NoWay, There, Unknown, Unsent
-from ..transport.reply import ApiKey, Reply
-from ..validate.check import Fine
+from ..plan.asked import Asked
+from ..transport.reply import Reply
 from .requester import Wire
 
 MOST_REQUESTS = 20
 MOST_WHEN_ASKED_FOR = 60  # a minute at the default rate
 SHARE_OF_ROWS = 0.02
-_MOST_KEPT = 1000  # different models and identifiers that are remembered
-_SHOWN = 5
 
 Send = Callable[[ApiKey], Awaitable[Reply]]
 Judge = Callable[[Reply], Look]
-
-
-@dataclass(slots=True)
-class Mentions:
-    """The rows that name one thing: how many, and the places of the first."""
-
-    rows: int = 0
-    places: list[str] = field(default_factory=list)
-
-    def add(self, place: str) -> None:
-        """One more row."""
-        self.rows += 1
-        if len(self.places) < _SHOWN:
-            self.places.append(place)
-
-    def __str__(self) -> str:
-        more = self.rows - len(self.places)
-        return ", ".join(self.places) + (f" and {more:,} more rows" if more else "")
-
-
-@dataclass(slots=True)
-class Asked:
-    """What the rows that are about to be sent name. `models` and `identifiers` (the users' own) in input order."""
-
-    rows: int = 0
-    models: dict[str, Mentions] = field(default_factory=dict)
-    identifiers: dict[str, str] = field(default_factory=dict)
-
-    def see(self, spec: Spec | Fine) -> None:
-        """A row that is about to be sent; not one that is unclear, which is looked up anyway."""
-        self.rows += 1
-        mentions = self.models.get(spec.model_id)
-        if mentions is None and len(self.models) < _MOST_KEPT:
-            mentions = self.models[spec.model_id] = Mentions()
-        if mentions is not None:
-            mentions.add(spec.place)
-        if spec.identifier is not None and len(self.identifiers) < _MOST_KEPT:
-            self.identifiers[spec.identifier] = spec.place
 
 
 def budget_of(sending: int) -> int:

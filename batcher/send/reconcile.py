@@ -19,13 +19,12 @@ from ..files.history import Sent
 from ..files.ledger import Ledger
 from ..models import Created, Failed, How, Outcome, Reason, Uncertain
 from ..omni.compare import is_match
-from ..omni.judge import LAG_SECONDS, SETTLED_SECONDS, backoff_seconds
 from ..omni.verdicts import Absent, Refused, There, Unknown
 from .candidates import find_candidates
 from .hints import HINTS, TRASH, UNCERTAIN_UNNAMED, UNREADABLE
 from .requester import Wire
 from .row_progress import Way
-from .workers import Crew
+from .workers import Crew, backoff_seconds
 
 _MAY_LAG = (400, 409, 422)
 
@@ -237,3 +236,9 @@ class Reconciler:
 
     def _uncertain(self, way: Way, message: str | None = None, hint: str | None = None) -> Uncertain:
         return way.uncertain(self.ledger.run, self.wire.now(), message=message, hint=hint)
+
+
+LAG_SECONDS = 30.0  # how long a refusal is held against a GET that says 404 (contract 7)
+
+
+SETTLED_SECONDS = 600.0  # a GET 404 this long after an unclear attempt proves that it did nothing (contract 7)

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import anyio.lowlevel
 
+from ..keys import ApiKey
 from ..omni.judge import judge_look
 from ..omni.v1 import Omni
 from ..omni.verdicts import (
@@ -29,7 +30,8 @@ from ..omni.verdicts import (
     Verdict,
 )
 from ..pace.gate import Gate, KeysRefused, Slot
-from ..transport.reply import Answer, ApiKey, Cause, Reply, printable
+from ..transport.headers import printable
+from ..transport.reply import Answer, Cause, Reply
 from .drain import Drain, End
 from .outage import Outage
 

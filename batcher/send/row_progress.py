@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..models import Created, Failed, How, Reason, Spec, Uncertain
+from ..models import Created, Failed, How, Reason, Spec, Uncertain, stamp
 from ..omni.verdicts import Refused, Unclear, Unknown
 from ..read.read import as_read
-from ..stamp import stamp
 from .hints import HINTS, UNCERTAIN, UNCERTAIN_UNNAMED
 
 DIED = "the run ended before an answer came"

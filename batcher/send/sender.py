@@ -23,15 +23,16 @@ from ..files.journal import Intent
 from ..files.ledger import Ledger
 from ..files.results import one_line
 from ..identity import fill_identifier
+from ..keys import ApiKey
 from ..models import Created, How, Outcome, Reason, Spec
-from ..omni.judge import backoff_seconds, judge_create
+from ..omni.judge import judge_create
 from ..omni.verdicts import Braked, KeyRefused, Made, NoWay, Refused, Unclear, Unsent, Verdict
 from ..pace.gate import KeysRefused
-from ..transport.reply import Answer, ApiKey, NotSent, Reply
+from ..transport.reply import Answer, NotSent, Reply
 from .reconcile import Reconciler
 from .requester import Wire
 from .row_progress import Way
-from .workers import Crew
+from .workers import Crew, backoff_seconds
 
 RATE_LIMITED = 429
 TOO_OFTEN_LIMITED = 5  # this many 429s for one row, while others pass, are about the row (contract 8)

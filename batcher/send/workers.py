@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Awaitable, Callable
+from random import Random
 
 import anyio
 import anyio.lowlevel
@@ -89,3 +90,14 @@ class Crew:
             await self._places.acquire()
         finally:
             self._queued -= 1
+
+
+BACKOFF_BASE_SECONDS = 1.0
+
+
+BACKOFF_CAP_SECONDS = 60.0
+
+
+def backoff_seconds(attempt: int, random: Random) -> float:
+    """Full jitter: anything up to 1, 2, 4, 8 … 60 s after attempt 1, 2, 3, 4 …"""
+    return random.uniform(0.0, min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2.0 ** min(attempt - 1, 10)))

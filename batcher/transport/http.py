@@ -25,9 +25,11 @@ from aiohttp.streams import StreamReader
 from yarl import URL
 
 from ..errors import UsageError
+from ..keys import ApiKey
 from ..version import __version__
 from .base_url import is_loopback
-from .reply import MAX_ANSWER_BYTES, Answer, ApiKey, Cause, Lost, NotSent, Reply, printable
+from .headers import printable
+from .reply import MAX_ANSWER_BYTES, Answer, Cause, Lost, NotSent, Reply
 from .timeouts import Timeouts, open_timeouts
 
 _BUFFER_BYTES = 1 << 16  # aiohttp's own: when twice as much lies unread, it stops reading

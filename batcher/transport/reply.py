@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
+
+from ..keys import ApiKey
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024  # an answer is about 2 KB; more than this is not Omni's
 
@@ -51,19 +53,6 @@ class Lost:
 
 
 Reply = Answer | NotSent | Lost
-
-
-def printable(header: str) -> str:
-    """A header's text fit for messages and files: bytes of it that are not UTF-8 come as surrogates (aiohttp)."""
-    return header.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """One API key. Its text shows up nowhere: not in repr, not in a message, not in a file."""
-
-    secret: str = field(repr=False)
-    number: int = 1
 
 
 class Transport(Protocol):

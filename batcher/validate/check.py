@@ -18,7 +18,7 @@ from ..config import Reading
 from ..errors import Stopped
 from ..identity import hash_of
 from ..models import Problem, Row, Spec, UnclearAttempt
-from ..read.columns import KEY
+from ..omni.fields import KEY
 from ..read.read import Content, read_contents
 from ..read.sources import Source
 from .claims import Claims, Places, base_of, holding, identifier_of, is_another, place_of, value_of

@@ -15,7 +15,7 @@ import orjson
 from ..compact_map import Fingerprints
 from ..identity import NAMED, name_key, raw_key
 from ..models import Problem, Row
-from ..read.columns import KEY
+from ..omni.fields import KEY
 from ..read.failures_lines import values_of
 from ..read.json_text import shown
 from ..read.sources import Source

@@ -15,8 +15,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from ..omni.fields import MOST_OF_DESCRIPTION, MOST_OF_NAME
-from ..read.columns import KEY
+from ..omni.fields import KEY, MOST_OF_DESCRIPTION, MOST_OF_NAME
 from ..read.csv_table import Broken, Header, Table
 from ..read.failures_lines import is_failure
 from ..read.json_text import doubt_of

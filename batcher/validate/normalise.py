@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..models import Row
+from ..omni.fields import API_FIELDS, ITEM_FIELDS, KEY, KINDS, TRIMMED, Kind
 from ..read.cells import value_of
-from ..read.columns import API_FIELDS, ITEM_FIELDS, KEY, KINDS, TRIMMED, Kind
 
 Body = dict[str, Any]
 _MOST_PLANS = 1000  # a bound on memory, for inputs whose rows never look alike

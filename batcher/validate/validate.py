@@ -16,9 +16,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from ..config import Reading
 from ..identity import hash_of
 from ..models import Problem, Row, Spec
-from ..omni.fields import ALLOWED, document_type
+from ..omni.fields import ALLOWED, JSON_FIELDS, KEY, KINDS, document_type
 from ..read.cells import Unread
-from ..read.columns import JSON_FIELDS, KEY, KINDS
 from ..read.json_text import doubt_of, kind_of, shown
 from . import complaints
 from .fast_path import Quick

@@ -32,10 +32,10 @@ from pathlib import Path
 
 import anyio
 
+from batcher.keys import ApiKey
 from batcher.pace.gate import Gate
 from batcher.pace.rate import MARGIN, Rate
 from batcher.pace.shared import SharedPace
-from batcher.transport.reply import ApiKey
 from tests.benchmarks.measured_server import MODEL
 
 HERE = [sys.executable, "-m", "tests.benchmarks.measure_pace"]

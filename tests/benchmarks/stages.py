@@ -23,6 +23,7 @@ from batcher.files.journal import Intent, Journal
 from batcher.files.lines import open_lines
 from batcher.files.results import encode_line, one_line
 from batcher.identity import fill_identifier
+from batcher.keys import ApiKey
 from batcher.models import How, Spec
 from batcher.omni.judge import judge_create
 from batcher.omni.v1 import DOCUMENTS
@@ -30,7 +31,7 @@ from batcher.omni.verdicts import Made
 from batcher.send.row_progress import Way
 from batcher.send.sender import with_identifier
 from batcher.transport.http import open_transport
-from batcher.transport.reply import Answer, ApiKey, Reply
+from batcher.transport.reply import Answer, Reply
 from batcher.validate.check import check, read_specs
 
 WORKERS = 64

@@ -18,11 +18,11 @@ from types import CodeType, FrameType
 
 from batcher.commands import run
 from batcher.config import Endpoint, Files, RunSettings, Sending
+from batcher.keys import ApiKey
 from batcher.report.reporter import Silent
 from batcher.report.summary import Summary
 from batcher.runtime import World
 from batcher.send.drain import Drain
-from batcher.transport.reply import ApiKey
 from tests.benchmarks.documents import write_jsonl
 from tests.benchmarks.trivial_server import Fixed
 

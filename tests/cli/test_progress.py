@@ -23,7 +23,8 @@ from batcher.cli.screen.progress import Snapshot, Tally, Watch, line_text, plan_
 from batcher.cli.screen.run_reporter import ConsoleReporter
 from batcher.models import Created, Failed, How, Problem, Reason
 from batcher.pace.rate import Rate
-from batcher.report.reporter import Plan, Reporter, Silent
+from batcher.report.plan import Plan
+from batcher.report.reporter import Reporter, Silent
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 

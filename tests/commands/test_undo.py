@@ -19,10 +19,10 @@ from batcher.cli import undo as cli_undo
 from batcher.commands.undo import Undoing, UndoSettings, undo
 from batcher.config import Endpoint, Sending
 from batcher.errors import Locked, UsageError
+from batcher.keys import ApiKey
 from batcher.models import Problem
 from batcher.report.onlooker import Unwatched
 from batcher.send.drain import Drain, End
-from batcher.transport.reply import ApiKey
 
 from ..cli.test_cli import environment, start
 from ..support.faulty import FaultyServer, named, on, server_process
@@ -362,7 +362,8 @@ async def test_results_in_csv(tmp_path: Path) -> None:
 def test_public_functions_are_functions_whatever_was_imported_first() -> None:
     """The modules of the same names do not take their places in the package."""
     code = (
-        "import batcher\nfrom batcher.commands.undo import UndoSettings\nimport batcher.commands.verify, batcher.commands.run, batcher.validate.check\n"
+        "import batcher\nfrom batcher.commands.undo import UndoSettings\nimport batcher.commands.verify\n"
+        "import batcher.commands.run, batcher.validate.check\n"
         "print([callable(getattr(batcher, name)) for name in ('undo', 'verify', 'check', 'run', 'create')])\n"
         "assert batcher.UndoSettings is UndoSettings"
     )

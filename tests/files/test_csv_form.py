@@ -13,19 +13,13 @@ from hypothesis import strategies as st
 
 from batcher.config import Reading
 from batcher.errors import UsageError
-from batcher.files.csv_form import (
-    Layout,
-    failures_from_csv,
-    failures_header,
-    failures_to_csv,
-    results_from_csv,
-    results_header,
-    results_to_csv,
-)
+from batcher.files.csv_form import failures_header, failures_to_csv, results_from_csv, results_header, results_to_csv
 from batcher.files.csv_records import torn_record
+from batcher.omni.fields import API_FIELDS
 from batcher.read import workbook
 from batcher.read.cells import defuse, restore
-from batcher.read.columns import API_FIELDS
+from batcher.read.csv_table import Layout
+from batcher.read.failures_csv import failures_from_csv
 from batcher.read.read import as_read, layout_of
 from batcher.read.sources import Source
 from tests.support.rows import COLUMNS, ITEM, MODEL, Told, anything, csv_text, documents, names, read_rows, texts, write

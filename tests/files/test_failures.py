@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from batcher.errors import UsageError
 from batcher.files import csv_form
-from batcher.files.csv_form import Layout
 from batcher.files.disk import Disk
 from batcher.files.failures import FIELDS, Form, digest_of, is_edited, journal_line, journaled_lines, outcome_at
 from batcher.files.history import read_journal
 from batcher.models import Failed, Reason, Uncertain
 from batcher.plan.repair_input import tidy
+from batcher.read.csv_table import Layout
+from batcher.read.failures_csv import failures_from_csv
 
 HEAD = '{"type":"journal","version":1,"baseUrl":"b","namespace":""}\n'
 CSV = Form(Layout(("name", "modelId")))
@@ -52,7 +53,7 @@ def keys(path: Path) -> list[str]:
     """The keys in a failures file."""
     if csv_form.is_csv(path):
         with path.open("rb") as stream:
-            return [str(line["key"]) for line in csv_form.failures_from_csv(stream)]
+            return [str(line["key"]) for line in failures_from_csv(stream)]
     return [json.loads(line)["key"] for line in path.read_bytes().splitlines()]
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from batcher.models import Reason
-from batcher.omni.judge import backoff_seconds, judge_create, judge_look
+from batcher.omni.judge import judge_create, judge_look
 from batcher.omni.v1 import message_of
 from batcher.omni.verdicts import Absent, Braked, KeyRefused, Made, NoWay, Refused, There, Unclear, Unknown, Unsent
+from batcher.send.workers import backoff_seconds
 from batcher.transport.reply import Answer, Cause, Lost, NotSent, Reply
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from batcher.pace.brake import Brake, retry_after
+from batcher.pace.brake import Brake
 from batcher.pace.rate import Rate
+from batcher.transport.headers import retry_after
 
 NOW = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
 MINUTE = Rate(60, 60.0)

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batcher.keys import ApiKey
 from batcher.pace.gate import Gate, KeysRefused, Slot
 from batcher.pace.rate import MARGIN, Rate
-from batcher.transport.reply import ApiKey
 from tests.support import virtual
 
 ONE = ApiKey("one", 1)

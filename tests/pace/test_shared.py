@@ -18,11 +18,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from batcher.keys import ApiKey
 from batcher.pace import shared_file
 from batcher.pace.gate import Gate
 from batcher.pace.rate import MARGIN, Rate
 from batcher.pace.shared import Alone, RunPermit, RunShare, SharedPace
-from batcher.transport.reply import ApiKey
 from tests.pace.test_gate import most_in_window
 from tests.support import virtual
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import anyio
 import pytest
 
+from batcher.keys import ApiKey
 from batcher.pace.gate import Gate
 from batcher.pace.rate import Rate
-from batcher.transport.reply import ApiKey
 from tests.support import virtual
 
 KEY = ApiKey("shared")

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 import batcher.report.summary
 from batcher.cli.screen.next_steps import next_steps
-from batcher.cli.screen.summary_text import summary_object, summary_text
+from batcher.cli.screen.summary_text import summary_text
 from batcher.config import Files
 from batcher.models import Failed, Reason, Uncertain
-from batcher.report.summary import Summary, exit_code
+from batcher.report.summary import Summary, exit_code, summary_object
 
 
 def summary(**fields: Any) -> Summary:

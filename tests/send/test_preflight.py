@@ -14,10 +14,11 @@ import pytest
 from batcher.commands import run as run_command
 from batcher.models import Row, Spec
 from batcher.omni.v1 import offers_create
+from batcher.plan.asked import Asked
 from batcher.sandbox.openapi import description
 from batcher.sandbox.requests import Seen
 from batcher.send.drain import Drain
-from batcher.send.preflight import Asked, budget_of
+from batcher.send.preflight import budget_of
 
 from ..support.faulty import FaultyServer, on
 from ..support.runs import Job, Ran, Witness, row

@@ -23,13 +23,13 @@ from batcher.commands import run as run_command
 from batcher.config import Endpoint, Files, RunSettings
 from batcher.files.disk import Storage
 from batcher.identity import name_key
+from batcher.keys import ApiKey
 from batcher.models import Spec
 from batcher.read.sources import Source
 from batcher.report.reporter import Silent
 from batcher.report.summary import Summary
 from batcher.send.drain import Drain, End
 from batcher.send.sender import Sender
-from batcher.transport.reply import ApiKey
 from batcher.validate.validate import Validator
 
 from .disk import ProcessDisk
@@ -157,7 +157,7 @@ def reading_from_memory(text: Callable[[], bytes]) -> Iterator[None]:
             spool.flush()
             yield (Source(names[0], Path(names[0]), size, spool),)
 
-    with patch.object(run, "open_inputs", open_inputs), patch.object(CHECK, "Validator", _validator):
+    with patch.object(run_command, "open_inputs", open_inputs), patch.object(CHECK, "Validator", _validator):
         yield
 
 

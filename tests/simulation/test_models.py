@@ -9,7 +9,8 @@ import anyio
 import orjson
 import pytest
 
-from batcher.transport.reply import Answer, ApiKey, Cause, Lost, NotSent, Reply
+from batcher.keys import ApiKey
+from batcher.transport.reply import Answer, Cause, Lost, NotSent, Reply
 
 from .clock import Deadlock, ProcessDied, SimulatedLoop, steady_order
 from .disk import SimulatedDisk

@@ -18,7 +18,8 @@ from typing import Any
 import anyio
 import orjson
 
-from batcher.transport.reply import Answer, ApiKey, Cause, Lost, NotSent, Reply
+from batcher.keys import ApiKey
+from batcher.transport.reply import Answer, Cause, Lost, NotSent, Reply
 
 from .disk import ProcessDisk
 from .server import HTML_HEADERS, Post, SimulatedServer

@@ -27,6 +27,7 @@ import anyio.lowlevel
 from batcher.commands import run
 from batcher.config import Endpoint, Files, Reading, RunSettings, Sending
 from batcher.files.disk import AppendFile, Disk
+from batcher.keys import ApiKey
 from batcher.models import Outcome, Problem
 from batcher.report.reporter import Silent
 from batcher.report.summary import Summary, exit_code
@@ -36,7 +37,7 @@ from batcher.sandbox.calls import Call
 from batcher.sandbox.routes import Api
 from batcher.sandbox.store import Document, Store
 from batcher.send.drain import Drain, End
-from batcher.transport.reply import Answer, ApiKey, Reply
+from batcher.transport.reply import Answer, Reply
 
 from .virtual import loop
 

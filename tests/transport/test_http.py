@@ -16,9 +16,10 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from batcher.keys import ApiKey
 from batcher.transport import http
 from batcher.transport.http import open_transport
-from batcher.transport.reply import MAX_ANSWER_BYTES, Answer, ApiKey, Cause, Lost, NotSent, Reply, Transport
+from batcher.transport.reply import MAX_ANSWER_BYTES, Answer, Cause, Lost, NotSent, Reply, Transport
 
 KEY = ApiKey("omni_osk_secret")
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

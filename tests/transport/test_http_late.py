@@ -8,8 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from batcher.keys import ApiKey
 from batcher.transport.http import open_transport
-from batcher.transport.reply import ApiKey, NotSent, Reply
+from batcher.transport.reply import NotSent, Reply
 
 from .test_http import OK, read_request, serving
 

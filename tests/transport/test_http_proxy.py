@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from batcher.errors import UsageError
+from batcher.keys import ApiKey
 from batcher.transport.http import open_transport
-from batcher.transport.reply import ApiKey, Cause, NotSent
+from batcher.transport.reply import Cause, NotSent
 
 HOST = "acme.example.test"
 KEY = ApiKey("omni_osk_secret")

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from batcher.config import Reading
 from batcher.errors import Stopped
 from batcher.identity import name_key, spec_hash
+from batcher.plan.asked import Asked
 from batcher.read.read import as_read
-from batcher.send.preflight import Asked
 from batcher.validate.check import check, read_specs
 from tests.support.rows import (
     COLUMNS,

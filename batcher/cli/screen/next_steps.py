@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ...models import Uncertain
-from ...report.reporter import LARGE_RUN
+from ...report.plan import LARGE_RUN
 from ...report.summary import Summary
 from .command_lines import again, only, with_inputs, without
 

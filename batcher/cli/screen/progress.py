@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ...report.reporter import Gauge, Plan
+from ...report.plan import Plan
+from ...report.reporter import Gauge
 from ..settings.durations import about_text, clock_text, duration_text
 
 RATE_WINDOW_SECONDS = 60.0

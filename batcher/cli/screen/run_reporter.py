@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ...models import Created, Failed, Outcome, Problem, Uncertain
-from ...report.reporter import Gauge, Plan
+from ...report.plan import Plan
+from ...report.reporter import Gauge
 from ...report.summary import Summary
 from .console import Console
 from .progress import Tally, Watch, line_text, now_and_then, plan_text

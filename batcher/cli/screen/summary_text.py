@@ -4,66 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...config import Files, RunSettings
-from ...models import Failed, Uncertain
+from ...config import RunSettings
+from ...models import Uncertain
 from ...pace.rate import Rate
-from ...report.reporter import Plan
-from ...report.summary import SHOWN_FAILURES, Summary
+from ...report.plan import Plan
+from ...report.summary import SHOWN_FAILURES, Summary, files_object, requests_per_second
 from ..settings.durations import duration_text
 from .console import one_line
 from .progress import rate_text
 
 _WIDEST_MESSAGE = 300
-
-
-def summary_object(summary: Summary) -> dict[str, object]:
-    """The fields that `summary`'s docstring documents, in that order, without `command` and `exitCode`."""
-    return {
-        "run": summary.run,
-        "startedAt": summary.started,
-        "finishedAt": summary.finished,
-        "elapsedSeconds": round(summary.elapsed_seconds, 3),
-        "inputs": list(summary.inputs),
-        "baseUrl": summary.base_url,
-        "sandbox": summary.sandbox,
-        "rows": summary.rows,
-        "created": summary.created,
-        "createdNow": summary.created_now,
-        "createdBefore": summary.created_before,
-        "reconciled": summary.reconciled,
-        "adopted": summary.adopted,
-        "failed": summary.failed,
-        "invalid": summary.invalid,
-        "uncertain": summary.uncertain,
-        "notAttempted": summary.not_attempted,
-        "toDo": summary.to_do,
-        "undone": summary.undone,
-        "changed": summary.changed,
-        "otherFailures": summary.other_failures,
-        "requests": summary.requests,
-        "requestsPerSecond": round(_requests_per_second(summary), 3),
-        "rate": summary.rate,
-        "stopped": summary.stopped,
-        "interrupted": summary.interrupted,
-        "deadlineReached": summary.deadline_reached,
-        "limitReached": summary.limit_reached,
-        "files": files_object(summary.files, summary),
-        "firstFailures": [_failure_object(failure) for failure in summary.first_failures[:SHOWN_FAILURES]],
-        "warnings": list(summary.warnings),
-    }
-
-
-def files_object(files: Files | None, summary: Summary | None = None) -> dict[str, object] | None:
-    """The names of the files."""
-    if files is None:
-        return None
-    kept = summary.kept_failures if summary else None
-    return {
-        "results": str(files.results),
-        "failures": str(files.failures),
-        "journal": str(files.journal),
-        "keptFailures": str(kept) if kept else None,
-    }
 
 
 def summary_text(summary: Summary, next_steps: tuple[str, ...]) -> str:
@@ -152,31 +102,13 @@ def _rate_used(summary: Summary) -> str:
         return ""
     rate = Rate.parse(summary.rate)
     if rate is None:
-        return f", {rate_text(_requests_per_second(summary))}"
+        return f", {rate_text(requests_per_second(summary))}"
     allowed = Rate(rate.limit * summary.keys, rate.period_seconds)
-    used = _requests_per_second(summary) * rate.period_seconds
+    used = requests_per_second(summary) * rate.period_seconds
     # a few requests may be a little closer to each other; a whole period never holds more than is allowed
     if summary.elapsed_seconds < rate.period_seconds:
         used = min(allowed.limit, used)
     return f", {used:,.0f} of {allowed}"
-
-
-def _requests_per_second(summary: Summary) -> float:
-    """Over the intervals between requests, of which there is one less than requests."""
-    return max(0, summary.requests - 1) / summary.elapsed_seconds if summary.elapsed_seconds > 0 else 0.0
-
-
-def _failure_object(failure: Failed | Uncertain) -> dict[str, object]:
-    return {
-        "key": failure.key,
-        "source": failure.source,
-        "line": failure.line,
-        "outcome": "failed" if isinstance(failure, Failed) else "uncertain",
-        "reason": failure.reason.value,
-        "status": failure.status,
-        "message": failure.message,
-        "hint": failure.hint,
-    }
 
 
 def plan_object(plan: Plan, settings: RunSettings) -> dict[str, object]:

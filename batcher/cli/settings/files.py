@@ -11,8 +11,8 @@ import orjson
 
 from ...config import Files
 from ...errors import UsageError
-from ...files.csv_records import cells_of, delimiter_of
 from ...files.lines import is_object
+from ...read.cells import cells_of, delimiter_of
 from ...read.failures_lines import is_failure
 
 STANDARD_INPUT = "-"

@@ -13,9 +13,8 @@ from typing import Any
 
 from ...config import Endpoint, Reading, Sending
 from ...errors import UsageError
-from ...keys import api_keys
+from ...keys import ApiKey, api_keys
 from ...transport import base_url
-from ...transport.reply import ApiKey
 from . import config_files, profiles
 from .table import BY_NAME, SETTINGS, Setting, default_of, shown
 

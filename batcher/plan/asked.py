@@ -1,0 +1,49 @@
+"""What the rows of a run mention of the instance, models and identifiers, so that the preflight can ask about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..models import Spec
+from ..validate.check import Fine
+
+PLACES_SHOWN = 5
+_MOST_KEPT = 1000  # different models and identifiers that are remembered
+
+
+@dataclass(slots=True)
+class Mentions:
+    """The rows that name one thing: how many, and the places of the first."""
+
+    rows: int = 0
+    places: list[str] = field(default_factory=list)
+
+    def add(self, place: str) -> None:
+        """One more row."""
+        self.rows += 1
+        if len(self.places) < PLACES_SHOWN:
+            self.places.append(place)
+
+    def __str__(self) -> str:
+        more = self.rows - len(self.places)
+        return ", ".join(self.places) + (f" and {more:,} more rows" if more else "")
+
+
+@dataclass(slots=True)
+class Asked:
+    """What the rows that are about to be sent name. `models` and `identifiers` (the users' own) in input order."""
+
+    rows: int = 0
+    models: dict[str, Mentions] = field(default_factory=dict)
+    identifiers: dict[str, str] = field(default_factory=dict)
+
+    def see(self, spec: Spec | Fine) -> None:
+        """A row that is about to be sent; not one that is unclear, which is looked up anyway."""
+        self.rows += 1
+        mentions = self.models.get(spec.model_id)
+        if mentions is None and len(self.models) < _MOST_KEPT:
+            mentions = self.models[spec.model_id] = Mentions()
+        if mentions is not None:
+            mentions.add(spec.place)
+        if spec.identifier is not None and len(self.identifiers) < _MOST_KEPT:
+            self.identifiers[spec.identifier] = spec.place
