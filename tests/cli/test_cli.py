@@ -10,7 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
-import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -20,6 +20,7 @@ from batcher.cli.app import batcher, execute
 from batcher.cli.end import Invocation, end
 from batcher.cli.settings.table import BY_NAME, default_of, shown
 from batcher.errors import Locked, Stopped, UsageError
+from batcher.version import __version__
 
 from ..support.processes import bounded
 
@@ -165,9 +166,9 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
 
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
     """One version in one place."""
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert version("omni-batcher") == __version__
     assert execute(["--version"], 0.0) == 0
-    assert capsys.readouterr().out == f"batcher {project['version']}\n"
+    assert capsys.readouterr().out == f"batcher {__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -183,7 +184,7 @@ def test_a_command_imports_only_what_it_needs(tmp_path: Path, arguments: list[st
     """Start-up is paid on every tick of a schedule."""
     (tmp_path / "good.csv").write_text(GOOD)
     code = (
-        "import sys\nfrom batcher.cli.commands import execute\n"
+        "import sys\nfrom batcher.cli.app import execute\n"
         f"code = execute({arguments!r}, 0.0)\n"
         f"print('LOADED', code, [name for name in {absent!r} if name in sys.modules])"
     )

@@ -15,7 +15,7 @@ from batcher.files.disk import Disk
 HOLD = """
 import sys, time
 from pathlib import Path
-from batcher.storage import Disk
+from batcher.files.disk import Disk
 with Disk().lock(Path(sys.argv[1]), b"process 4711"):
     print("held", flush=True)
     time.sleep(60)

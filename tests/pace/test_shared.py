@@ -393,10 +393,10 @@ def test_many_runs_fit_the_table(tmp_path: Path) -> None:
 PROGRAM = """
 import sys, time, anyio
 from pathlib import Path
-from batcher.gate import Gate
-from batcher.pace import Rate
-from batcher.shared_pace import SharedPace
-from batcher.transport import ApiKey
+from batcher.pace.gate import Gate
+from batcher.pace.rate import Rate
+from batcher.pace.shared import SharedPace
+from batcher.keys import ApiKey
 
 async def main(directory, rate, seconds):
     end = time.clock_gettime(time.CLOCK_MONOTONIC) + seconds

@@ -22,8 +22,8 @@ HOST = "acme.example.test"
 KEY = ApiKey("omni_osk_secret")
 ASK = f"""
 import asyncio, ssl
-from batcher.http import open_transport
-from batcher.transport import ApiKey
+from batcher.transport.http import open_transport
+from batcher.keys import ApiKey
 
 async def ask():
     async with open_transport("https://{HOST}", timeout_seconds=10) as transport:

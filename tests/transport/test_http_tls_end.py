@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 ASK = """
 import asyncio, gc, sys, uvloop, warnings
 warnings.simplefilter("always")
-from batcher.http import open_transport
-from batcher.transport import ApiKey
+from batcher.transport.http import open_transport
+from batcher.keys import ApiKey
 async def main():
     async with open_transport(sys.argv[2], timeout_seconds=2.0) as transport:
         print(type(await transport.request("POST", "/x", ApiKey("k"), b"{}")).__name__)

@@ -218,7 +218,7 @@ def test_a_row_nested_deeply_can_stand_in_a_failures_line(tmp_path: Path, name: 
 MEASURE = """
 import re, sys
 from pathlib import Path
-from batcher.check import check, read_specs
+from batcher.validate.check import check, read_specs
 from batcher.config import Reading
 path = Path(sys.argv[1])
 checked = check([path], Reading(), on_problem=print)
