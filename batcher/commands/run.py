@@ -124,8 +124,8 @@ async def _close_files(ledger: Ledger, found: Survey, wire: Wire, fed_back: Batc
     held = None
     with anyio.CancelScope(shield=True):
         try:
-            for way in left_open(ledger):
-                ledger.book(way.uncertain(ledger.run, wire.now()))
+            for progress in left_open(ledger):
+                ledger.book(progress.uncertain(ledger.run, wire.now()))
             await ledger.sync()
             counted = ledger.count_failures(found.is_input)
             if fed_back is None or rows_without_outcome(found, fed_back.tally, counted) == 0:

@@ -12,7 +12,7 @@ from ..models import Failed, Outcome, Reason, Row, Spec, Uncertain, stamp
 from ..omni.verdicts import Refused
 from .reconcile import Reconciler
 from .requester import Wire
-from .row_progress import Way
+from .row_progress import RowProgress
 from .sender import with_identifier
 
 _GONE = "it was not created, and its row is no longer in the input"
@@ -24,10 +24,10 @@ async def settle_orphan(key: str, wire: Wire, ledger: Ledger, reconciler: Reconc
     if not ledger.unclear(key):  # an earlier run found that nothing was made, but ended before it could say so
         said = ledger.failure_of(key)
         return None if said is None else _gone(said, ledger, wire)
-    way = _way_of(key, ledger)
-    outcome = await reconciler.settle(way)
+    progress = _way_of(key, ledger)
+    outcome = await reconciler.settle(progress)
     if outcome is None and not ledger.unclear(key):
-        return way.failed(Refused(Reason.INTERRUPTED, 404, _GONE), ledger.run, wire.now(), _GONE_HINT)
+        return progress.failed(Refused(Reason.INTERRUPTED, 404, _GONE), ledger.run, wire.now(), _GONE_HINT)
     return outcome
 
 
@@ -48,7 +48,7 @@ def _gone(said: Failed | Uncertain, ledger: Ledger, wire: Wire) -> Failed:
     )
 
 
-def _way_of(key: str, ledger: Ledger) -> Way:
+def _way_of(key: str, ledger: Ledger) -> RowProgress:
     """The row as its last intent tells it."""
     sent = ledger.unclear(key)[-1]
     intent = ledger.intent_of(sent)
@@ -61,10 +61,10 @@ def _way_of(key: str, ledger: Ledger) -> Way:
     row = Row(source, line, dict(fields))
     written, hashed = orjson.dumps(fields), hash_of(fields)
     spec = Spec(key, source, line, str(fields["name"]), str(fields["modelId"]), own, written, hashed, row)
-    return Way(spec, sent.identifier, sent.is_filled, with_identifier(spec, sent.identifier))
+    return RowProgress(spec, sent.identifier, sent.is_filled, with_identifier(spec, sent.identifier))
 
 
-def left_open(ledger: Ledger) -> Iterator[Way]:
+def left_open(ledger: Ledger) -> Iterator[RowProgress]:
     """Rows with an unclear attempt of an earlier run that no failures line tells of, or only one of a failure before."""
     for key, history in list(ledger.histories.items()):
         if history.is_untold and history.unclear[-1].body is None:

@@ -23,7 +23,7 @@ from ..omni.verdicts import Absent, Refused, There, Unknown
 from .candidates import find_candidates
 from .hints import HINTS, TRASH, UNCERTAIN_UNNAMED, UNREADABLE
 from .requester import Wire
-from .row_progress import Way
+from .row_progress import RowProgress
 from .workers import Crew, backoff_seconds
 
 _MAY_LAG = (400, 409, 422)
@@ -39,63 +39,65 @@ class Reconciler:
     crew: Crew
     random: Random
 
-    async def settle(self, way: Way) -> Outcome | None:
+    async def settle(self, progress: RowProgress) -> Outcome | None:
         """What became of this row's unclear attempts. None if it may be sent (again): nothing is there."""
-        look = await self._look_until_known(way)
+        look = await self._look_until_known(progress)
         match look:
             case There():
-                return self._of_our_attempt(way, look)
+                return self._of_our_attempt(progress, look)
             case Absent():
-                self._settle_if_old(way)
-                return self._unless_unnamed(way)
+                self._settle_if_old(progress)
+                return self._unless_unnamed(progress)
             case Unknown():
-                way.last = look
-                return self._uncertain(way)
+                progress.last = look
+                return self._uncertain(progress)
             case None:
-                return self._uncertain(way)
+                return self._uncertain(progress)
             case _:
                 assert_never(look)
 
-    def _unless_unnamed(self, way: Way) -> Uncertain | None:
+    def _unless_unnamed(self, progress: RowProgress) -> Uncertain | None:
         """Sent again with --resend-uncertain, and that came to nothing: the attempt before it is as unclear as ever."""
-        sent = self.ledger.unclear(way.key)
+        sent = self.ledger.unclear(progress.key)
         if self.settings.resend_uncertain or all(one.identifier is not None for one in sent):
             return None
-        message = f"there is no document {way.identifier!r} (yet); the attempt without an identifier is still unclear"
-        way.identifier = sent[-1].identifier
-        return self._uncertain(way, message, UNCERTAIN_UNNAMED)
+        message = (
+            f"there is no document {progress.identifier!r} (yet); the attempt without an identifier is still unclear"
+        )
+        progress.identifier = sent[-1].identifier
+        return self._uncertain(progress, message, UNCERTAIN_UNNAMED)
 
-    async def refused(self, way: Way, refused: Refused) -> Outcome:
+    async def refused(self, progress: RowProgress, refused: Refused) -> Outcome:
         """The outcome of a row whose last attempt was clearly refused."""
-        if self.ledger.unclear(way.key):
-            way.last = refused
-            return await self._refused_after_unclear(way, refused)
-        if not refused.may_be_taken or way.identifier is None:
-            return self._failed(way, refused)
-        look = await self._look_until_known(way)
+        if self.ledger.unclear(progress.key):
+            progress.last = refused
+            return await self._refused_after_unclear(progress, refused)
+        if not refused.may_be_taken or progress.identifier is None:
+            return self._failed(progress, refused)
+        look = await self._look_until_known(progress)
         if isinstance(look, There):
-            return self._taken(way, look, refused)
+            return self._taken(progress, look, refused)
         hint = HINTS[refused.reason] + TRASH if isinstance(look, Absent) else None
-        return self._failed(way, refused, hint)
+        return self._failed(progress, refused, hint)
 
-    async def settle_unnamed(self, way: Way) -> Outcome | None:
+    async def settle_unnamed(self, progress: RowProgress) -> Outcome | None:
         """A row whose unclear attempt had no identifier: only a person can settle it (contract 7)."""
-        if way.spec.identifier is not None and self.settings.adopt_existing:
-            return await self._adopt_by_hand(way, way.spec.identifier)
-        history = self.ledger.histories[way.key]
-        if way.attempts == 0 and history.failure is not None:
-            return None if history.is_uncertain else self._uncertain(way)
-        candidates = await find_candidates(self.wire, way.key, way.spec.name, history.unclear[0].at)
-        message = way.last.message if way.last is not None else "the run ended before an answer came"
+        if progress.spec.identifier is not None and self.settings.adopt_existing:
+            return await self._adopt_by_hand(progress, progress.spec.identifier)
+        history = self.ledger.histories[progress.key]
+        if progress.attempts == 0 and history.failure is not None:
+            return None if history.is_uncertain else self._uncertain(progress)
+        candidates = await find_candidates(self.wire, progress.key, progress.spec.name, history.unclear[0].at)
+        message = progress.last.message if progress.last is not None else "the run ended before an answer came"
         if candidates:
             message += f"; documents with this name: {', '.join(candidates)}"
-        return way.uncertain(self.ledger.run, self.wire.now(), message=message)
+        return progress.uncertain(self.ledger.run, self.wire.now(), message=message)
 
-    async def _look_until_known(self, way: Way) -> There | Absent | Unknown | None:
+    async def _look_until_known(self, progress: RowProgress) -> There | Absent | Unknown | None:
         """GET until the server tells, at most --max-attempts times (an outage is not counted)."""
         asked = 0
         while True:
-            look = await self.wire.look(way.key, way.identifier or "")
+            look = await self.wire.look(progress.key, progress.identifier or "")
             if not isinstance(look, Unknown):
                 return look
             if self.wire.outage.is_on:
@@ -105,119 +107,119 @@ class Reconciler:
                 return look
             await self.crew.step_aside(backoff_seconds(asked, self.random))
 
-    def _of_our_attempt(self, way: Way, there: There) -> Outcome:
+    def _of_our_attempt(self, progress: RowProgress, there: There) -> Outcome:
         """It exists, and an attempt of ours at this identifier is unclear: is it ours?"""
-        sent = [one for one in self.ledger.unclear(way.key) if one.identifier == way.identifier]
+        sent = [one for one in self.ledger.unclear(progress.key) if one.identifier == progress.identifier]
         if not sent:  # the unclear attempt had another identifier, or none: it says nothing about this document
-            return self._of_other_attempt(way, there)
+            return self._of_other_attempt(progress, there)
         last = sent[-1]
         if last.is_filled:  # nobody else would have chosen this identifier: existence is proof
             found = there.document.name if there.document is not None else None
             if found is not None and found != (name := str(orjson.loads(self.ledger.body_of(last)).get("name"))):
                 self.wire.warn(
-                    f"{way.spec.place}: {last.identifier} is this row's document, but is named {found!r}, not {name!r}"
+                    f"{progress.spec.place}: {last.identifier} is this row's document, but is named {found!r}, not {name!r}"
                 )
-            return self._reconciled(way, there, last)
+            return self._reconciled(progress, there, last)
         if there.document is None:
             return self._uncertain(
-                way, f"a document {last.identifier!r} exists but cannot be read ({there.status})", UNREADABLE
+                progress, f"a document {last.identifier!r} exists but cannot be read ({there.status})", UNREADABLE
             )
         for one in reversed(sent):
             if is_match(orjson.loads(self.ledger.body_of(one)), there.document.fields):
-                return self._reconciled(way, there, one)
-        return self._of_nobody_we_know(way, there, len(sent))
+                return self._reconciled(progress, there, one)
+        return self._of_nobody_we_know(progress, there, len(sent))
 
-    def _of_nobody_we_know(self, way: Way, there: There, count: int) -> Outcome:
+    def _of_nobody_we_know(self, progress: RowProgress, there: There, count: int) -> Outcome:
         """Somebody else's: the last so many attempts, at its identifier, did nothing; one without any may be before them."""
         said = "another document with other content has it"
-        if count == len(self.ledger.unclear(way.key)):
-            return self._identifier_taken(way, there.status, said)
+        if count == len(self.ledger.unclear(progress.key)):
+            return self._identifier_taken(progress, there.status, said)
         for _ in range(count):
-            self.ledger.clear(way.key)
-        said = f"{way.identifier}: {said}; an earlier attempt without an identifier is still unclear"
-        way.identifier = None
-        return self._uncertain(way, said)
+            self.ledger.clear(progress.key)
+        said = f"{progress.identifier}: {said}; an earlier attempt without an identifier is still unclear"
+        progress.identifier = None
+        return self._uncertain(progress, said)
 
-    def _of_other_attempt(self, way: Way, there: There) -> Outcome:
+    def _of_other_attempt(self, progress: RowProgress, there: There) -> Outcome:
         """It exists, and was refused to us as taken: ours at most by what it holds; the other attempt stays unclear."""
-        bodies = [way.body, *(self.ledger.body_of(one) for one in self.ledger.unclear(way.key))]
+        bodies = [progress.body, *(self.ledger.body_of(one) for one in self.ledger.unclear(progress.key))]
         is_same = there.document is not None and any(
             is_match(orjson.loads(body), there.document.fields) for body in bodies
         )
-        if is_same and (way.is_filled or self.settings.adopt_existing):
-            return self._adopted(way, there, way.identifier or "")
-        return self._uncertain(way)
+        if is_same and (progress.is_filled or self.settings.adopt_existing):
+            return self._adopted(progress, there, progress.identifier or "")
+        return self._uncertain(progress)
 
-    async def _refused_after_unclear(self, way: Way, refused: Refused) -> Outcome:
+    async def _refused_after_unclear(self, progress: RowProgress, refused: Refused) -> Outcome:
         """A refusal while an earlier attempt is unclear: perhaps because that one made it. Reads may lag: ask for 30 s."""
-        if way.identifier is None:  # nothing to look for: the earlier attempt stays as it was
-            return self._uncertain(way)
+        if progress.identifier is None:  # nothing to look for: the earlier attempt stays as it was
+            return self._uncertain(progress)
         until = anyio.current_time() + LAG_SECONDS
         wait = 1.0
         while True:
-            look = await self._look_until_known(way)
+            look = await self._look_until_known(progress)
             match look:
                 case There():
-                    return self._of_our_attempt(way, look)
+                    return self._of_our_attempt(progress, look)
                 case Absent():
-                    if self._settle_if_old(way):
-                        return self._failed(way, refused)
+                    if self._settle_if_old(progress):
+                        return self._failed(progress, refused)
                     left = until - anyio.current_time()
                     if refused.status not in _MAY_LAG or left <= 0:
-                        return self._uncertain(way)
+                        return self._uncertain(progress)
                     await self.crew.step_aside(min(wait, left))
                     wait *= 2
                 case Unknown() | None:
-                    return self._uncertain(way)
+                    return self._uncertain(progress)
                 case _:
                     assert_never(look)
 
-    def _taken(self, way: Way, there: There, refused: Refused) -> Outcome:
+    def _taken(self, progress: RowProgress, there: There, refused: Refused) -> Outcome:
         """Refused as taken, and no earlier attempt of ours is unclear: nobody knows that it is ours."""
-        is_same = there.document is not None and is_match(orjson.loads(way.body), there.document.fields)
-        if is_same and (way.is_filled or self.settings.adopt_existing):
-            return self._adopted(way, there, way.identifier or "")
-        return self._identifier_taken(way, refused.status, refused.message)
+        is_same = there.document is not None and is_match(orjson.loads(progress.body), there.document.fields)
+        if is_same and (progress.is_filled or self.settings.adopt_existing):
+            return self._adopted(progress, there, progress.identifier or "")
+        return self._identifier_taken(progress, refused.status, refused.message)
 
-    async def _adopt_by_hand(self, way: Way, identifier: str) -> Outcome:
+    async def _adopt_by_hand(self, progress: RowProgress, identifier: str) -> Outcome:
         """A person says that this document is the row's."""
-        way.identifier = identifier
-        look = await self._look_until_known(way)
-        sent = self.ledger.unclear(way.key)
+        progress.identifier = identifier
+        look = await self._look_until_known(progress)
+        sent = self.ledger.unclear(progress.key)
         if isinstance(look, There) and look.document is not None:
             bodies = [orjson.loads(self.ledger.body_of(one)) for one in sent]
             if any(is_match(body, look.document.fields) for body in bodies):
-                return self._adopted(way, look, identifier)
+                return self._adopted(progress, look, identifier)
             said = f"the document {identifier!r} is not what this row sent"
         else:
             said = f"no readable document {identifier!r} was found"
-        way.identifier = None
-        return self._uncertain(way, f"{said}; the attempt without an identifier is still unclear")
+        progress.identifier = None
+        return self._uncertain(progress, f"{said}; the attempt without an identifier is still unclear")
 
-    def _settle_if_old(self, way: Way) -> bool:
+    def _settle_if_old(self, progress: RowProgress) -> bool:
         """A 404 long after the last unclear attempt at this identifier proves that none of them did anything."""
-        sent = self.ledger.unclear(way.key)
+        sent = self.ledger.unclear(progress.key)
         if not sent or self.wire.now() - sent[-1].at <= timedelta(seconds=SETTLED_SECONDS):
             return False
-        if all(one.identifier == way.identifier for one in sent):
-            self.ledger.settle(way.key)
+        if all(one.identifier == progress.identifier for one in sent):
+            self.ledger.settle(progress.key)
             return True
-        while sent[-1].identifier == way.identifier:  # one without an identifier is before them
-            self.ledger.clear(way.key)
+        while sent[-1].identifier == progress.identifier:  # one without an identifier is before them
+            self.ledger.clear(progress.key)
         return False
 
-    def _reconciled(self, way: Way, there: There, sent: Sent) -> Created:
-        return self._exists(way, How.RECONCILED, there, sent.identifier or "", sent.spec_hash)
+    def _reconciled(self, progress: RowProgress, there: There, sent: Sent) -> Created:
+        return self._exists(progress, How.RECONCILED, there, sent.identifier or "", sent.spec_hash)
 
-    def _adopted(self, way: Way, there: There, identifier: str) -> Created:
+    def _adopted(self, progress: RowProgress, there: There, identifier: str) -> Created:
         self.wire.warn(
-            f"{way.spec.place}: adopted the document {identifier} that exists already and reads the same; "
+            f"{progress.spec.place}: adopted the document {identifier} that exists already and reads the same; "
             "batcher did not create it in this run, and undo will not touch it"
         )
-        return self._exists(way, How.ADOPTED, there, identifier, None)
+        return self._exists(progress, How.ADOPTED, there, identifier, None)
 
-    def _exists(self, way: Way, how: How, there: There, identifier: str, sent_hash: str | None) -> Created:
-        return way.created(
+    def _exists(self, progress: RowProgress, how: How, there: There, identifier: str, sent_hash: str | None) -> Created:
+        return progress.created(
             how,
             identifier,
             self.wire.omni.url(identifier),
@@ -228,14 +230,14 @@ class Reconciler:
             response=there.response,
         )
 
-    def _identifier_taken(self, way: Way, status: int, message: str) -> Failed:
-        return self._failed(way, Refused(Reason.IDENTIFIER_TAKEN, status, message))
+    def _identifier_taken(self, progress: RowProgress, status: int, message: str) -> Failed:
+        return self._failed(progress, Refused(Reason.IDENTIFIER_TAKEN, status, message))
 
-    def _failed(self, way: Way, refused: Refused, hint: str | None = None) -> Failed:
-        return way.failed(refused, self.ledger.run, self.wire.now(), hint)
+    def _failed(self, progress: RowProgress, refused: Refused, hint: str | None = None) -> Failed:
+        return progress.failed(refused, self.ledger.run, self.wire.now(), hint)
 
-    def _uncertain(self, way: Way, message: str | None = None, hint: str | None = None) -> Uncertain:
-        return way.uncertain(self.ledger.run, self.wire.now(), message=message, hint=hint)
+    def _uncertain(self, progress: RowProgress, message: str | None = None, hint: str | None = None) -> Uncertain:
+        return progress.uncertain(self.ledger.run, self.wire.now(), message=message, hint=hint)
 
 
 LAG_SECONDS = 30.0  # how long a refusal is held against a GET that says 404 (contract 7)

@@ -14,7 +14,7 @@ DIED = "the run ended before an answer came"
 
 
 @dataclass(slots=True)
-class Way:
+class RowProgress:
     """One row under way. `attempts` counts POSTs that left, `counted` those that use up --max-attempts.
 
     `is_intended`: an intent is on disk whose request has not left yet.

@@ -28,7 +28,7 @@ from batcher.models import How, Spec
 from batcher.omni.judge import judge_create
 from batcher.omni.v1 import DOCUMENTS
 from batcher.omni.verdicts import Made
-from batcher.send.row_progress import Way
+from batcher.send.row_progress import RowProgress
 from batcher.send.sender import with_identifier
 from batcher.transport.http import open_transport
 from batcher.transport.reply import Answer, Reply
@@ -111,7 +111,7 @@ def write_results(specs: Sequence[Spec], made: Made, home: Path) -> float:
     with open_lines(Disk(), home / "stages.results.jsonl") as lines:
         begun = process_time()
         for spec in specs:
-            way = Way(spec, "identifier", True, spec.body)
+            way = RowProgress(spec, "identifier", True, spec.body)
             said = one_line(made.response)
             outcome = way.created(
                 How.CREATED, "identifier", "url", RUN, datetime.now(UTC), status=made.status, response=said

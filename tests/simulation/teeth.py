@@ -19,7 +19,7 @@ from batcher.files.past import Past, Standing
 from batcher.models import Created, How
 from batcher.omni.verdicts import Refused, There
 from batcher.send.reconcile import Reconciler
-from batcher.send.row_progress import Way
+from batcher.send.row_progress import RowProgress
 
 from .disk import Inode, ProcessDisk
 from .life import live_in
@@ -64,7 +64,7 @@ class NoReconcile(Real):
     def broken(self) -> Iterator[None]:
         """As `Real`."""
 
-        async def settle(_reconciler: Reconciler, _way: Way) -> None:
+        async def settle(_reconciler: Reconciler, _way: RowProgress) -> None:
             return None
 
         with patch.object(Reconciler, "settle", settle), patch.object(Reconciler, "settle_unnamed", settle):
@@ -123,8 +123,8 @@ class NoStrangerRule(Real):
     def broken(self) -> Iterator[None]:
         """As `Real`."""
 
-        def taken(reconciler: Reconciler, way: Way, there: There, _refused: Refused) -> Created:
-            return reconciler._exists(way, How.RECONCILED, there, way.identifier or "", None)
+        def taken(reconciler: Reconciler, progress: RowProgress, there: There, _refused: Refused) -> Created:
+            return reconciler._exists(progress, How.RECONCILED, there, progress.identifier or "", None)
 
         with patch.object(Reconciler, "_taken", taken):
             yield
