@@ -17,7 +17,7 @@ from ..files.disk import Disk, Storage
 from ..files.failures import Form
 from ..files.ledger import Ledger, open_ledger
 from ..files.nowhere import Nowhere
-from ..files.past import Past, Standing, read_past
+from ..files.past import Past, RowState, read_past
 from ..models import Problem, Row, Spec
 from ..omni.fields import KEY
 from ..omni.v1 import Omni
@@ -36,7 +36,7 @@ from ..validate.claims import UNPLACED, Claims, Places, holding
 from ..validate.validate import Validator
 from .outcome_stream import Outcomes
 
-_DONE = (Standing.CREATED, Standing.CHANGED, Standing.UNDONE)
+_DONE = (RowState.CREATED, RowState.CHANGED, RowState.UNDONE)
 
 
 @contextlib.asynccontextmanager
@@ -203,11 +203,11 @@ class _Intake:
             self._found = None
         elif not self._is_first(given):
             return None
-        standing = self._past.standing(given.key, lambda: given.spec_hash, recreate=self._recreate)
-        if standing in _DONE:
+        state = self._past.state(given.key, lambda: given.spec_hash, recreate=self._recreate)
+        if state in _DONE:
             self._outcomes.skipped += 1
             return None
-        self._forgotten.see(given, given.row.unclear_attempt, standing)
+        self._forgotten.see(given, given.row.unclear_attempt, state)
         if (refusal := self._forgotten.refusal(self._files)) is not None:
             raise UsageError(refusal)
         return given

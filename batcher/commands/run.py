@@ -21,7 +21,7 @@ from ..errors import DiskTrouble, Stopped, UsageError
 from ..files.failures_file import Held
 from ..files.ledger import Ledger, open_ledger
 from ..files.lock import lock
-from ..files.past import Standing
+from ..files.past import RowState
 from ..plan.repair_input import is_fed_back, open_tidied, tidy_input
 from ..plan.survey import Survey, keep_edited, survey
 from ..read.sources import open_inputs
@@ -95,17 +95,17 @@ async def _send_all(
         keys = len(settings.endpoint.keys)
         await preflight(wire, found.asked, budget=budget_of(found.plan.sending), keys=keys)
     await _settle_orphans(wire, ledger, batch, found, drain)
-    for standing in (Standing.UNCERTAIN, Standing.NEW, Standing.FAILED):
-        await _send_pass(standing, settings, found, ledger, batch)
+    for state in (RowState.UNCERTAIN, RowState.NEW, RowState.FAILED):
+        await _send_pass(state, settings, found, ledger, batch)
 
 
-async def _send_pass(standing: Standing, settings: RunSettings, found: Survey, ledger: Ledger, batch: Batch) -> None:
+async def _send_pass(state: RowState, settings: RunSettings, found: Survey, ledger: Ledger, batch: Batch) -> None:
     """The rows of one standing, in the order of the inputs; no reading if there are none."""
-    if found.count(standing) == 0:
+    if found.count(state) == 0:
         return
-    with contextlib.closing(found.specs(settings, standing)) as specs:
+    with contextlib.closing(found.specs(settings, state)) as specs:
         async with read_ahead(specs, ledger.journal, settings.sending.concurrency) as ahead:
-            found.booked[standing] = await batch.send_all(ahead, failed_before=standing is Standing.FAILED)
+            found.booked[state] = await batch.send_all(ahead, failed_before=state is RowState.FAILED)
 
 
 async def _settle_orphans(wire: Wire, ledger: Ledger, batch: Batch, found: Survey, drain: Drain) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..config import RunSettings
 from ..files.failures_file import Held
-from ..files.past import Standing
+from ..files.past import RowState
 from ..models import stamp
 from ..plan.survey import Survey
 from ..report.summary import Summary
@@ -48,8 +48,8 @@ def summarise(
         invalid=held.invalid,
         uncertain=held.uncertain,
         to_do=to_do,
-        undone=found.count(Standing.UNDONE),
-        changed=found.count(Standing.CHANGED),
+        undone=found.count(RowState.UNDONE),
+        changed=found.count(RowState.CHANGED),
         other_failures=held.others,
         requests=requests,
         rate=str(settings.sending.rate) if settings.sending.rate else "none",
@@ -75,10 +75,10 @@ def _left(found: Survey, batch: Batch | None, held: Held | None) -> tuple[Held, 
     """The rows without a document: those that failed or are uncertain, and how many a further run will send."""
     if held is None and batch is not None:  # rows in flight may be uncertain without being booked
         held = _held_without_files(found)
-        return held, rows_without_outcome(found, batch.tally, held) - found.count(Standing.UNDONE)
+        return held, rows_without_outcome(found, batch.tally, held) - found.count(RowState.UNDONE)
     unlisted = _unlisted(found)
     new_unlisted = sum(key not in found.past.uncertain for key in unlisted)
-    to_do = found.count(Standing.NEW) - found.booked.get(Standing.NEW, 0) - new_unlisted + _settled(found)
+    to_do = found.count(RowState.NEW) - found.booked.get(RowState.NEW, 0) - new_unlisted + _settled(found)
     to_do += found.unwritten
     if held is None:
         return replace(_held_without_files(found), invalid=found.checked.invalid), to_do

@@ -20,7 +20,7 @@ import orjson
 from ..config import RunSettings
 from ..errors import Stopped, UsageError
 from ..files.history import undone_identifiers
-from ..files.past import Past, Standing, read_past
+from ..files.past import Past, RowState, read_past
 from ..files.results import IdentifierOf, open_identifiers
 from ..models import Problem, Spec
 from ..omni.verdicts import Absent, There, Unknown
@@ -36,7 +36,7 @@ from ..send.workers import Crew, backoff_seconds
 from ..validate.check import Checked, Fine, check, read_specs
 from .findings import findings
 
-_COMPARED = (Standing.CREATED, Standing.CHANGED)
+_COMPARED = (RowState.CREATED, RowState.CHANGED)
 
 
 @dataclass(slots=True)
@@ -88,13 +88,13 @@ async def verify(
     found = Verified(base_url)
     with open_tidied(settings, world, sys.stdin.buffer) as sources:
         past = read_past(world.storage, settings.files, base_url, settings.sending.namespace)
-        standings = _Standings(past)
-        checked = check(sources, settings.reading, on_problem=lambda _: None, on_row=standings.see)
-        _count(found, checked, standings)
+        states = _RowStates(past)
+        checked = check(sources, settings.reading, on_problem=lambda _: None, on_row=states.see)
+        _count(found, checked, states)
         if found.created:
             if not settings.endpoint.keys:
                 raise UsageError(settings.endpoint.no_key_hint)
-            await _compare_all(settings, found, _specs(settings, sources, checked, standings), onlooker, drain, world)
+            await _compare_all(settings, found, _specs(settings, sources, checked, states), onlooker, drain, world)
     found.elapsed_seconds = perf_counter() - begun
     found.stopped = drain.reasons.get(End.STOPPED)
     found.interrupted = End.INTERRUPTED in drain.reasons
@@ -102,35 +102,33 @@ async def verify(
 
 
 @dataclass(slots=True)
-class _Standings:
+class _RowStates:
     """Where rows stand, counted. Nothing is sent, so an undone row is not created anew."""
 
     past: Past
-    counts: dict[Standing, int] = field(default_factory=dict)
+    counts: dict[RowState, int] = field(default_factory=dict)
 
     def see(self, row: Fine) -> None:
-        standing = self.past.standing(row.key, row.spec_hash)
-        self.counts[standing] = self.counts.get(standing, 0) + 1
+        state = self.past.state(row.key, row.spec_hash)
+        self.counts[state] = self.counts.get(state, 0) + 1
 
-    def of(self, spec: Spec) -> Standing:
-        return self.past.standing(spec.key, lambda: spec.spec_hash)
+    def of(self, spec: Spec) -> RowState:
+        return self.past.state(spec.key, lambda: spec.spec_hash)
 
 
-def _count(found: Verified, checked: Checked, standings: _Standings) -> None:
-    counts = standings.counts
+def _count(found: Verified, checked: Checked, states: _RowStates) -> None:
+    counts = states.counts
     found.rows, found.invalid = checked.rows, checked.invalid
-    found.undone = counts.get(Standing.UNDONE, 0)
-    found.created = sum(counts.get(standing, 0) for standing in _COMPARED)
-    found.changed = counts.get(Standing.CHANGED, 0)
+    found.undone = counts.get(RowState.UNDONE, 0)
+    found.created = sum(counts.get(state, 0) for state in _COMPARED)
+    found.changed = counts.get(RowState.CHANGED, 0)
     found.not_created = checked.valid - found.created - found.undone
 
 
-def _specs(
-    settings: RunSettings, sources: tuple[Source, ...], checked: Checked, standings: _Standings
-) -> Generator[Spec]:
+def _specs(settings: RunSettings, sources: tuple[Source, ...], checked: Checked, states: _RowStates) -> Generator[Spec]:
     """The created rows, read again; each is proven to be the row that was checked."""
     for spec in read_specs(sources, settings.reading, checked):
-        if standings.of(spec) in _COMPARED:
+        if states.of(spec) in _COMPARED:
             yield spec
 
 

@@ -20,7 +20,7 @@ from .journal import VERSION
 from .results import fingerprint, index_results
 
 
-class Standing(StrEnum):
+class RowState(StrEnum):
     """Where a row stands before a run."""
 
     NEW = "new"
@@ -40,22 +40,22 @@ class Past:
     uncertain: frozenset[str] = field(default_factory=frozenset)
     failed: frozenset[str] = field(default_factory=frozenset)
 
-    def standing(self, key: str, spec_hash: Callable[[], str], *, recreate: bool = False) -> Standing:
+    def state(self, key: str, spec_hash: Callable[[], str], *, recreate: bool = False) -> RowState:
         """Where this row stands. Its content's hash is only asked for where it matters.
 
         With `recreate` an undone row is a new one.
         """
         if key in self.uncertain:  # even if it is settled since: where a row stands does not change within a run
-            return Standing.UNCERTAIN
+            return RowState.UNCERTAIN
         if key in self.failed:
-            return Standing.FAILED
+            return RowState.FAILED
         history = self.journaled.histories.get(key) if self.journaled.histories else None
         if history is not None and history.is_undone:
-            return Standing.UNDONE if not recreate and history.undone_hash in ("", spec_hash()) else Standing.NEW
+            return RowState.UNDONE if not recreate and history.undone_hash in ("", spec_hash()) else RowState.NEW
         sent = self.created.get(key)
         if sent is None:
-            return Standing.NEW
-        return Standing.CREATED if sent in (0, fingerprint(spec_hash())) else Standing.CHANGED
+            return RowState.NEW
+        return RowState.CREATED if sent in (0, fingerprint(spec_hash())) else RowState.CHANGED
 
 
 def read_past(storage: Storage, files: Files, base_url: str, namespace: str) -> Past:

@@ -19,7 +19,7 @@ from ..files import csv_form
 from ..files.disk import Storage
 from ..files.history import History
 from ..files.lines import is_object
-from ..files.past import Past, Standing
+from ..files.past import Past, RowState
 from ..models import Spec, UnclearAttempt
 from ..read.failures_csv import failures_from_csv
 from ..read.failures_lines import unclear_attempt_of
@@ -43,13 +43,13 @@ class Forgotten:
     unnamed: list[str] = field(default_factory=list)
     renamed: list[str] = field(default_factory=list)
 
-    def see(self, row: Fine | Spec, attempt: UnclearAttempt | None, standing: Standing) -> None:
+    def see(self, row: Fine | Spec, attempt: UnclearAttempt | None, state: RowState) -> None:
         """A row, and what its own line tells of an attempt.
 
         Where sending it is safe under the identifier of that attempt, that is what it will be sent under.
         """
         attempt = attempt or self.beside.get(row.key)
-        if attempt is None or standing is not Standing.NEW or self._is_known(row.key):
+        if attempt is None or state is not RowState.NEW or self._is_known(row.key):
             return
         if attempt.identifier is None:
             if not self.settings.resend_uncertain:

@@ -11,7 +11,7 @@ from ..errors import InvalidInput
 from ..files.csv_form import is_csv
 from ..files.failures import Form, is_edited, is_left_open, is_stale
 from ..files.lines import on_disk
-from ..files.past import Past, Standing, read_past
+from ..files.past import Past, RowState, read_past
 from ..models import Spec, stamp
 from ..read.read import layout_of
 from ..read.sources import Source
@@ -41,13 +41,13 @@ class Survey:
     base_url: str
     started: str
     begun: float
-    counts: dict[Standing, int]
+    counts: dict[RowState, int]
     orphans: list[str]
     is_left_open: bool = False
     asked: Asked = field(default_factory=Asked)
     refusal: str | None = None  # why nothing may be sent although every row is fine
     warnings: list[str] = field(default_factory=list)
-    booked: dict[Standing, int] = field(default_factory=dict)
+    booked: dict[RowState, int] = field(default_factory=dict)
     unwritten: int = 0
     kept_failures: Path | None = None
 
@@ -56,23 +56,23 @@ class Survey:
         """Whether anything must be sent, looked up or written."""
         return bool(self.plan.sending or self.orphans or self.plan.invalid or self.is_left_open)
 
-    def count(self, standing: Standing) -> int:
+    def count(self, state: RowState) -> int:
         """Valid rows of this standing."""
-        return self.counts.get(standing, 0)
+        return self.counts.get(state, 0)
 
     def is_input(self, key: str) -> bool:
         """Whether a row of this run has this key."""
         return key in self.checked.claims.keys
 
-    def specs(self, settings: RunSettings, standing: Standing) -> Generator[Spec]:
+    def specs(self, settings: RunSettings, state: RowState) -> Generator[Spec]:
         """The valid rows of one standing, read again; each is proven to be the row that was checked."""
         recreate = settings.sending.recreate_undone
         for spec in read_specs(self.sources, settings.reading, self.checked):
-            if self._standing(spec, recreate=recreate) is standing:
+            if self._state(spec, recreate=recreate) is state:
                 yield spec
 
-    def _standing(self, spec: Spec, *, recreate: bool) -> Standing:
-        return self.past.standing(spec.key, lambda: spec.spec_hash, recreate=recreate)
+    def _state(self, spec: Spec, *, recreate: bool) -> RowState:
+        return self.past.state(spec.key, lambda: spec.spec_hash, recreate=recreate)
 
 
 def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, reporter: Reporter) -> Survey:
@@ -83,12 +83,12 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, rep
     files = settings.files
     beside = {} if is_fed_back(settings) else attempts_beside(world.storage, files.failures, past)
     forgotten = Forgotten(past, settings.sending, beside)
-    standings = _Standings(past, forgotten, recreate=settings.sending.recreate_undone)
+    states = _RowStates(past, forgotten, recreate=settings.sending.recreate_undone)
     checked = check(
         sources,
         settings.reading,
         on_problem=reporter.problem,
-        on_row=standings.see,
+        on_row=states.see,
         on_warning=reporter.warning,
         expected=len(past.created),
     )
@@ -101,40 +101,40 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, rep
     others = [key for key in histories if key not in checked.claims.keys]
     orphans = [key for key in others if histories[key].may_be_orphan]
     untold = sum(histories[key].is_open or histories[key].failure is not None for key in others)
-    plan = replace(standings.plan(settings, checked), other_failures=untold)
+    plan = replace(states.plan(settings, checked), other_failures=untold)
     form = Form(layout_of(sources, settings.reading)) if is_csv(files.failures) else Form()
     written = (world.storage, files.failures, files.journal, past.journaled, form)
     is_open = is_left_open(*written) or (not plan.sending and is_stale(*written))
     is_open = is_open or any(histories[key].is_untold for key in others)
-    found = Survey(sources, past, checked, plan, form, base_url, started, begun, standings.counts, orphans, is_open)
-    found.asked = standings.asked
-    found.refusal = standings.forgotten.refusal(files)
-    _name_rows(found, standings, reporter)
+    found = Survey(sources, past, checked, plan, form, base_url, started, begun, states.counts, orphans, is_open)
+    found.asked = states.asked
+    found.refusal = states.forgotten.refusal(files)
+    _name_rows(found, states, reporter)
     return found
 
 
 @dataclass(slots=True)
-class _Standings:
+class _RowStates:
     """Counts rows by where they stand, and remembers a few places to name."""
 
     past: Past
     forgotten: Forgotten
     recreate: bool
-    counts: dict[Standing, int] = field(default_factory=dict)
-    places: dict[Standing, list[str]] = field(default_factory=dict)
+    counts: dict[RowState, int] = field(default_factory=dict)
+    places: dict[RowState, list[str]] = field(default_factory=dict)
     asked: Asked = field(default_factory=Asked)
 
     def see(self, row: Fine) -> None:
         """One valid row."""
-        standing = self.past.standing(row.key, row.spec_hash, recreate=self.recreate)
-        self.counts[standing] = self.counts.get(standing, 0) + 1
-        if standing is Standing.CREATED:
+        state = self.past.state(row.key, row.spec_hash, recreate=self.recreate)
+        self.counts[state] = self.counts.get(state, 0) + 1
+        if state is RowState.CREATED:
             return
-        if standing in (Standing.NEW, Standing.FAILED):
+        if state in (RowState.NEW, RowState.FAILED):
             self.asked.see(row)
-            self.forgotten.see(row, row.unclear_attempt, standing)
-        if standing in (Standing.CHANGED, Standing.UNDONE):
-            places = self.places.setdefault(standing, [])
+            self.forgotten.see(row, row.unclear_attempt, state)
+        if state in (RowState.CHANGED, RowState.UNDONE):
+            places = self.places.setdefault(state, [])
             if len(places) < SHOWN:
                 places.append(f"{row.place} ({row.name})")
 
@@ -143,29 +143,29 @@ class _Standings:
         count = self.counts.get
         return Plan(
             rows=checked.rows,
-            created=count(Standing.CREATED, 0) + count(Standing.CHANGED, 0),
-            failed=count(Standing.FAILED, 0) + checked.invalid,
+            created=count(RowState.CREATED, 0) + count(RowState.CHANGED, 0),
+            failed=count(RowState.FAILED, 0) + checked.invalid,
             invalid=checked.invalid,
-            uncertain=count(Standing.UNCERTAIN, 0),
-            undone=count(Standing.UNDONE, 0),
-            to_do=count(Standing.NEW, 0),
-            changed=count(Standing.CHANGED, 0),
+            uncertain=count(RowState.UNCERTAIN, 0),
+            undone=count(RowState.UNDONE, 0),
+            to_do=count(RowState.NEW, 0),
+            changed=count(RowState.CHANGED, 0),
             rate=settings.sending.rate,
             keys=max(1, len(settings.endpoint.keys)),
             limit=settings.sending.limit,
         )
 
 
-def _name_rows(found: Survey, standings: _Standings, reporter: Reporter) -> None:
+def _name_rows(found: Survey, states: _RowStates, reporter: Reporter) -> None:
     """Rows that are passed over although somebody may expect otherwise."""
-    for standing, what in (
-        (Standing.CHANGED, "created already, but changed since; not sent again"),
-        (Standing.UNDONE, "deleted by undo; not created again without --recreate-undone"),
+    for state, what in (
+        (RowState.CHANGED, "created already, but changed since; not sent again"),
+        (RowState.UNDONE, "deleted by undo; not created again without --recreate-undone"),
     ):
-        places = standings.places.get(standing, [])
+        places = states.places.get(state, [])
         if places:
-            more = found.count(standing) - len(places)
-            text = f"{found.count(standing)} {'row was' if found.count(standing) == 1 else 'rows were'} {what}: "
+            more = found.count(state) - len(places)
+            text = f"{found.count(state)} {'row was' if found.count(state) == 1 else 'rows were'} {what}: "
             text += ", ".join(places) + (f" and {more} more" if more else "")
             found.warnings.append(text)
             reporter.warning(text)

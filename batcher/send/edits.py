@@ -11,7 +11,7 @@ from ..config import RunSettings
 from ..files.failures import is_edited
 from ..files.history import History
 from ..files.ledger import Ledger
-from ..files.past import Standing
+from ..files.past import RowState
 from ..models import Failed, Reason, Uncertain
 from ..omni.fields import KEY
 from ..plan.repair_input import is_fed_back
@@ -29,10 +29,10 @@ def book_mended(settings: RunSettings, world: World, found: Survey, ledger: Ledg
         world.storage, files.failures, files.journal, found.past.journaled, found.form
     ):
         return
-    for standing in (Standing.UNCERTAIN, Standing.FAILED, Standing.NEW):
-        if not found.count(standing):
+    for state in (RowState.UNCERTAIN, RowState.FAILED, RowState.NEW):
+        if not found.count(state):
             continue
-        for one in found.specs(settings, standing):
+        for one in found.specs(settings, state):
             if one.row.refused_as is not None:  # it has a key of its own now
                 ledger.close_failure(one.row.refused_as)
             said = ledger.failure_of(one.key)

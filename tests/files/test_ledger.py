@@ -19,7 +19,7 @@ from batcher.files.failures import Form
 from batcher.files.journal import Intent
 from batcher.files.ledger import Ledger, open_ledger
 from batcher.files.nowhere import Nowhere
-from batcher.files.past import Past, Standing, read_past
+from batcher.files.past import Past, RowState, read_past
 from batcher.identity import spec_hash
 from batcher.models import Created, Failed, How, Reason, Uncertain
 
@@ -106,17 +106,17 @@ async def test_where_rows_stand_after_a_run(tmp_path: Path) -> None:
         ledger.clear("cleared")
     past = past_of(files_in(tmp_path))
     expected = {
-        "created": Standing.CREATED,
-        "adopted": Standing.CREATED,
-        "failed": Standing.FAILED,
-        "uncertain": Standing.UNCERTAIN,
-        "open": Standing.UNCERTAIN,
-        "cleared": Standing.NEW,
-        "never seen": Standing.NEW,
+        "created": RowState.CREATED,
+        "adopted": RowState.CREATED,
+        "failed": RowState.FAILED,
+        "uncertain": RowState.UNCERTAIN,
+        "open": RowState.UNCERTAIN,
+        "cleared": RowState.NEW,
+        "never seen": RowState.NEW,
     }
-    assert {key: past.standing(key, lambda: spec_hash(BODY)) for key in expected} == expected
-    assert past.standing("created", lambda: spec_hash(OTHER)) is Standing.CHANGED
-    assert past.standing("adopted", lambda: spec_hash(OTHER)) is Standing.CREATED, "what was adopted has no hash"
+    assert {key: past.state(key, lambda: spec_hash(BODY)) for key in expected} == expected
+    assert past.state("created", lambda: spec_hash(OTHER)) is RowState.CHANGED
+    assert past.state("adopted", lambda: spec_hash(OTHER)) is RowState.CREATED, "what was adopted has no hash"
 
 
 async def test_an_undone_row_is_new_again_only_when_asked_or_changed(tmp_path: Path) -> None:
@@ -128,9 +128,9 @@ async def test_an_undone_row_is_new_again_only_when_asked_or_changed(tmp_path: P
         said = {"key": "k", "type": "undone", "identifier": "doc-1", "specHash": spec_hash(BODY), "lines": 1}
         ledger.journal.write(said)
     past = past_of(files)
-    assert past.standing("k", lambda: spec_hash(BODY)) is Standing.UNDONE
-    assert past.standing("k", lambda: spec_hash(BODY), recreate=True) is Standing.NEW
-    assert past.standing("k", lambda: spec_hash(OTHER)) is Standing.NEW
+    assert past.state("k", lambda: spec_hash(BODY)) is RowState.UNDONE
+    assert past.state("k", lambda: spec_hash(BODY), recreate=True) is RowState.NEW
+    assert past.state("k", lambda: spec_hash(OTHER)) is RowState.NEW
 
 
 async def test_an_outcome_is_in_its_file_when_book_returns(tmp_path: Path) -> None:

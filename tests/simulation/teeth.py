@@ -15,7 +15,7 @@ from unittest.mock import patch
 from batcher.files import lines
 from batcher.files.disk import Storage
 from batcher.files.journal import Intent, Journal
-from batcher.files.past import Past, Standing
+from batcher.files.past import Past, RowState
 from batcher.models import Created, How
 from batcher.omni.verdicts import Refused, There
 from batcher.send.reconcile import Reconciler
@@ -112,7 +112,7 @@ class NoResumeFilter(Real):
     @contextlib.contextmanager
     def broken(self) -> Iterator[None]:
         """As `Real`."""
-        with patch.object(Past, "standing", lambda *_, **__: Standing.NEW):
+        with patch.object(Past, "standing", lambda *_, **__: RowState.NEW):
             yield
 
 
