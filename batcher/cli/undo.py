@@ -29,7 +29,7 @@ from typing import Any
 
 from ..commands.undo import Undoing, UndoSettings
 from ..commands.undo import undo as undo_results
-from ..files.owned import Ours
+from ..files.owned import OwnedDocument
 from ..pace.rate import Rate
 from ..runtime import world_of
 from ..send.drain import Drain
@@ -89,7 +89,7 @@ def _listing(found: Undoing, results: Path) -> Iterator[str]:
     if not chosen:
         yield f"{results}: nothing to delete" + (f" ({', '.join(others)})" if others else "")
         return
-    of = f" of {len(found.ours):,}" if len(chosen) < len(found.ours) else ""
+    of = f" of {len(found.owned):,}" if len(chosen) < len(found.owned) else ""
     documents = "document" if len(chosen) == 1 else "documents"
     yield f"{results}: {len(chosen):,}{of} {documents} at {found.base_url} to delete, newest first:"
     shown = chosen[:LISTED]
@@ -102,7 +102,7 @@ def _listing(found: Undoing, results: Path) -> Iterator[str]:
         yield f"  not touched: {', '.join(others)}"
 
 
-def _when(one: Ours) -> str:
+def _when(one: OwnedDocument) -> str:
     """`2026-11-23 22:16`, in local time."""
     try:
         return f"{datetime.fromisoformat(one.at).astimezone():%Y-%m-%d %H:%M}"
@@ -157,7 +157,7 @@ def _object(found: Undoing, results: Path, *, is_dry: bool) -> dict[str, object]
         "results": str(results),
         "baseUrl": found.base_url,
         "dryRun": is_dry,
-        "documents": len(found.ours),
+        "documents": len(found.owned),
         "deleted": found.deleted,
         "notDeleted": found.kept,
         "left": found.left,

@@ -21,7 +21,7 @@ from ..errors import DiskTrouble, UsageError
 from ..files.disk import Storage
 from ..files.lines import Lines, open_lines
 from ..files.lock import lock
-from ..files.owned import Ours, find_ours, journal_header
+from ..files.owned import OwnedDocument, find_owned, journal_header
 from ..files.past import Past, read_past
 from ..models import Problem, stamp
 from ..omni.judge import judge_delete
@@ -48,11 +48,11 @@ class UndoSettings:
 
 @dataclass(slots=True)
 class Undoing:
-    """What an undo found and did. `ours` (newest first) = deleted + kept + left."""
+    """What an undo found and did. `owned` (newest first) = deleted + kept + left."""
 
     base_url: str
     is_dry: bool = True
-    ours: tuple[Ours, ...] = ()
+    owned: tuple[OwnedDocument, ...] = ()
     adopted: int = 0
     undone_before: int = 0
     uncertain: int = 0
@@ -66,19 +66,19 @@ class Undoing:
     deadline_reached: bool = False
 
     @property
-    def chosen(self) -> tuple[Ours, ...]:
+    def chosen(self) -> tuple[OwnedDocument, ...]:
         """The documents that this undo is about."""
-        return self.ours if self.limit is None else self.ours[: self.limit]
+        return self.owned if self.limit is None else self.owned[: self.limit]
 
     @property
     def left(self) -> int:
         """Documents that a further undo will delete."""
-        return len(self.ours) - self.deleted - self.kept
+        return len(self.owned) - self.deleted - self.kept
 
     @property
     def exit_code(self) -> int:
         """Contract 10: of several the first of 130, 3, 6, 1, 0. A dry run leaves everything, and that is right."""
-        is_cut = self.deadline_reached or len(self.chosen) < len(self.ours)
+        is_cut = self.deadline_reached or len(self.chosen) < len(self.owned)
         ladder = (
             (self.is_dry, 0),
             (self.interrupted, 130),
@@ -133,11 +133,11 @@ def find(storage: Storage, settings: UndoSettings) -> Undoing:
     uncertain = len(past.uncertain)
     if uncertain and not settings.force:
         raise UsageError(unsettled(past, files))
-    whose = find_ours(storage, files)
+    whose = find_owned(storage, files)
     return Undoing(
         base_url,
         settings.is_dry,
-        whose.ours,
+        whose.owned,
         adopted=whose.adopted,
         undone_before=whose.undone_before,
         uncertain=uncertain,
@@ -207,7 +207,7 @@ class _Deletion:
             return False
         return True
 
-    async def _delete(self, one: Ours) -> Absent | Refused | Unknown | None:
+    async def _delete(self, one: OwnedDocument) -> Absent | Refused | Unknown | None:
         """One document, through brakes and outages; None if the undo must stop. A second DELETE does no harm."""
         wire, asked = self._wire, 0
         while True:
@@ -230,7 +230,7 @@ class _Deletion:
                 case Braked() | KeyRefused() | Unsent() | There():
                     continue
 
-    def _write_undone(self, one: Ours) -> None:
+    def _write_undone(self, one: OwnedDocument) -> None:
         self._write(
             {
                 "key": one.key,
@@ -246,7 +246,7 @@ class _Deletion:
         self._streak = ("", 0)
         self._onlooker.done(f"{one.source}:{one.line}: {one.identifier} deleted ({one.name})")
 
-    def _keep(self, one: Ours, why: str) -> None:
+    def _keep(self, one: OwnedDocument, why: str) -> None:
         self._found.kept += 1
         self._onlooker.problem(Problem(one.source, one.line, one.identifier, f"not deleted: {why}"))
         text, count = self._streak

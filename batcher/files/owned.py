@@ -14,7 +14,7 @@ from .results import read_results
 
 
 @dataclass(frozen=True, slots=True)
-class Ours:
+class OwnedDocument:
     """A document that this results file created and that undo has not deleted. `lines`: of the results file, telling of it."""
 
     key: str
@@ -28,10 +28,10 @@ class Ours:
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
-    """`ours` are newest first; `adopted` and `undone_before` count those that undo does not touch."""
+class Ownership:
+    """`owned` are newest first; `adopted` and `undone_before` count those that undo does not touch."""
 
-    ours: tuple[Ours, ...]
+    owned: tuple[OwnedDocument, ...]
     adopted: int
     undone_before: int
 
@@ -47,17 +47,17 @@ def journal_header(storage: Storage, files: Files) -> dict[str, object]:
     )
 
 
-def find_ours(storage: Storage, files: Files) -> Whose:
+def find_owned(storage: Storage, files: Files) -> Ownership:
     """All documents of the results file, told apart; the latest line of a document is the one that counts."""
     undone: Undone = undone_identifiers(storage, files.journal)
-    latest: dict[tuple[str, str], Ours] = {}
+    latest: dict[tuple[str, str], OwnedDocument] = {}
     adopted_at: dict[tuple[str, str], int] = {}  # the last of its lines that says so
     for created in read_results(storage, files.results):
         which = (created.key, created.identifier)
         one = latest[which] = _ours_of(created, latest.pop(which, None))
         if created.how is How.ADOPTED:
             adopted_at[which] = one.lines
-    ours: list[Ours] = []
+    owned: list[OwnedDocument] = []
     adopted = deleted = 0
     for which, one in reversed(latest.items()):
         lines = undone.get(one.key, {}).get(one.identifier, 0)
@@ -66,12 +66,12 @@ def find_ours(storage: Storage, files: Files) -> Whose:
         elif adopted_at.get(which, 0) > lines:
             adopted += 1
         else:
-            ours.append(one)
-    return Whose(tuple(ours), adopted, deleted)
+            owned.append(one)
+    return Ownership(tuple(owned), adopted, deleted)
 
 
-def _ours_of(created: Created, before: Ours | None) -> Ours:
-    return Ours(
+def _ours_of(created: Created, before: OwnedDocument | None) -> OwnedDocument:
+    return OwnedDocument(
         created.key,
         created.identifier,
         created.name,

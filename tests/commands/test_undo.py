@@ -63,7 +63,7 @@ async def undone(
 ) -> Undoing:
     """Undo it; the counts add up."""
     found = await undo(settings(job, base_url, **given), onlooker=told or Told(), drain=drain, world=job.world)
-    assert found.deleted + found.kept + found.left == len(found.ours)
+    assert found.deleted + found.kept + found.left == len(found.owned)
     return found
 
 
@@ -96,7 +96,7 @@ async def test_it_deletes_what_was_created_newest_first(tmp_path: Path) -> None:
             assert line["key"] == results[line["identifier"]]["key"]
             assert line["specHash"] == results[line["identifier"]]["specHash"]
         again = await undone(job, server.base_url)
-        assert (again.ours, again.undone_before, again.requests) == ((), 5, 0)
+        assert (again.owned, again.undone_before, again.requests) == ((), 5, 0)
     assert len(deletions(server)) == 5
     assert re.fullmatch(rf"{re.escape(str(job.input))}:\d: n\d-[a-z2-7]{{16}} deleted \(N\d\)", told.lines[0])
 
@@ -111,8 +111,8 @@ async def test_a_dry_run_sends_and_writes_nothing(tmp_path: Path) -> None:
         server.seen.clear()
         dry = settings(job, server.base_url, dry=True)
         found = await undo(replace(dry, endpoint=Endpoint(base_url="")), onlooker=Told(), world=job.world)
-        assert [one.name for one in found.ours] == ["b", "a"] or [one.name for one in found.ours] == ["a", "b"]
-        assert [one.name for one in found.ours] == names(job)[::-1]
+        assert [one.name for one in found.owned] == ["b", "a"] or [one.name for one in found.owned] == ["a", "b"]
+        assert [one.name for one in found.owned] == names(job)[::-1]
         assert found.exit_code == 0
         assert server.seen == []
         assert contents(tmp_path) == before
