@@ -32,7 +32,7 @@ from ..runtime import World
 from ..send.connect import open_wire
 from ..send.drain import Drain, End
 from ..send.requester import Wire
-from ..send.workers import Crew, backoff_seconds
+from ..send.workers import WorkerPool, backoff_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +170,7 @@ class _Deletion:
         self._found = found
         self._onlooker = onlooker
         self._world = world
-        self._crew = Crew(settings.concurrency)
+        self._crew = WorkerPool(settings.concurrency)
         self._pulled = iter(found.chosen)
         self._streak: tuple[str, int] = ("", 0)
 
@@ -226,7 +226,7 @@ class _Deletion:
                     asked += not wire.outage.is_on
                     if asked >= self._settings.max_attempts:
                         return verdict
-                    await self._crew.step_aside(backoff_seconds(max(1, asked), self._world.random))
+                    await self._crew.wait_without_slot(backoff_seconds(max(1, asked), self._world.random))
                 case Braked() | KeyRefused() | Unsent() | There():
                     continue
 

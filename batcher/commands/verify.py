@@ -32,7 +32,7 @@ from ..runtime import World
 from ..send.connect import open_wire
 from ..send.drain import Drain, End
 from ..send.requester import Wire
-from ..send.workers import Crew, backoff_seconds
+from ..send.workers import WorkerPool, backoff_seconds
 from ..validate.check import Checked, Fine, check, read_specs
 from .findings import findings
 
@@ -146,7 +146,7 @@ async def _compare_all(
         async with open_wire(settings.endpoint, settings.sending, files, drain, world, warn, keeps=False) as wire:
             comparison = _Comparison(wire, settings, found, onlooker, world, specs, identifier_of)
             with onlooker.working(found.created, wire), drain.waits():
-                await comparison.crew.work(comparison.step)
+                await comparison.pool.work(comparison.step)
             found.requests = wire.requests
 
 
@@ -163,7 +163,7 @@ class _Comparison:
         specs: Generator[Spec],
         identifier_of: IdentifierOf,
     ) -> None:
-        self.crew = Crew(settings.sending.concurrency)
+        self.pool = WorkerPool(settings.sending.concurrency)
         self._wire = wire
         self._max_attempts = settings.sending.max_attempts
         self._found = found
@@ -208,7 +208,7 @@ class _Comparison:
             asked += not self._wire.outage.is_on
             if asked >= self._max_attempts:
                 return look
-            await self.crew.step_aside(backoff_seconds(max(1, asked), self._random))
+            await self.pool.wait_without_slot(backoff_seconds(max(1, asked), self._random))
 
     def _compare(self, spec: Spec, identifier: str, document: Mapping[str, Any]) -> None:
         sent = orjson.loads(spec.body)

@@ -15,7 +15,7 @@ from ..models import Created, Failed, How, Outcome, Spec, Uncertain
 from .drain import Drain, End
 from .requester import Wire
 from .sender import Sender
-from .workers import Crew
+from .workers import WorkerPool
 
 
 @dataclass(slots=True)
@@ -62,8 +62,8 @@ class Batch:
     ) -> None:
         self.tally = Tally()
         self.is_limit_reached = False
-        self.crew = Crew(settings.concurrency)
-        self.sender = Sender(wire, ledger, settings, self.crew, self.book, random)
+        self.pool = WorkerPool(settings.concurrency)
+        self.sender = Sender(wire, ledger, settings, self.pool, self.book, random)
         self._wire = wire
         self._ledger = ledger
         self._settings = settings
@@ -103,7 +103,7 @@ class Batch:
 
         with self._drain.waits():
             try:
-                await self.crew.work(step)
+                await self.pool.work(step)
             except BaseExceptionGroup as group:
                 self._stop_by(group)
         return self._booked

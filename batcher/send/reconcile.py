@@ -24,7 +24,7 @@ from .candidates import find_candidates
 from .hints import HINTS, TRASH, UNCERTAIN_UNNAMED, UNREADABLE
 from .requester import Wire
 from .row_progress import RowProgress
-from .workers import Crew, backoff_seconds
+from .workers import WorkerPool, backoff_seconds
 
 _MAY_LAG = (400, 409, 422)
 
@@ -36,7 +36,7 @@ class Reconciler:
     wire: Wire
     ledger: Ledger
     settings: Sending
-    crew: Crew
+    pool: WorkerPool
     random: Random
 
     async def settle(self, progress: RowProgress) -> Outcome | None:
@@ -105,7 +105,7 @@ class Reconciler:
             asked += 1
             if asked >= self.settings.max_attempts:
                 return look
-            await self.crew.step_aside(backoff_seconds(asked, self.random))
+            await self.pool.wait_without_slot(backoff_seconds(asked, self.random))
 
     def _of_our_attempt(self, progress: RowProgress, there: There) -> Outcome:
         """It exists, and an attempt of ours at this identifier is unclear: is it ours?"""
@@ -167,7 +167,7 @@ class Reconciler:
                     left = until - anyio.current_time()
                     if refused.status not in _MAY_LAG or left <= 0:
                         return self._uncertain(progress)
-                    await self.crew.step_aside(min(wait, left))
+                    await self.pool.wait_without_slot(min(wait, left))
                     wait *= 2
                 case Unknown() | None:
                     return self._uncertain(progress)

@@ -32,7 +32,7 @@ from ..transport.reply import Answer, NotSent, Reply
 from .reconcile import Reconciler
 from .requester import Wire
 from .row_progress import RowProgress
-from .workers import Crew, backoff_seconds
+from .workers import WorkerPool, backoff_seconds
 
 RATE_LIMITED = 429
 TOO_OFTEN_LIMITED = 5  # this many 429s for one row, while others pass, are about the row (contract 8)
@@ -45,7 +45,7 @@ class Sender:
     wire: Wire
     ledger: Ledger
     settings: Sending
-    crew: Crew
+    pool: WorkerPool
     book: Callable[[Outcome], None]
     random: Random = field(default_factory=Random)
     has_created: bool = False
@@ -53,7 +53,7 @@ class Sender:
 
     def __post_init__(self) -> None:
         """One reconciler for all rows."""
-        self.reconciler = Reconciler(self.wire, self.ledger, self.settings, self.crew, self.random)
+        self.reconciler = Reconciler(self.wire, self.ledger, self.settings, self.pool, self.random)
 
     async def send(self, spec: Spec) -> None:
         """Bring one row to its outcome and book it; nothing is booked if it was not attempted or nothing changed."""
@@ -135,7 +135,7 @@ class Sender:
         if progress.identifier is None:
             return await self.reconciler.settle_unnamed(progress)
         if not self.wire.outage.is_on:  # else its own pauses hold, and no further row shall become unclear meanwhile
-            await self.crew.step_aside(backoff_seconds(max(1, progress.counted), self.random))
+            await self.pool.wait_without_slot(backoff_seconds(max(1, progress.counted), self.random))
         outcome = await self.reconciler.settle(progress)
         if outcome is None and progress.counted >= self.settings.max_attempts:
             return progress.uncertain(self.ledger.run, self.wire.now())

@@ -22,7 +22,7 @@ WAITING_PER_PLACE = 4  # rows that may wait aside for each place among the worke
 ROWS_BETWEEN_LOOKS = 8
 
 
-class Crew:
+class WorkerPool:
     """`concurrency` places, and workers to fill them."""
 
     def __init__(self, concurrency: int) -> None:
@@ -40,9 +40,9 @@ class Crew:
             self._group: TaskGroup = group
             self._step = step
             for _ in range(self._concurrency):
-                self._hire()
+                self._start_worker()
 
-    async def step_aside(self, seconds: float) -> None:
+    async def wait_without_slot(self, seconds: float) -> None:
         """Wait without holding a place; then take one again. Nobody holds one outside `work`.
 
         A wait that is cancelled does not take its place again: then the run drains, and nobody needs one.
@@ -52,11 +52,11 @@ class Crew:
             return
         self._places.release()
         if not self._is_over and self._workers < self._most and not self._queued:
-            self._hire()
+            self._start_worker()
         await anyio.sleep(seconds)
         await self._take_place()
 
-    def _hire(self) -> None:
+    def _start_worker(self) -> None:
         self._workers += 1
         self._group.start_soon(self._worker)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batcher.send.workers import WAITING_PER_PLACE, Crew
+from batcher.send.workers import WAITING_PER_PLACE, WorkerPool
 
 from ..support import virtual
 
@@ -28,7 +28,7 @@ class Shift:
 
     async def work(self, concurrency: int) -> float:
         """Let a crew do them all; how long that took."""
-        crew = Crew(concurrency)
+        pool = WorkerPool(concurrency)
         begun = anyio.current_time()
 
         async def step() -> bool:
@@ -44,12 +44,12 @@ class Shift:
                 await anyio.sleep(flight)
                 self.in_flight -= 1
                 if aside:
-                    await crew.step_aside(aside)
+                    await pool.wait_without_slot(aside)
             self.open -= 1
             self.ended.append((anyio.current_time() - begun, number))
             return True
 
-        await crew.work(step)
+        await pool.work(step)
         return anyio.current_time() - begun
 
 
@@ -104,20 +104,20 @@ def test_one_crew_works_several_times() -> None:
     """Uncertain, new and failed rows are three passes of the same crew."""
 
     async def thrice() -> list[int]:
-        crew, left, done = Crew(3), 0, 0
+        pool, left, done = WorkerPool(3), 0, 0
 
         async def step() -> bool:
             nonlocal left, done
             if left == 0:
                 return False
             left -= 1
-            await crew.step_aside(1.0)
+            await pool.wait_without_slot(1.0)
             done += 1
             return True
 
         counts = []
         for left in (10, 0, 7):  # noqa: B007 - the step counts it down
-            await crew.work(step)
+            await pool.work(step)
             counts.append(done)
         return counts
 
@@ -128,14 +128,14 @@ def test_an_error_in_a_row_ends_the_crew() -> None:
     """A bug is not swallowed: it comes out of `work`, and no worker is left."""
 
     async def main() -> None:
-        crew = Crew(2)
+        pool = WorkerPool(2)
 
         async def step() -> bool:
             await anyio.sleep(1)
             raise ValueError("a bug")
 
         with pytest.raises(BaseExceptionGroup) as caught:
-            await crew.work(step)
+            await pool.work(step)
         assert caught.group_contains(ValueError)
 
     virtual.run(main)
