@@ -25,7 +25,7 @@ from ..files.owned import OwnedDocument, find_owned, journal_header
 from ..files.past import Past, read_past
 from ..models import Problem, stamp
 from ..omni.judge import judge_delete
-from ..omni.verdicts import Absent, Braked, KeyRefused, NoWay, Refused, There, Unknown, Unsent
+from ..omni.verdicts import Absent, Braked, EndpointUnusable, KeyRefused, Refused, There, Unknown, Unsent
 from ..pace.gate import KeysRefused
 from ..report.onlooker import Onlooker
 from ..runtime import World
@@ -219,7 +219,7 @@ class _Deletion:
             match verdict:
                 case Absent() | Refused():
                     return verdict
-                case NoWay(message):
+                case EndpointUnusable(message):
                     wire.stop(message)
                     return None
                 case Unknown():

@@ -9,7 +9,20 @@ from ..models import Reason
 from ..transport.headers import printable, retry_after
 from ..transport.reply import Answer, Cause, Lost, NotSent, Reply
 from . import v1
-from .verdicts import Absent, Braked, KeyRefused, Look, Made, NoWay, Refused, There, Unclear, Unknown, Unsent, Verdict
+from .verdicts import (
+    Absent,
+    Braked,
+    EndpointUnusable,
+    KeyRefused,
+    Look,
+    Made,
+    Refused,
+    There,
+    Unclear,
+    Unknown,
+    Unsent,
+    Verdict,
+)
 
 _NO_OMNI = "is this an Omni base URL? It answered {what}. Check --base-url; nothing was created by that request."
 _NO_CREATE = (
@@ -52,7 +65,7 @@ def judge_look(reply: Reply, identifier: str, *, now: datetime) -> Look:
             )
         case Answer(status=status):
             common = _judge_common(reply, is_first=False, now=now)
-            if isinstance(common, Braked | KeyRefused | NoWay):
+            if isinstance(common, Braked | KeyRefused | EndpointUnusable):
                 return common
             message = v1.message_of(reply)
             has_json = isinstance(v1.json_of(reply), dict)
@@ -80,7 +93,7 @@ def judge_ask(reply: Reply, *, now: datetime) -> Look:
             return Unknown(Reason.CONNECTION, reply.status, reply.message, is_outage=reply.cause is Cause.TIMEOUT)
         case Answer(status=status):
             common = _judge_common(reply, is_first=False, now=now)
-            if isinstance(common, Braked | KeyRefused | NoWay):
+            if isinstance(common, Braked | KeyRefused | EndpointUnusable):
                 return common
             if isinstance(common, Unclear):
                 return Unknown(common.reason, status, common.message, is_outage=common.is_outage)
@@ -131,7 +144,9 @@ def _judge_success(answer: Answer, *, is_first: bool) -> Verdict:
     )
 
 
-def _judge_common(answer: Answer, *, is_first: bool, now: datetime) -> Braked | KeyRefused | NoWay | Unclear | None:
+def _judge_common(
+    answer: Answer, *, is_first: bool, now: datetime
+) -> Braked | KeyRefused | EndpointUnusable | Unclear | None:
     """What means the same for every request."""
     status = answer.status
     wait = retry_after(answer.headers, now)
@@ -141,21 +156,21 @@ def _judge_common(answer: Answer, *, is_first: bool, now: datetime) -> Braked | 
         return KeyRefused(status, v1.message_of(answer))
     if 300 <= status < 400 and is_first:
         target = printable(answer.headers.get("location", "nowhere"))
-        return NoWay(_NO_OMNI.format(what=f"{status}, a redirect to {target.split('?')[0]}"))
+        return EndpointUnusable(_NO_OMNI.format(what=f"{status}, a redirect to {target.split('?')[0]}"))
     if status >= 500 or status in (408, 425):
         reason = Reason.SERVER_ERROR if status >= 500 else Reason.TIMEOUT
         return Unclear(reason, status, v1.message_of(answer), is_outage=status in _OUTAGE)
     return None
 
 
-def _judge_refusal(answer: Answer) -> Refused | NoWay:
+def _judge_refusal(answer: Answer) -> Refused | EndpointUnusable:
     """A 3xx or 4xx that is about this row, or about the address."""
     status, message = answer.status, v1.message_of(answer)
     match status:
         case 404 | 405 | 410:
             if v1.speaks_of_model(answer):
                 return Refused(Reason.NOT_FOUND, status, message)
-            return NoWay(_NO_CREATE.format(status=status, message=message))
+            return EndpointUnusable(_NO_CREATE.format(status=status, message=message))
         case 403:
             return Refused(Reason.FORBIDDEN, status, message)
         case 400 | 409:
@@ -166,9 +181,9 @@ def _judge_refusal(answer: Answer) -> Refused | NoWay:
             return Refused(Reason.REJECTED, status, message)
 
 
-def _unsent(reply: NotSent) -> NoWay | Unsent:
+def _unsent(reply: NotSent) -> EndpointUnusable | Unsent:
     if reply.cause is Cause.CERTIFICATE:
-        return NoWay(
+        return EndpointUnusable(
             f"{reply.message}. The key is not sent to such a server. Check --base-url and this machine's clock."
         )
     return Unsent(reply.cause, reply.message)

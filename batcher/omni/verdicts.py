@@ -49,7 +49,7 @@ class KeyRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class NoWay:
+class EndpointUnusable:
     """Clear, and the whole run is pointless: not an Omni base URL, no v1 create here, a bad certificate."""
 
     message: str
@@ -77,7 +77,7 @@ class Unclear:
     end: str | None = None
 
 
-Verdict = Made | Refused | Braked | KeyRefused | NoWay | Unsent | Unclear
+Verdict = Made | Refused | Braked | KeyRefused | EndpointUnusable | Unsent | Unclear
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +104,4 @@ class Unknown:
     is_outage: bool = False
 
 
-Look = There | Absent | Braked | KeyRefused | NoWay | Unsent | Unknown
+Look = There | Absent | Braked | KeyRefused | EndpointUnusable | Unsent | Unknown

@@ -7,7 +7,7 @@ from functools import partial
 
 from ..omni import v1
 from ..omni.judge import judge_look
-from ..omni.verdicts import Braked, KeyRefused, NoWay, There, Unknown, Unsent
+from ..omni.verdicts import Braked, EndpointUnusable, KeyRefused, There, Unknown, Unsent
 from ..transport.reply import Answer, Reply
 from .requester import Wire
 
@@ -25,9 +25,9 @@ async def find_candidates(wire: Wire, row: str, name: str, since: datetime) -> l
 
         def judge(
             reply: Reply, answers: list[Answer] = answers
-        ) -> There | Braked | KeyRefused | NoWay | Unsent | Unknown:
+        ) -> There | Braked | KeyRefused | EndpointUnusable | Unsent | Unknown:
             match judge_look(reply, "", now=wire.now()):
-                case Braked() | KeyRefused() | NoWay() | Unsent() as held:
+                case Braked() | KeyRefused() | EndpointUnusable() | Unsent() as held:
                     return held
                 case Unknown() as unknown if unknown.status != 200:
                     return unknown

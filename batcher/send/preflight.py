@@ -18,7 +18,7 @@ from ..keys import ApiKey
 from ..models import Reason
 from ..omni.judge import judge_ask, judge_look
 from ..omni.v1 import has_records, offers_create, owner_of
-from ..omni.verdicts import Absent, Braked, KeyRefused, Look, NoWay, There, Unknown, Unsent
+from ..omni.verdicts import Absent, Braked, EndpointUnusable, KeyRefused, Look, There, Unknown, Unsent
 from ..plan.asked import Asked
 from ..transport.reply import Reply
 from .requester import Wire
@@ -183,7 +183,7 @@ class _Asking:
             look: Look = await wire.exchange(f"preflight: {what}", send, judge or self._judge_other)
             self.found.requests += wire.requests - before
             match look:
-                case NoWay(message):
+                case EndpointUnusable(message):
                     self._stop(message)
                     return None
                 case KeyRefused():

@@ -18,10 +18,10 @@ from ..omni.v1 import Omni
 from ..omni.verdicts import (
     Absent,
     Braked,
+    EndpointUnusable,
     KeyRefused,
     Look,
     Made,
-    NoWay,
     Refused,
     There,
     Unclear,
@@ -122,7 +122,7 @@ class Wire:
             match look:
                 case There() | Absent() | Unknown():
                     return look
-                case NoWay(message):
+                case EndpointUnusable(message):
                     self.stop(message)
                     return None
                 case Braked() | KeyRefused() | Unsent():
@@ -149,7 +149,7 @@ class Wire:
     def _tell(self, row: str, slot: Slot, reply: Reply, verdict: Verdict | Look, *, is_probe: bool) -> None:
         """Let gate and outage know what came back."""
         match verdict:
-            case Made() | Refused() | There() | Absent() | NoWay():
+            case Made() | Refused() | There() | Absent() | EndpointUnusable():
                 self.outage.good()
             case Braked(status=status, retry_after_seconds=seconds):
                 self.gate.brake(slot.key, seconds, slot=slot, limited=status == 429 and not self._is_rows_own(row))

@@ -26,7 +26,7 @@ from ..identity import fill_identifier
 from ..keys import ApiKey
 from ..models import Created, How, Outcome, Reason, Spec
 from ..omni.judge import judge_create
-from ..omni.verdicts import Braked, KeyRefused, Made, NoWay, Refused, Unclear, Unsent, Verdict
+from ..omni.verdicts import Braked, EndpointUnusable, KeyRefused, Made, Refused, Unclear, Unsent, Verdict
 from ..pace.gate import KeysRefused
 from ..transport.reply import Answer, NotSent, Reply
 from .reconcile import Reconciler
@@ -110,7 +110,7 @@ class Sender:
                     return self._created(progress, verdict)
                 case Refused():
                     return await reconciler.refused(progress, verdict)
-                case NoWay(message):
+                case EndpointUnusable(message):
                     self.wire.stop(message)
                     return None
                 case Braked(status, message):

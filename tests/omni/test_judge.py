@@ -13,7 +13,18 @@ import pytest
 from batcher.models import Reason
 from batcher.omni.judge import judge_create, judge_look
 from batcher.omni.v1 import message_of
-from batcher.omni.verdicts import Absent, Braked, KeyRefused, Made, NoWay, Refused, There, Unclear, Unknown, Unsent
+from batcher.omni.verdicts import (
+    Absent,
+    Braked,
+    EndpointUnusable,
+    KeyRefused,
+    Made,
+    Refused,
+    There,
+    Unclear,
+    Unknown,
+    Unsent,
+)
 from batcher.send.workers import backoff_seconds
 from batcher.transport.reply import Answer, Cause, Lost, NotSent, Reply
 
@@ -60,9 +71,9 @@ CREATES = [
     (403, "You do not have permission to create documents here", Refused, Reason.FORBIDDEN),
     (404, "Model with id x not found", Refused, Reason.NOT_FOUND),
     (404, "Branch not found", Refused, Reason.NOT_FOUND),
-    (404, "Not Found", NoWay, None),
-    (405, "Method not allowed", NoWay, None),
-    (410, "Gone", NoWay, None),
+    (404, "Not Found", EndpointUnusable, None),
+    (405, "Method not allowed", EndpointUnusable, None),
+    (410, "Gone", EndpointUnusable, None),
     (408, "Request Timeout", Unclear, Reason.TIMEOUT),
     (409, "Conflict", Refused, Reason.REJECTED),
     (413, "Payload Too Large", Refused, Reason.REJECTED),
@@ -109,7 +120,7 @@ def test_a_create_in_each_shape(shape: str, status: int, text: str, kind: type, 
         (reply(429, b"<html>blocked</html>"), Braked, None),
         (reply(400), Refused, Reason.REJECTED),
         (reply(403, b"<html>Forbidden by firewall: token</html>"), Refused, Reason.FORBIDDEN),
-        (reply(404, b"<html>model not here</html>"), NoWay, None),
+        (reply(404, b"<html>model not here</html>"), EndpointUnusable, None),
         (Lost(Cause.TIMEOUT, "t"), Unclear, Reason.TIMEOUT),
         (Lost(Cause.RESET, "r"), Unclear, Reason.CONNECTION),
         (Lost(Cause.TRUNCATED, "r", 201), Unclear, Reason.BAD_RESPONSE),
@@ -118,7 +129,7 @@ def test_a_create_in_each_shape(shape: str, status: int, text: str, kind: type, 
         (NotSent(Cause.DNS, "x"), Unsent, None),
         (NotSent(Cause.TLS, "x"), Unsent, None),
         (NotSent(Cause.CONNECT_TIMEOUT, "x"), Unsent, None),
-        (NotSent(Cause.CERTIFICATE, "x"), NoWay, None),
+        (NotSent(Cause.CERTIFICATE, "x"), EndpointUnusable, None),
     ],
 )
 def test_a_create_without_an_error_body(answered: Reply, kind: type, reason: Reason | None) -> None:
@@ -149,7 +160,7 @@ def test_a_2xx_that_is_not_json_stops_only_before_the_first_success(answered: An
 def test_a_redirect_before_the_first_success_stops() -> None:
     """It names where to, without the query, which may hold secrets."""
     verdict = create(reply(302, b"", location="https://login.test/?secret=1"), is_first=True)
-    assert isinstance(verdict, NoWay)
+    assert isinstance(verdict, EndpointUnusable)
     assert "https://login.test/" in verdict.message
     assert "secret" not in verdict.message
 
@@ -219,7 +230,7 @@ def test_a_look_in_each_shape(shape: str, status: int, text: str, kind: type) ->
         (Lost(Cause.RESET, "t"), Unknown),
         (Lost(Cause.TRUNCATED, "t", 200), Unknown),
         (NotSent(Cause.REFUSED, "t"), Unsent),
-        (NotSent(Cause.CERTIFICATE, "t"), NoWay),
+        (NotSent(Cause.CERTIFICATE, "t"), EndpointUnusable),
     ],
 )
 def test_a_look_without_an_error_body(answered: Reply, kind: type) -> None:
