@@ -12,7 +12,7 @@ from ..plan.survey import survey
 from ..report.plan import Plan
 from ..report.reporter import Reporter
 from ..runtime import World
-from ..send.connect import open_wire
+from ..send.connect import open_requester
 from ..send.drain import Drain, End
 from ..send.preflight import Preflight, budget_when_asked_for, preflight
 
@@ -47,9 +47,11 @@ async def look(settings: RunSettings, *, reporter: Reporter, drain: Drain, world
     # somebody waits for the answer: unlike a run, a look does not sit out an outage
     patience = min(MOST_PATIENCE_SECONDS, settings.sending.give_up_after_seconds)
     sending = replace(settings.sending, give_up_after_seconds=patience)
-    async with open_wire(endpoint, sending, settings.files, drain, world, reporter.warning, keeps=False) as wire:
+    async with open_requester(
+        endpoint, sending, settings.files, drain, world, reporter.warning, keeps=False
+    ) as requester:
         keys = len(endpoint.keys)
-        asked = await preflight(wire, found.asked, budget=budget_when_asked_for(found.asked, keys), keys=keys)
+        asked = await preflight(requester, found.asked, budget=budget_when_asked_for(found.asked, keys), keys=keys)
     if trouble := asked.trouble or drain.reasons.get(End.STOPPED):
         raise UsageError(trouble)
     named = len(found.asked.models) + len(found.asked.identifiers)

@@ -29,7 +29,7 @@ from ..runtime import World, state_directory
 from ..send.batch import Batch
 from ..send.drain import Drain, End
 from ..send.invalid import invalid_outcome
-from ..send.requester import Wire
+from ..send.requester import Requester
 from ..transport.client import Client
 from ..validate.check import Checked, Fine, Listeners, check_row
 from ..validate.claims import UNPLACED, Claims, Places, holding
@@ -134,7 +134,7 @@ async def _open(
         gate = await stack.enter_async_context(Gate(client.keys, settings.rate, shared=world.shared_pace))
         omni = Omni(client.transport, client.base_url)
         give_up = settings.give_up_after_seconds
-        wire = Wire(omni, gate, drain, give_up_after_seconds=give_up, warn=warn, now=world.now)
+        requester = Requester(omni, gate, drain, give_up_after_seconds=give_up, warn=warn, now=world.now)
 
         def tell_again(spec: Spec) -> None:
             said = ledger.failure_of(spec.key)
@@ -142,7 +142,7 @@ async def _open(
                 batch.tally.count(said)
                 outcomes.put(replace(said, source=spec.source, line=spec.line))
 
-        batch = Batch(wire, ledger, settings, drain, outcomes.put, world.random, outcomes.room, tell_again)
+        batch = Batch(requester, ledger, settings, drain, outcomes.put, world.random, outcomes.room, tell_again)
         outcomes.tally = batch.tally
         yield batch, ledger, _Intake(past, outcomes, batch, world, files, settings)
 

@@ -31,13 +31,13 @@ from ..report.summary import Summary
 from ..runtime import World
 from ..send.absent_rows import left_open, settle_orphan
 from ..send.batch import Batch
-from ..send.connect import open_wire
+from ..send.connect import open_requester
 from ..send.drain import Drain, End
 from ..send.edits import book_mended
 from ..send.invalid import book_invalid
 from ..send.preflight import budget_of, preflight
 from ..send.read_ahead import read_ahead
-from ..send.requester import Wire
+from ..send.requester import Requester
 from .summarise import rows_without_outcome, summarise
 
 
@@ -73,28 +73,28 @@ def status(settings: RunSettings, *, reporter: Reporter, world: World | None = N
 
 
 async def _send(settings: RunSettings, found: Survey, reporter: Reporter, drain: Drain, world: World) -> Summary:
-    async with _open(settings, found, reporter, drain, world) as (wire, ledger):
-        batch = Batch(wire, ledger, settings.sending, drain, reporter.outcome, world.random)
-        with reporter.sending(found.plan, wire):
+    async with _open(settings, found, reporter, drain, world) as (requester, ledger):
+        batch = Batch(requester, ledger, settings.sending, drain, reporter.outcome, world.random)
+        with reporter.sending(found.plan, requester):
             try:
                 book_invalid(settings, world, found, ledger)
                 book_mended(settings, world, found, ledger)
                 if found.plan.sending or found.orphans:
-                    await _send_all(settings, found, wire, ledger, batch, drain)
+                    await _send_all(settings, found, requester, ledger, batch, drain)
             except Stopped as stopped:
                 drain.start(End.STOPPED, str(stopped))
-        held = await _close_files(ledger, found, wire, batch if is_fed_back(settings) else None)
-    return summarise(settings, world, found, drain, batch=batch, held=held, requests=wire.requests)
+        held = await _close_files(ledger, found, requester, batch if is_fed_back(settings) else None)
+    return summarise(settings, world, found, drain, batch=batch, held=held, requests=requester.requests)
 
 
 async def _send_all(
-    settings: RunSettings, found: Survey, wire: Wire, ledger: Ledger, batch: Batch, drain: Drain
+    settings: RunSettings, found: Survey, requester: Requester, ledger: Ledger, batch: Batch, drain: Drain
 ) -> None:
     """Everything that asks the server, in the order of the module's picture."""
     if settings.preflight:
         keys = len(settings.endpoint.keys)
-        await preflight(wire, found.asked, budget=budget_of(found.plan.sending), keys=keys)
-    await _settle_orphans(wire, ledger, batch, found, drain)
+        await preflight(requester, found.asked, budget=budget_of(found.plan.sending), keys=keys)
+    await _settle_orphans(requester, ledger, batch, found, drain)
     for state in (RowState.UNCERTAIN, RowState.NEW, RowState.FAILED):
         await _send_pass(state, settings, found, ledger, batch)
 
@@ -108,15 +108,15 @@ async def _send_pass(state: RowState, settings: RunSettings, found: Survey, ledg
             found.booked[state] = await batch.send_all(ahead, failed_before=state is RowState.FAILED)
 
 
-async def _settle_orphans(wire: Wire, ledger: Ledger, batch: Batch, found: Survey, drain: Drain) -> None:
+async def _settle_orphans(requester: Requester, ledger: Ledger, batch: Batch, found: Survey, drain: Drain) -> None:
     with drain.waits():
         for key in found.orphans:
-            outcome = await settle_orphan(key, wire, ledger, batch.sender.reconciler)
+            outcome = await settle_orphan(key, requester, ledger, batch.sender.reconciler)
             if outcome is not None:
                 ledger.book(outcome)
 
 
-async def _close_files(ledger: Ledger, found: Survey, wire: Wire, fed_back: Batch | None) -> Held | None:
+async def _close_files(ledger: Ledger, found: Survey, requester: Requester, fed_back: Batch | None) -> Held | None:
     """Bring the failures file up to date; None if the disk does not let us.
 
     One that is the input is left as it is while some of its rows have not been tried: it may be all there is of them.
@@ -125,25 +125,25 @@ async def _close_files(ledger: Ledger, found: Survey, wire: Wire, fed_back: Batc
     with anyio.CancelScope(shield=True):
         try:
             for progress in left_open(ledger):
-                ledger.book(progress.uncertain(ledger.run, wire.now()))
+                ledger.book(progress.uncertain(ledger.run, requester.now()))
             await ledger.sync()
             counted = ledger.count_failures(found.is_input)
             if fed_back is None or rows_without_outcome(found, fed_back.tally, counted) == 0:
                 counted = await ledger.rewrite_failures(found.is_input)
             held = counted
         except DiskTrouble as trouble:
-            wire.stop(str(trouble))
+            requester.stop(str(trouble))
     return held
 
 
 @contextlib.asynccontextmanager
 async def _open(
     settings: RunSettings, found: Survey, reporter: Reporter, drain: Drain, world: World
-) -> AsyncIterator[tuple[Wire, Ledger]]:
+) -> AsyncIterator[tuple[Requester, Ledger]]:
     """Everything that a run holds open."""
     sending = settings.sending
     async with (
-        open_wire(settings.endpoint, sending, settings.files, drain, world, reporter.warning) as wire,
+        open_requester(settings.endpoint, sending, settings.files, drain, world, reporter.warning) as requester,
         open_ledger(
             world.storage,
             settings.files,
@@ -158,4 +158,4 @@ async def _open(
             appends_failures=not is_fed_back(settings),
         ) as ledger,
     ):
-        yield wire, ledger
+        yield requester, ledger

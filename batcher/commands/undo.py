@@ -29,9 +29,9 @@ from ..omni.verdicts import Absent, Braked, EndpointUnusable, KeyRefused, Refuse
 from ..pace.gate import KeysRefused
 from ..report.onlooker import Onlooker
 from ..runtime import World
-from ..send.connect import open_wire
+from ..send.connect import open_requester
 from ..send.drain import Drain, End
-from ..send.requester import Wire
+from ..send.requester import Requester
 from ..send.workers import WorkerPool, backoff_seconds
 
 
@@ -147,24 +147,26 @@ def find(storage: Storage, settings: UndoSettings) -> Undoing:
 
 async def _delete_all(settings: UndoSettings, found: Undoing, onlooker: Onlooker, drain: Drain, world: World) -> None:
     warn = onlooker.warning
-    async with open_wire(settings.endpoint, settings.sending, settings.files, drain, world, warn, keeps=False) as wire:
+    async with open_requester(
+        settings.endpoint, settings.sending, settings.files, drain, world, warn, keeps=False
+    ) as requester:
         try:
             with open_lines(world.storage, settings.files.journal) as journal:
-                deletion = _Deletion(wire, journal, settings.sending, found, onlooker, world)
-                with onlooker.working(len(found.chosen), wire):
+                deletion = _Deletion(requester, journal, settings.sending, found, onlooker, world)
+                with onlooker.working(len(found.chosen), requester):
                     await deletion.run()
         except DiskTrouble as trouble:
-            wire.stop(str(trouble))
-        found.requests = wire.requests
+            requester.stop(str(trouble))
+        found.requests = requester.requests
 
 
 class _Deletion:
     """The deletions under way: a crew that pulls documents, newest first."""
 
     def __init__(
-        self, wire: Wire, journal: Lines, settings: Sending, found: Undoing, onlooker: Onlooker, world: World
+        self, requester: Requester, journal: Lines, settings: Sending, found: Undoing, onlooker: Onlooker, world: World
     ) -> None:
-        self._wire = wire
+        self._wire = requester
         self._journal = journal
         self._settings = settings
         self._found = found
@@ -209,21 +211,21 @@ class _Deletion:
 
     async def _delete(self, one: OwnedDocument) -> Absent | Refused | Unknown | None:
         """One document, through brakes and outages; None if the undo must stop. A second DELETE does no harm."""
-        wire, asked = self._wire, 0
+        requester, asked = self._wire, 0
         while True:
-            verdict = await wire.exchange(
+            verdict = await requester.request(
                 one.key,
-                lambda key: wire.omni.delete(key, one.identifier),
-                lambda reply: judge_delete(reply, one.identifier, now=wire.now()),
+                lambda key: requester.omni.delete(key, one.identifier),
+                lambda reply: judge_delete(reply, one.identifier, now=requester.now()),
             )
             match verdict:
                 case Absent() | Refused():
                     return verdict
                 case EndpointUnusable(message):
-                    wire.stop(message)
+                    requester.stop(message)
                     return None
                 case Unknown():
-                    asked += not wire.outage.is_on
+                    asked += not requester.outage.is_on
                     if asked >= self._settings.max_attempts:
                         return verdict
                     await self._crew.wait_without_slot(backoff_seconds(max(1, asked), self._world.random))

@@ -29,9 +29,9 @@ from ..plan.repair_input import open_tidied
 from ..read.sources import Source
 from ..report.onlooker import Onlooker
 from ..runtime import World
-from ..send.connect import open_wire
+from ..send.connect import open_requester
 from ..send.drain import Drain, End
-from ..send.requester import Wire
+from ..send.requester import Requester
 from ..send.workers import WorkerPool, backoff_seconds
 from ..validate.check import Checked, Fine, check, read_specs
 from .findings import findings
@@ -143,11 +143,13 @@ async def _compare_all(
     files, warn = settings.files, onlooker.warning
     undone = undone_identifiers(world.storage, files.journal)
     with open_identifiers(world.storage, files.results, undone) as identifier_of, closing(specs):
-        async with open_wire(settings.endpoint, settings.sending, files, drain, world, warn, keeps=False) as wire:
-            comparison = _Comparison(wire, settings, found, onlooker, world, specs, identifier_of)
-            with onlooker.working(found.created, wire), drain.waits():
+        async with open_requester(
+            settings.endpoint, settings.sending, files, drain, world, warn, keeps=False
+        ) as requester:
+            comparison = _Comparison(requester, settings, found, onlooker, world, specs, identifier_of)
+            with onlooker.working(found.created, requester), drain.waits():
                 await comparison.pool.work(comparison.step)
-            found.requests = wire.requests
+            found.requests = requester.requests
 
 
 class _Comparison:
@@ -155,7 +157,7 @@ class _Comparison:
 
     def __init__(
         self,
-        wire: Wire,
+        requester: Requester,
         settings: RunSettings,
         found: Verified,
         onlooker: Onlooker,
@@ -164,7 +166,7 @@ class _Comparison:
         identifier_of: IdentifierOf,
     ) -> None:
         self.pool = WorkerPool(settings.sending.concurrency)
-        self._wire = wire
+        self._wire = requester
         self._max_attempts = settings.sending.max_attempts
         self._found = found
         self._onlooker = onlooker

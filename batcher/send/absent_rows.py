@@ -11,7 +11,7 @@ from ..identity import hash_of
 from ..models import Failed, Outcome, Reason, Row, Spec, Uncertain, stamp
 from ..omni.verdicts import Refused
 from .reconcile import Reconciler
-from .requester import Wire
+from .requester import Requester
 from .row_progress import RowProgress
 from .sender import with_identifier
 
@@ -19,19 +19,19 @@ _GONE = "it was not created, and its row is no longer in the input"
 _GONE_HINT = "Put the row back, or run this failures file."
 
 
-async def settle_orphan(key: str, wire: Wire, ledger: Ledger, reconciler: Reconciler) -> Outcome | None:
+async def settle_orphan(key: str, requester: Requester, ledger: Ledger, reconciler: Reconciler) -> Outcome | None:
     """Look one up. There → created; absent for good → failed, so that its content is not lost; else as it was."""
     if not ledger.unclear(key):  # an earlier run found that nothing was made, but ended before it could say so
         said = ledger.failure_of(key)
-        return None if said is None else _gone(said, ledger, wire)
+        return None if said is None else _gone(said, ledger, requester)
     progress = _way_of(key, ledger)
     outcome = await reconciler.settle(progress)
     if outcome is None and not ledger.unclear(key):
-        return progress.failed(Refused(Reason.INTERRUPTED, 404, _GONE), ledger.run, wire.now(), _GONE_HINT)
+        return progress.failed(Refused(Reason.INTERRUPTED, 404, _GONE), ledger.run, requester.now(), _GONE_HINT)
     return outcome
 
 
-def _gone(said: Failed | Uncertain, ledger: Ledger, wire: Wire) -> Failed:
+def _gone(said: Failed | Uncertain, ledger: Ledger, requester: Requester) -> Failed:
     return Failed(
         key=said.key,
         source=said.source,
@@ -42,7 +42,7 @@ def _gone(said: Failed | Uncertain, ledger: Ledger, wire: Wire) -> Failed:
         hint=_GONE_HINT,
         attempts=0,
         identifier=said.identifier,
-        at=stamp(wire.now()),
+        at=stamp(requester.now()),
         run=ledger.run,
         spec=said.spec,
     )

@@ -13,7 +13,7 @@ from ..errors import BatcherError, InternalError
 from ..files.ledger import Ledger
 from ..models import Created, Failed, How, Outcome, Spec, Uncertain
 from .drain import Drain, End
-from .requester import Wire
+from .requester import Requester
 from .sender import Sender
 from .workers import WorkerPool
 
@@ -51,7 +51,7 @@ class Batch:
 
     def __init__(
         self,
-        wire: Wire,
+        requester: Requester,
         ledger: Ledger,
         settings: Sending,
         drain: Drain,
@@ -63,8 +63,8 @@ class Batch:
         self.tally = Tally()
         self.is_limit_reached = False
         self.pool = WorkerPool(settings.concurrency)
-        self.sender = Sender(wire, ledger, settings, self.pool, self.book, random)
-        self._wire = wire
+        self.sender = Sender(requester, ledger, settings, self.pool, self.book, random)
+        self._wire = requester
         self._ledger = ledger
         self._settings = settings
         self._drain = drain

@@ -9,14 +9,14 @@ from ..omni import v1
 from ..omni.judge import judge_look
 from ..omni.verdicts import Braked, EndpointUnusable, KeyRefused, There, Unknown, Unsent
 from ..transport.reply import Answer, Reply
-from .requester import Wire
+from .requester import Requester
 
 PAGES = 3  # newest first; each costs a slot of the rate
 SHOWN = 5
 CLOCK_SKEW = timedelta(minutes=10)  # between this machine and the server
 
 
-async def find_candidates(wire: Wire, row: str, name: str, since: datetime) -> list[str]:
+async def find_candidates(requester: Requester, row: str, name: str, since: datetime) -> list[str]:
     """Identifiers of documents with this name, updated since then. Empty if the server does not tell."""
     found: list[str] = []
     cursor: str | None = None
@@ -26,7 +26,7 @@ async def find_candidates(wire: Wire, row: str, name: str, since: datetime) -> l
         def judge(
             reply: Reply, answers: list[Answer] = answers
         ) -> There | Braked | KeyRefused | EndpointUnusable | Unsent | Unknown:
-            match judge_look(reply, "", now=wire.now()):
+            match judge_look(reply, "", now=requester.now()):
                 case Braked() | KeyRefused() | EndpointUnusable() | Unsent() as held:
                     return held
                 case Unknown() as unknown if unknown.status != 200:
@@ -35,7 +35,7 @@ async def find_candidates(wire: Wire, row: str, name: str, since: datetime) -> l
                     answers.extend([reply] if isinstance(reply, Answer) else [])
                     return There(200, None)
 
-        match await wire.exchange(row, partial(wire.omni.newest, cursor=cursor), judge):
+        match await requester.request(row, partial(requester.omni.newest, cursor=cursor), judge):
             case There():
                 page = v1.page_of(answers[0]) if answers else None
             case _:

@@ -12,14 +12,14 @@ from ..pace.gate import Gate
 from ..runtime import World
 from ..transport.http import open_transport
 from .drain import Drain
-from .requester import Wire
+from .requester import Requester
 
 if TYPE_CHECKING:
     from ..sandbox import Sandbox
 
 
 @contextlib.asynccontextmanager
-async def open_wire(
+async def open_requester(
     endpoint: Endpoint,
     sending: Sending,
     files: Files,
@@ -28,7 +28,7 @@ async def open_wire(
     warn: Callable[[str], None],
     *,
     keeps: bool = True,
-) -> AsyncIterator[Wire]:
+) -> AsyncIterator[Requester]:
     """The wire to the endpoint for the block. With `keeps` a sandbox begins its state beside the results.
 
     Without it, it uses that state only if it is there, so that a look leaves no new file.
@@ -46,7 +46,7 @@ async def open_wire(
                 )
             )
         gate = await stack.enter_async_context(Gate(endpoint.keys, sending.rate, shared=world.shared_pace))
-        yield Wire(
+        yield Requester(
             Omni(transport, base_url),
             gate,
             drain,

@@ -21,7 +21,7 @@ from ..omni.v1 import has_records, offers_create, owner_of
 from ..omni.verdicts import Absent, Braked, EndpointUnusable, KeyRefused, Look, There, Unknown, Unsent
 from ..plan.asked import Asked
 from ..transport.reply import Reply
-from .requester import Wire
+from .requester import Requester
 
 MOST_REQUESTS = 20
 MOST_WHEN_ASKED_FOR = 60  # a minute at the default rate
@@ -55,13 +55,13 @@ class Preflight:
     trouble: str | None = None
 
 
-async def preflight(wire: Wire, asked: Asked, *, budget: int, keys: int) -> Preflight:
+async def preflight(requester: Requester, asked: Asked, *, budget: int, keys: int) -> Preflight:
     """Ask, with at most `budget` requests; warn through the wire; stop it if nothing can be created."""
-    asking = _Asking(wire, asked, budget)
-    with wire.drain.waits():
+    asking = _Asking(requester, asked, budget)
+    with requester.drain.waits():
         await asking.ask_keys(keys)
         for question in asking.questions():
-            if asking.left <= 0 or wire.drain.is_on:
+            if asking.left <= 0 or requester.drain.is_on:
                 break
             await question()
     return asking.found
@@ -71,7 +71,7 @@ async def preflight(wire: Wire, asked: Asked, *, budget: int, keys: int) -> Pref
 class _Asking:
     """One preflight under way. `left` counts the requests that it may still send."""
 
-    wire: Wire
+    requester: Requester
     asked: Asked
     left: int
     found: Preflight = field(default_factory=Preflight)
@@ -90,17 +90,17 @@ class _Asking:
         """Who is it? The gate gives each key its turn."""
         owners: dict[ApiKey, str | None] = {}
         for _ in range(keys):
-            if self.left <= 0 or self.wire.drain.is_on:
+            if self.left <= 0 or self.requester.drain.is_on:
                 break
             used: list[ApiKey] = []
 
             def whoami(key: ApiKey, used: list[ApiKey] = used) -> Awaitable[Reply]:
                 used.append(key)
-                return self.wire.omni.whoami(key)
+                return self.requester.omni.whoami(key)
 
             look = await self._ask("whoami", whoami, self._judge_key)
             if _is_missing(look) and self.left > 0:  # an older instance
-                look = await self._ask("models", self.wire.omni.models, self._judge_key)
+                look = await self._ask("models", self.requester.omni.models, self._judge_key)
             if isinstance(look, There) and used:
                 owners[used[-1]] = owner_of(look.response)
         self.found.keys = len(owners)
@@ -115,14 +115,14 @@ class _Asking:
             said = "; ".join(
                 f"{'keys' if len(one) > 1 else 'key'} {', '.join(map(str, one))}" for one in groups.values()
             )
-            self.wire.warn(
+            self.requester.warn(
                 f"the API keys belong to {len(groups)} different users ({said}), and documents land in the own folder of "
                 "the key's owner: which row lands where is left to chance. Use keys of one user."
             )
 
     def _model_question(self, model_id: str) -> Callable[[], Awaitable[None]]:
         async def ask() -> None:
-            look = await self._ask(f"model {model_id}", lambda key: self.wire.omni.models(key, model_id))
+            look = await self._ask(f"model {model_id}", lambda key: self.requester.omni.models(key, model_id))
             known = has_records(look.response) if isinstance(look, There) else None
             if known is None:
                 return
@@ -130,7 +130,7 @@ class _Asking:
             if not known:
                 self.found.unknown_models += 1
                 mentions = self.asked.models[model_id]
-                self.wire.warn(f"the model {model_id} is not known there, or not to this key: {mentions}")
+                self.requester.warn(f"the model {model_id} is not known there, or not to this key: {mentions}")
 
         return ask
 
@@ -138,12 +138,12 @@ class _Asking:
         async def ask() -> None:
             look = await self._ask(
                 f"identifier {identifier}",
-                lambda key: self.wire.omni.get(key, identifier),
+                lambda key: self.requester.omni.get(key, identifier),
                 partial(self._judge_document, identifier),
             )
             if isinstance(look, There):
                 self.found.taken += 1
-                self.wire.warn(
+                self.requester.warn(
                     f"{self.asked.identifiers[identifier]}: the identifier {identifier!r} is taken already; the row will "
                     "fail, or with --adopt-existing become that document if it reads the same"
                 )
@@ -152,7 +152,7 @@ class _Asking:
         return ask
 
     async def _ask_description(self) -> None:
-        look = await self._ask("openapi.json", self.wire.omni.description)
+        look = await self._ask("openapi.json", self.requester.omni.description)
         if not isinstance(look, There):
             return
         self.found.offers_create = offers_create(look.response)
@@ -163,38 +163,38 @@ class _Asking:
             )
 
     def _judge_key(self, reply: Reply) -> Look:
-        return judge_ask(reply, now=self.wire.now())
+        return judge_ask(reply, now=self.requester.now())
 
     def _judge_other(self, reply: Reply) -> Look:
         """A key may be good and yet not allowed to ask this: only whoami tells."""
-        look = judge_ask(reply, now=self.wire.now())
+        look = judge_ask(reply, now=self.requester.now())
         return Unknown(Reason.FORBIDDEN, look.status, look.message) if isinstance(look, KeyRefused) else look
 
     def _judge_document(self, identifier: str, reply: Reply) -> Look:
-        look = judge_look(reply, identifier, now=self.wire.now())
+        look = judge_look(reply, identifier, now=self.requester.now())
         return Unknown(Reason.FORBIDDEN, look.status, look.message) if isinstance(look, KeyRefused) else look
 
     async def _ask(self, what: str, send: Send, judge: Judge | None = None) -> Look | None:
         """One question, through brakes and outages as long as requests are left; None if there is no answer to use."""
-        wire = self.wire
-        while self.left > 0 and not wire.drain.is_on:
+        requester = self.requester
+        while self.left > 0 and not requester.drain.is_on:
             self.left -= 1
-            before = wire.requests
-            look: Look = await wire.exchange(f"preflight: {what}", send, judge or self._judge_other)
-            self.found.requests += wire.requests - before
+            before = requester.requests
+            look: Look = await requester.request(f"preflight: {what}", send, judge or self._judge_other)
+            self.found.requests += requester.requests - before
             match look:
                 case EndpointUnusable(message):
                     self._stop(message)
                     return None
                 case KeyRefused():
-                    if not wire.gate.keys_left:
+                    if not requester.gate.keys_left:
                         self.found.trouble = "the server refused the API key"
                     return look
                 case Unsent():
                     self.left += 1  # nothing reached the server: wait for it as everything else does
                 case Braked():
                     continue
-                case Unknown() if wire.outage.is_on:
+                case Unknown() if requester.outage.is_on:
                     self.left += 1
                 case There() | Absent() | Unknown():
                     return look
@@ -202,7 +202,7 @@ class _Asking:
 
     def _stop(self, message: str) -> None:
         self.found.trouble = message
-        self.wire.stop(message)
+        self.requester.stop(message)
 
 
 def _is_missing(look: Look | None) -> bool:

@@ -22,7 +22,7 @@ from ..omni.compare import is_match
 from ..omni.verdicts import Absent, Refused, There, Unknown
 from .candidates import find_candidates
 from .hints import HINTS, TRASH, UNCERTAIN_UNNAMED, UNREADABLE
-from .requester import Wire
+from .requester import Requester
 from .row_progress import RowProgress
 from .workers import WorkerPool, backoff_seconds
 
@@ -33,7 +33,7 @@ _MAY_LAG = (400, 409, 422)
 class Reconciler:
     """Asks the server, through the same pace as everything else."""
 
-    wire: Wire
+    requester: Requester
     ledger: Ledger
     settings: Sending
     pool: WorkerPool
@@ -87,20 +87,20 @@ class Reconciler:
         history = self.ledger.histories[progress.key]
         if progress.attempts == 0 and history.failure is not None:
             return None if history.is_uncertain else self._uncertain(progress)
-        candidates = await find_candidates(self.wire, progress.key, progress.spec.name, history.unclear[0].at)
+        candidates = await find_candidates(self.requester, progress.key, progress.spec.name, history.unclear[0].at)
         message = progress.last.message if progress.last is not None else "the run ended before an answer came"
         if candidates:
             message += f"; documents with this name: {', '.join(candidates)}"
-        return progress.uncertain(self.ledger.run, self.wire.now(), message=message)
+        return progress.uncertain(self.ledger.run, self.requester.now(), message=message)
 
     async def _look_until_known(self, progress: RowProgress) -> There | Absent | Unknown | None:
         """GET until the server tells, at most --max-attempts times (an outage is not counted)."""
         asked = 0
         while True:
-            look = await self.wire.look(progress.key, progress.identifier or "")
+            look = await self.requester.look(progress.key, progress.identifier or "")
             if not isinstance(look, Unknown):
                 return look
-            if self.wire.outage.is_on:
+            if self.requester.outage.is_on:
                 continue  # its own pauses hold, and this row keeps its place
             asked += 1
             if asked >= self.settings.max_attempts:
@@ -116,7 +116,7 @@ class Reconciler:
         if last.is_filled:  # nobody else would have chosen this identifier: existence is proof
             found = there.document.name if there.document is not None else None
             if found is not None and found != (name := str(orjson.loads(self.ledger.body_of(last)).get("name"))):
-                self.wire.warn(
+                self.requester.warn(
                     f"{progress.spec.place}: {last.identifier} is this row's document, but is named {found!r}, not {name!r}"
                 )
             return self._reconciled(progress, there, last)
@@ -199,7 +199,7 @@ class Reconciler:
     def _settle_if_old(self, progress: RowProgress) -> bool:
         """A 404 long after the last unclear attempt at this identifier proves that none of them did anything."""
         sent = self.ledger.unclear(progress.key)
-        if not sent or self.wire.now() - sent[-1].at <= timedelta(seconds=SETTLED_SECONDS):
+        if not sent or self.requester.now() - sent[-1].at <= timedelta(seconds=SETTLED_SECONDS):
             return False
         if all(one.identifier == progress.identifier for one in sent):
             self.ledger.settle(progress.key)
@@ -212,7 +212,7 @@ class Reconciler:
         return self._exists(progress, How.RECONCILED, there, sent.identifier or "", sent.spec_hash)
 
     def _adopted(self, progress: RowProgress, there: There, identifier: str) -> Created:
-        self.wire.warn(
+        self.requester.warn(
             f"{progress.spec.place}: adopted the document {identifier} that exists already and reads the same; "
             "batcher did not create it in this run, and undo will not touch it"
         )
@@ -222,9 +222,9 @@ class Reconciler:
         return progress.created(
             how,
             identifier,
-            self.wire.omni.url(identifier),
+            self.requester.omni.url(identifier),
             self.ledger.run,
-            self.wire.now(),
+            self.requester.now(),
             status=there.status,
             sent_hash=sent_hash,
             response=there.response,
@@ -234,10 +234,10 @@ class Reconciler:
         return self._failed(progress, Refused(Reason.IDENTIFIER_TAKEN, status, message))
 
     def _failed(self, progress: RowProgress, refused: Refused, hint: str | None = None) -> Failed:
-        return progress.failed(refused, self.ledger.run, self.wire.now(), hint)
+        return progress.failed(refused, self.ledger.run, self.requester.now(), hint)
 
     def _uncertain(self, progress: RowProgress, message: str | None = None, hint: str | None = None) -> Uncertain:
-        return progress.uncertain(self.ledger.run, self.wire.now(), message=message, hint=hint)
+        return progress.uncertain(self.ledger.run, self.requester.now(), message=message, hint=hint)
 
 
 LAG_SECONDS = 30.0  # how long a refusal is held against a GET that says 404 (contract 7)

@@ -1,6 +1,6 @@
 """Requests at the pace: each takes its slot of the rate, and brakes, refused keys and outages are dealt with here.
 
-Everything that batcher asks of the server goes through `Wire.exchange`: creates, look-ups, preflight, undo, verify.
+Everything that batcher asks of the server goes through `Requester.request`: creates, look-ups, preflight, undo, verify.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ V = TypeVar("V", bound=Verdict | Look)
 SERVER_ERRORS = 500
 
 
-class Wire:
+class Requester:
     """What all requests of a run share. `warn` takes messages for the user."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Wire:
         self._is_deprecation_told = False
         self._limited: dict[str, int] = {}  # row → how many had passed when it last met a 429
 
-    async def exchange(
+    async def request(
         self,
         row: str,
         send: Callable[[ApiKey], Awaitable[Reply]],
@@ -114,7 +114,7 @@ class Wire:
     async def look(self, row: str, identifier: str) -> There | Absent | Unknown | None:
         """GET a document, through brakes and outages. None if the run must stop."""
         while True:
-            look: Look = await self.exchange(
+            look: Look = await self.request(
                 row,
                 lambda key: self.omni.get(key, identifier),
                 lambda reply: judge_look(reply, identifier, now=self.now()),

@@ -30,7 +30,7 @@ from ..omni.verdicts import Braked, EndpointUnusable, KeyRefused, Made, Refused,
 from ..pace.gate import KeysRefused
 from ..transport.reply import Answer, NotSent, Reply
 from .reconcile import Reconciler
-from .requester import Wire
+from .requester import Requester
 from .row_progress import RowProgress
 from .workers import WorkerPool, backoff_seconds
 
@@ -42,7 +42,7 @@ TOO_OFTEN_LIMITED = 5  # this many 429s for one row, while others pass, are abou
 class Sender:
     """Turns specs into outcomes. `book` writes an outcome down and tells the world, without waiting."""
 
-    wire: Wire
+    requester: Requester
     ledger: Ledger
     settings: Sending
     pool: WorkerPool
@@ -53,7 +53,7 @@ class Sender:
 
     def __post_init__(self) -> None:
         """One reconciler for all rows."""
-        self.reconciler = Reconciler(self.wire, self.ledger, self.settings, self.pool, self.random)
+        self.reconciler = Reconciler(self.requester, self.ledger, self.settings, self.pool, self.random)
 
     async def send(self, spec: Spec) -> None:
         """Bring one row to its outcome and book it; nothing is booked if it was not attempted or nothing changed."""
@@ -62,7 +62,7 @@ class Sender:
         try:
             outcome = await self._travel(progress)
         except DiskTrouble as trouble:
-            self.wire.stop(str(trouble))
+            self.requester.stop(str(trouble))
         except KeysRefused:
             pass  # the wire has stopped the run already
         finally:
@@ -111,7 +111,7 @@ class Sender:
                 case Refused():
                     return await reconciler.refused(progress, verdict)
                 case EndpointUnusable(message):
-                    self.wire.stop(message)
+                    self.requester.stop(message)
                     return None
                 case Braked(status, message):
                     if status == RATE_LIMITED and self._is_row_limited(progress):
@@ -127,18 +127,20 @@ class Sender:
     async def _after_unclear(self, progress: RowProgress, verdict: Unclear) -> Outcome | None:
         """None if the row may be sent again: nothing is there, and attempts are left."""
         progress.last = verdict
-        if not self.wire.outage.is_on:
+        if not self.requester.outage.is_on:
             progress.counted += 1
         if verdict.end is not None:
-            self.wire.stop(verdict.end)
-            return progress.uncertain(self.ledger.run, self.wire.now())
+            self.requester.stop(verdict.end)
+            return progress.uncertain(self.ledger.run, self.requester.now())
         if progress.identifier is None:
             return await self.reconciler.settle_unnamed(progress)
-        if not self.wire.outage.is_on:  # else its own pauses hold, and no further row shall become unclear meanwhile
+        if (
+            not self.requester.outage.is_on
+        ):  # else its own pauses hold, and no further row shall become unclear meanwhile
             await self.pool.wait_without_slot(backoff_seconds(max(1, progress.counted), self.random))
         outcome = await self.reconciler.settle(progress)
         if outcome is None and progress.counted >= self.settings.max_attempts:
-            return progress.uncertain(self.ledger.run, self.wire.now())
+            return progress.uncertain(self.ledger.run, self.requester.now())
         return outcome
 
     def _attempt(self, progress: RowProgress) -> Awaitable[Verdict]:
@@ -162,18 +164,18 @@ class Sender:
         def send(key: ApiKey) -> Awaitable[Reply]:
             progress.is_intended = progress.is_resend = False
             progress.attempts += 1
-            return self.wire.omni.create(key, progress.body)
+            return self.requester.omni.create(key, progress.body)
 
         def judge(reply: Reply) -> Verdict:
             progress.elapsed_seconds = reply.elapsed_seconds if isinstance(reply, Answer) else 0.0
             if isinstance(reply, NotSent):
                 progress.attempts -= 1  # an attempt is a POST that left
-            verdict = judge_create(reply, is_first=not self.has_created, now=self.wire.now())
+            verdict = judge_create(reply, is_first=not self.has_created, now=self.requester.now())
             if not isinstance(verdict, (Made, Unclear)):
                 self.ledger.clear(progress.key)
             return verdict
 
-        return self.wire.exchange(progress.spec.key, send, judge, prepare)
+        return self.requester.request(progress.spec.key, send, judge, prepare)
 
     def _intent(self, progress: RowProgress) -> Intent:
         spec = progress.spec
@@ -182,7 +184,7 @@ class Sender:
             progress.identifier,
             progress.is_filled,
             progress.attempts + 1,
-            self.wire.now(),
+            self.requester.now(),
             self.ledger.run,
             spec.source,
             spec.line,
@@ -196,7 +198,7 @@ class Sender:
         made = verdict.made
         identifier = made.identifier or progress.identifier or made.dashboard_id or ""
         if progress.identifier is not None and made.identifier is not None and made.identifier != progress.identifier:
-            self.wire.stop(
+            self.requester.stop(
                 f"{progress.spec.place}: the server made {made.identifier!r} although {progress.identifier!r} was asked for. "
                 "What keeps batcher from creating twice does not hold on this server, so nothing more is sent. "
                 "The document is in the results file. To go on without that protection, use --no-fill-identifiers."
@@ -204,9 +206,9 @@ class Sender:
         return progress.created(
             How.CREATED,
             identifier,
-            self.wire.omni.url(identifier),
+            self.requester.omni.url(identifier),
             self.ledger.run,
-            self.wire.now(),
+            self.requester.now(),
             status=verdict.status,
             dashboard_id=made.dashboard_id,
             workbook_id=made.workbook_id,
@@ -215,9 +217,9 @@ class Sender:
 
     def _is_row_limited(self, progress: RowProgress) -> bool:
         """Whether 429s keep coming for this row while others pass."""
-        if self.wire.passed > progress.passed_before or progress.limited == 0:
+        if self.requester.passed > progress.passed_before or progress.limited == 0:
             progress.limited += 1
-        progress.passed_before = self.wire.passed
+        progress.passed_before = self.requester.passed
         return progress.limited >= TOO_OFTEN_LIMITED
 
     def _rename_for_resend(self, progress: RowProgress) -> None:
@@ -240,22 +242,22 @@ class Sender:
                 self.ledger.take_back(progress.key)
             history = self.ledger.histories.get(progress.key)
             if history is not None and history.is_open and (progress.attempts or history.failure is None):
-                self._book(progress, progress.uncertain(self.ledger.run, self.wire.now()))
+                self._book(progress, progress.uncertain(self.ledger.run, self.requester.now()))
 
     def _book(self, progress: RowProgress, outcome: Outcome) -> None:
         try:
             self.book(outcome)
         except DiskTrouble as trouble:
-            self.wire.stop(str(trouble))
+            self.requester.stop(str(trouble))
             if isinstance(outcome, Created):
                 self._book_unwritten(progress, outcome.identifier)
 
     def _book_unwritten(self, progress: RowProgress, identifier: str) -> None:
         """Created, but the results file does not take it: uncertain, as far as the journal takes that."""
         said = f"created as {identifier}, but that could not be written down; the next run finds it again"
-        self.wire.warn(f"{progress.spec.place}: {said}")
+        self.requester.warn(f"{progress.spec.place}: {said}")
         with suppress(DiskTrouble):
-            self.book(progress.uncertain(self.ledger.run, self.wire.now(), message=said))
+            self.book(progress.uncertain(self.ledger.run, self.requester.now(), message=said))
 
 
 def with_identifier(spec: Spec, identifier: str | None) -> bytes:

@@ -36,7 +36,7 @@ from .disk import ProcessDisk
 from .records import FILES, SENDING, Input, Start, run_id
 from .schedule import SimRow
 from .times import wall_clock
-from .wire import SimulatedTransport
+from .transport import SimulatedTransport
 from .world import World
 
 INPUT = "boards.jsonl"

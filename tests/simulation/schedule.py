@@ -15,7 +15,7 @@ from batcher.config import Sending
 from batcher.pace.rate import Rate
 
 from .server import Habits
-from .wire import Fault, Outage, Weather
+from .transport import Fault, Outage, Weather
 
 MODELS = ("6f0b7c1e-3a52-4a55-9a0e-111111111111", "6f0b7c1e-3a52-4a55-9a0e-222222222222")
 _UNCLEAR = (

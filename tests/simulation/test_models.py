@@ -15,7 +15,7 @@ from batcher.transport.reply import Answer, Cause, Lost, NotSent, Reply
 from .clock import Deadlock, ProcessDied, SimulatedLoop, steady_order
 from .disk import SimulatedDisk
 from .server import DOCUMENTS, Habits, SimulatedServer
-from .wire import Fault, SimulatedWire, Weather, is_clear
+from .transport import Fault, SimulatedWire, Weather, is_clear
 
 FILE = Path("a.jsonl")
 KEY = ApiKey("secret")

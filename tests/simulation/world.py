@@ -26,7 +26,7 @@ from .disk import DiskFaults, ProcessDisk, SimulatedDisk
 from .records import FILES, SENDING, Broken, Input, Intent, Start, Tally, brief, describe, row_of, run_id, whole_lines
 from .schedule import Crash, Run, Schedule, edit
 from .server import Document, Post, SimulatedServer
-from .wire import SimulatedTransport, SimulatedWire, Weather
+from .transport import SimulatedTransport, SimulatedWire, Weather
 
 
 class Product(Protocol):
