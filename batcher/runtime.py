@@ -24,7 +24,7 @@ def _now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Runtime:
     """`now` is UTC; `timer` counts seconds; `transport` None means HTTP to the endpoint; `run_id` names this run."""
 
     storage: Storage = field(default_factory=Disk)
@@ -50,8 +50,8 @@ def state_directory(environ: Mapping[str, str]) -> Path:
     return Path(platformdirs.user_state_dir("batcher", appauthor=False))
 
 
-def world_of(sending: Sending, environ: Mapping[str, str], warn: Callable[[str], None]) -> World:
+def runtime_of(sending: Sending, environ: Mapping[str, str], warn: Callable[[str], None]) -> Runtime:
     """The real world. Without a rate, or with `--no-shared-pace`, the pace is shared with nobody."""
     if not sending.shared_pace or sending.rate is None:
-        return World()
-    return World(shared_pace=SharedPace(state_directory(environ), warn))
+        return Runtime()
+    return Runtime(shared_pace=SharedPace(state_directory(environ), warn))

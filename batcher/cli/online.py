@@ -10,7 +10,7 @@ import anyio
 from ..commands.check_online import Looked, look
 from ..report.plan import Plan
 from ..report.reporter import Reporter
-from ..runtime import world_of
+from ..runtime import runtime_of
 from ..send.drain import Drain
 from .end import Invocation
 from .given import Given, speak
@@ -25,8 +25,8 @@ def ask(
     """The plan of a run, and what the instance said, for the final object and in words. Raises BatcherError."""
     settings = run_settings(given, sources)
     speak(invocation, sources)
-    world = world_of(settings.sending, os.environ, reporter.warning)
-    body = partial(look, settings, reporter=reporter, drain=Drain(), world=world)
+    runtime = runtime_of(settings.sending, os.environ, reporter.warning)
+    body = partial(look, settings, reporter=reporter, drain=Drain(), runtime=runtime)
     found = anyio.run(body, backend_options=loop_options())
     plan = found.plan
     return plan, _object(found), [_plan_line(plan), _asked_line(found, settings.endpoint.base_url)]

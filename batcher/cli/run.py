@@ -11,7 +11,7 @@ from typing import Any
 from ..commands import run as run_command
 from ..config import RunSettings
 from ..report.summary import Summary, exit_code, summary_object
-from ..runtime import world_of
+from ..runtime import runtime_of
 from ..send.drain import Drain
 from .end import Invocation
 from .given import Given, prepare, speak
@@ -35,8 +35,8 @@ def run(invocation: Invocation, options: Mapping[str, Any]) -> int:
     interrupts = Interrupts(drain, invocation.console.warning)
     invocation.has_sent = lambda: interrupts.has_sent
     reporter = ConsoleReporter(invocation.console, _wants_bar(invocation), invocation.verbose, interrupts.draining)
-    world = world_of(settings.sending, os.environ, reporter.warning)
-    body = partial(run_command.run, settings, reporter=reporter, drain=drain, world=world)
+    runtime = runtime_of(settings.sending, os.environ, reporter.warning)
+    body = partial(run_command.run, settings, reporter=reporter, drain=drain, runtime=runtime)
     summary = run_until(body, interrupts, deadline(invocation, sources))
     return close(invocation, given, summary)
 

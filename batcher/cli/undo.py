@@ -31,7 +31,7 @@ from ..commands.undo import Undoing, UndoSettings
 from ..commands.undo import undo as undo_results
 from ..files.owned import OwnedDocument
 from ..pace.rate import Rate
-from ..runtime import world_of
+from ..runtime import runtime_of
 from ..send.drain import Drain
 from .end import Invocation
 from .given import prepare, speak
@@ -69,8 +69,10 @@ def undo(invocation: Invocation, options: Mapping[str, Any]) -> int:
         for line in _listing(found, results):
             invocation.console.note(line)
 
-    world = world_of(settings.sending, os.environ, working.warning)
-    body = partial(undo_results, settings, onlooker=working, on_found=list_them, drain=interrupts.drain, world=world)
+    runtime = runtime_of(settings.sending, os.environ, working.warning)
+    body = partial(
+        undo_results, settings, onlooker=working, on_found=list_them, drain=interrupts.drain, runtime=runtime
+    )
     found = run_until(body, interrupts, deadline(invocation, sources))
     invocation.code = found.exit_code
     fields = _object(found, results, is_dry=is_dry)

@@ -27,7 +27,7 @@ from typing import Any
 
 from ..commands.verify import Verified
 from ..commands.verify import verify as verify_rows
-from ..runtime import world_of
+from ..runtime import runtime_of
 from ..send.drain import Drain
 from .end import Invocation
 from .given import prepare, speak
@@ -47,8 +47,8 @@ def verify(invocation: Invocation, options: Mapping[str, Any]) -> int:
     interrupts = Interrupts(Drain(), invocation.console.warning)
     invocation.has_sent = lambda: interrupts.has_sent
     working = Working(invocation.console, "compared", invocation.verbose, interrupts.draining)
-    world = world_of(settings.sending, os.environ, working.warning)
-    body = partial(verify_rows, settings, onlooker=working, drain=interrupts.drain, world=world)
+    runtime = runtime_of(settings.sending, os.environ, working.warning)
+    body = partial(verify_rows, settings, onlooker=working, drain=interrupts.drain, runtime=runtime)
     found = run_until(body, interrupts, None)
     invocation.code = found.exit_code
     fields = _object(found, given.inputs, working.details)

@@ -11,7 +11,7 @@ from ..plan.repair_input import open_tidied
 from ..plan.survey import survey
 from ..report.plan import Plan
 from ..report.reporter import Reporter
-from ..runtime import World
+from ..runtime import Runtime
 from ..send.connect import open_requester
 from ..send.drain import Drain, End
 from ..send.preflight import Preflight, budget_when_asked_for, preflight
@@ -31,14 +31,14 @@ class Looked:
     unanswered: int
 
 
-async def look(settings: RunSettings, *, reporter: Reporter, drain: Drain, world: World | None = None) -> Looked:
+async def look(settings: RunSettings, *, reporter: Reporter, drain: Drain, runtime: Runtime | None = None) -> Looked:
     """Check all rows, then ask about keys, models and identifiers; writes nothing.
 
     Raises UsageError if a file cannot be read, a key is missing or refused, or nothing can be created there.
     """
-    world = world or World()
-    with open_tidied(settings, world, sys.stdin.buffer) as sources:
-        found = survey(replace(settings, skip_invalid=True), sources, world, reporter)
+    runtime = runtime or Runtime()
+    with open_tidied(settings, runtime, sys.stdin.buffer) as sources:
+        found = survey(replace(settings, skip_invalid=True), sources, runtime, reporter)
     if found.refusal is not None:
         reporter.warning(found.refusal)
     endpoint = settings.endpoint
@@ -48,7 +48,7 @@ async def look(settings: RunSettings, *, reporter: Reporter, drain: Drain, world
     patience = min(MOST_PATIENCE_SECONDS, settings.sending.give_up_after_seconds)
     sending = replace(settings.sending, give_up_after_seconds=patience)
     async with open_requester(
-        endpoint, sending, settings.files, drain, world, reporter.warning, keeps=False
+        endpoint, sending, settings.files, drain, runtime, reporter.warning, keeps=False
     ) as requester:
         keys = len(endpoint.keys)
         asked = await preflight(requester, found.asked, budget=budget_when_asked_for(found.asked, keys), keys=keys)

@@ -25,7 +25,7 @@ from ..pace.gate import Gate
 from ..pace.rate import Rate
 from ..pace.shared import SharedPace
 from ..plan.lost_journal import Forgotten
-from ..runtime import World, state_directory
+from ..runtime import Runtime, state_directory
 from ..send.batch import Batch
 from ..send.drain import Drain, End
 from ..send.invalid import invalid_outcome
@@ -77,11 +77,11 @@ async def create(
         pace = Rate.parse(rate) if isinstance(rate, str) else rate
         settings = Sending(rate=pace, concurrency=concurrency, max_attempts=max_attempts, shared_pace=shared_pace)
     shared = SharedPace(state_directory(os.environ), on_warning) if settings.shared_pace and settings.rate else None
-    world = World(storage=Disk() if journal is not None else Nowhere(), shared_pace=shared)
+    runtime = Runtime(storage=Disk() if journal is not None else Nowhere(), shared_pace=shared)
     files = _files(Path(journal) if journal is not None else Path("nowhere.journal.jsonl"))
     drain = Drain()
     outcomes = Outcomes(drain)
-    async with _open(client, settings, files, world, outcomes, drain, on_warning) as (batch, ledger, intake):
+    async with _open(client, settings, files, runtime, outcomes, drain, on_warning) as (batch, ledger, intake):
         async with anyio.create_task_group() as group:
             group.start_soon(_work, batch, intake.sent(specs), outcomes)
             try:
@@ -108,22 +108,22 @@ async def _open(
     client: Client,
     settings: Sending,
     files: Files,
-    world: World,
+    runtime: Runtime,
     outcomes: Outcomes,
     drain: Drain,
     warn: Callable[[str], None],
 ) -> AsyncIterator[tuple[Batch, Ledger, _Intake]]:
     """Everything that a batch holds open."""
     async with contextlib.AsyncExitStack() as stack:
-        _lock(stack, world.storage, files.journal)
-        past = read_past(world.storage, files, client.base_url, settings.namespace)
+        _lock(stack, runtime.storage, files.journal)
+        past = read_past(runtime.storage, files, client.base_url, settings.namespace)
         ledger = await stack.enter_async_context(
             open_ledger(
-                world.storage,
+                runtime.storage,
                 files,
                 past,
-                run=world.run_id,
-                now=world.now,
+                run=runtime.run_id,
+                now=runtime.now,
                 form=Form(),
                 base_url=client.base_url,
                 namespace=settings.namespace,
@@ -131,10 +131,10 @@ async def _open(
                 on_trouble=lambda trouble: drain.start(End.STOPPED, str(trouble)),
             )
         )
-        gate = await stack.enter_async_context(Gate(client.keys, settings.rate, shared=world.shared_pace))
+        gate = await stack.enter_async_context(Gate(client.keys, settings.rate, shared=runtime.shared_pace))
         omni = Omni(client.transport, client.base_url)
         give_up = settings.give_up_after_seconds
-        requester = Requester(omni, gate, drain, give_up_after_seconds=give_up, warn=warn, now=world.now)
+        requester = Requester(omni, gate, drain, give_up_after_seconds=give_up, warn=warn, now=runtime.now)
 
         def tell_again(spec: Spec) -> None:
             said = ledger.failure_of(spec.key)
@@ -142,9 +142,9 @@ async def _open(
                 batch.tally.count(said)
                 outcomes.put(replace(said, source=spec.source, line=spec.line))
 
-        batch = Batch(requester, ledger, settings, drain, outcomes.put, world.random, outcomes.room, tell_again)
+        batch = Batch(requester, ledger, settings, drain, outcomes.put, runtime.random, outcomes.room, tell_again)
         outcomes.tally = batch.tally
-        yield batch, ledger, _Intake(past, outcomes, batch, world, files, settings)
+        yield batch, ledger, _Intake(past, outcomes, batch, runtime, files, settings)
 
 
 async def _work(batch: Batch, specs: Iterator[Spec] | AsyncIterator[Spec], outcomes: Outcomes) -> None:
@@ -166,9 +166,9 @@ class _Intake:
     """Mappings → specs with keys, those that are created already passed over, invalid ones booked as failed."""
 
     def __init__(
-        self, past: Past, outcomes: Outcomes, batch: Batch, world: World, files: Files, settings: Sending
+        self, past: Past, outcomes: Outcomes, batch: Batch, runtime: Runtime, files: Files, settings: Sending
     ) -> None:
-        self._past, self._outcomes, self._batch, self._world = past, outcomes, batch, world
+        self._past, self._outcomes, self._batch, self._runtime = past, outcomes, batch, runtime
         self._files, self._forgotten = files, Forgotten(past, settings)
         self._recreate = settings.recreate_undone
         self._validator = Validator(Reading())
@@ -230,7 +230,7 @@ class _Intake:
     def _refuse(self, row: Row, key: str, problems: list[Problem]) -> None:
         history = self._past.journaled.histories.get(key)
         unclear = history.unclear if history is not None else ()
-        self._batch.book(invalid_outcome(row, key, problems, self._world, unclear))
+        self._batch.book(invalid_outcome(row, key, problems, self._runtime, unclear))
 
 
 def _files(journal: Path) -> Files:

@@ -28,7 +28,7 @@ from ..read.sources import open_inputs
 from ..report.plan import Plan
 from ..report.reporter import Reporter
 from ..report.summary import Summary
-from ..runtime import World
+from ..runtime import Runtime
 from ..send.absent_rows import left_open, settle_orphan
 from ..send.batch import Batch
 from ..send.connect import open_requester
@@ -41,50 +41,50 @@ from ..send.requester import Requester
 from .summarise import rows_without_outcome, summarise
 
 
-async def run(settings: RunSettings, *, reporter: Reporter, drain: Drain, world: World | None = None) -> Summary:
+async def run(settings: RunSettings, *, reporter: Reporter, drain: Drain, runtime: Runtime | None = None) -> Summary:
     """Create every document that is not created yet; see the module's picture.
 
     Raises UsageError (nothing was sent), InvalidInput (nothing was sent or written), Locked; everything later is told
     by the summary.
     """
-    world = world or World()
-    with lock(settings.files, world.storage, world.holder), contextlib.ExitStack() as stack:
-        tidy_input(settings, world)
+    runtime = runtime or Runtime()
+    with lock(settings.files, runtime.storage, runtime.holder), contextlib.ExitStack() as stack:
+        tidy_input(settings, runtime)
         sources = stack.enter_context(open_inputs(settings.inputs, sys.stdin.buffer))
-        found = survey(settings, sources, world, reporter)
+        found = survey(settings, sources, runtime, reporter)
         if found.refusal is not None:
             raise UsageError(found.refusal)
         if not found.has_work:
-            return summarise(settings, world, found, drain)
+            return summarise(settings, runtime, found, drain)
         if not settings.endpoint.keys and (found.plan.sending or found.orphans):
             raise UsageError(settings.endpoint.no_key_hint)
-        keep_edited(settings, world, found)
-        return await _send(settings, found, reporter, drain, world)
+        keep_edited(settings, runtime, found)
+        return await _send(settings, found, reporter, drain, runtime)
 
 
-def status(settings: RunSettings, *, reporter: Reporter, world: World | None = None) -> Plan:
+def status(settings: RunSettings, *, reporter: Reporter, runtime: Runtime | None = None) -> Plan:
     """What a run would find; reads only. Raises UsageError."""
-    world = world or World()
-    with open_tidied(settings, world, sys.stdin.buffer) as sources:
-        found = survey(replace(settings, skip_invalid=True), sources, world, reporter)
+    runtime = runtime or Runtime()
+    with open_tidied(settings, runtime, sys.stdin.buffer) as sources:
+        found = survey(replace(settings, skip_invalid=True), sources, runtime, reporter)
     if found.refusal is not None:
         reporter.warning(found.refusal)
     return found.plan
 
 
-async def _send(settings: RunSettings, found: Survey, reporter: Reporter, drain: Drain, world: World) -> Summary:
-    async with _open(settings, found, reporter, drain, world) as (requester, ledger):
-        batch = Batch(requester, ledger, settings.sending, drain, reporter.outcome, world.random)
+async def _send(settings: RunSettings, found: Survey, reporter: Reporter, drain: Drain, runtime: Runtime) -> Summary:
+    async with _open(settings, found, reporter, drain, runtime) as (requester, ledger):
+        batch = Batch(requester, ledger, settings.sending, drain, reporter.outcome, runtime.random)
         with reporter.sending(found.plan, requester):
             try:
-                book_invalid(settings, world, found, ledger)
-                book_mended(settings, world, found, ledger)
+                book_invalid(settings, runtime, found, ledger)
+                book_mended(settings, runtime, found, ledger)
                 if found.plan.sending or found.orphans:
                     await _send_all(settings, found, requester, ledger, batch, drain)
             except Stopped as stopped:
                 drain.start(End.STOPPED, str(stopped))
         held = await _close_files(ledger, found, requester, batch if is_fed_back(settings) else None)
-    return summarise(settings, world, found, drain, batch=batch, held=held, requests=requester.requests)
+    return summarise(settings, runtime, found, drain, batch=batch, held=held, requests=requester.requests)
 
 
 async def _send_all(
@@ -138,18 +138,18 @@ async def _close_files(ledger: Ledger, found: Survey, requester: Requester, fed_
 
 @contextlib.asynccontextmanager
 async def _open(
-    settings: RunSettings, found: Survey, reporter: Reporter, drain: Drain, world: World
+    settings: RunSettings, found: Survey, reporter: Reporter, drain: Drain, runtime: Runtime
 ) -> AsyncIterator[tuple[Requester, Ledger]]:
     """Everything that a run holds open."""
     sending = settings.sending
     async with (
-        open_requester(settings.endpoint, sending, settings.files, drain, world, reporter.warning) as requester,
+        open_requester(settings.endpoint, sending, settings.files, drain, runtime, reporter.warning) as requester,
         open_ledger(
-            world.storage,
+            runtime.storage,
             settings.files,
             found.past,
-            run=world.run_id,
-            now=world.now,
+            run=runtime.run_id,
+            now=runtime.now,
             form=found.form,
             base_url=found.base_url,
             namespace=sending.namespace,

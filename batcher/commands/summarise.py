@@ -10,14 +10,14 @@ from ..files.past import RowState
 from ..models import stamp
 from ..plan.survey import Survey
 from ..report.summary import Summary
-from ..runtime import World
+from ..runtime import Runtime
 from ..send.batch import Batch, Tally
 from ..send.drain import Drain, End
 
 
 def summarise(
     settings: RunSettings,
-    world: World,
+    runtime: Runtime,
     found: Survey,
     drain: Drain,
     *,
@@ -32,10 +32,10 @@ def summarise(
     tally = batch.tally if batch is not None else Tally()
     held, to_do = _left(found, batch, held)
     return Summary(
-        run=world.run_id,
+        run=runtime.run_id,
         started=found.started,
-        finished=stamp(world.now()),
-        elapsed_seconds=world.timer() - found.begun,
+        finished=stamp(runtime.now()),
+        elapsed_seconds=runtime.timer() - found.begun,
         inputs=settings.inputs,
         base_url=settings.endpoint.base_url,
         sandbox=settings.endpoint.sandbox,

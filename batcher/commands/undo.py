@@ -28,7 +28,7 @@ from ..omni.judge import judge_delete
 from ..omni.verdicts import Absent, Braked, EndpointUnusable, KeyRefused, Refused, There, Unknown, Unsent
 from ..pace.gate import KeysRefused
 from ..report.onlooker import Onlooker
-from ..runtime import World
+from ..runtime import Runtime
 from ..send.connect import open_requester
 from ..send.drain import Drain, End
 from ..send.requester import Requester
@@ -95,22 +95,22 @@ async def undo(
     onlooker: Onlooker,
     on_found: Callable[[Undoing], None] = lambda _found: None,
     drain: Drain | None = None,
-    world: World | None = None,
+    runtime: Runtime | None = None,
 ) -> Undoing:
     """Delete what the results file created, or (a dry run) only find it. `on_found` is told what, before it happens.
 
     Raises UsageError (nothing was deleted), Locked; everything later is told by what it returns.
     """
-    world, drain = world or World(), drain or Drain()
-    with lock(settings.files, world.storage, world.holder):
-        found = find(world.storage, settings)
+    runtime, drain = runtime or Runtime(), drain or Drain()
+    with lock(settings.files, runtime.storage, runtime.holder):
+        found = find(runtime.storage, settings)
         on_found(found)
         if settings.is_dry or not found.chosen:
             return found
         if not settings.endpoint.keys:
             raise UsageError(settings.endpoint.no_key_hint)
         begun = perf_counter()
-        await _delete_all(settings, found, onlooker, drain, world)
+        await _delete_all(settings, found, onlooker, drain, runtime)
         found.elapsed_seconds = perf_counter() - begun
     found.stopped = drain.reasons.get(End.STOPPED)
     found.interrupted = End.INTERRUPTED in drain.reasons
@@ -145,14 +145,16 @@ def find(storage: Storage, settings: UndoSettings) -> Undoing:
     )
 
 
-async def _delete_all(settings: UndoSettings, found: Undoing, onlooker: Onlooker, drain: Drain, world: World) -> None:
+async def _delete_all(
+    settings: UndoSettings, found: Undoing, onlooker: Onlooker, drain: Drain, runtime: Runtime
+) -> None:
     warn = onlooker.warning
     async with open_requester(
-        settings.endpoint, settings.sending, settings.files, drain, world, warn, keeps=False
+        settings.endpoint, settings.sending, settings.files, drain, runtime, warn, keeps=False
     ) as requester:
         try:
-            with open_lines(world.storage, settings.files.journal) as journal:
-                deletion = _Deletion(requester, journal, settings.sending, found, onlooker, world)
+            with open_lines(runtime.storage, settings.files.journal) as journal:
+                deletion = _Deletion(requester, journal, settings.sending, found, onlooker, runtime)
                 with onlooker.working(len(found.chosen), requester):
                     await deletion.run()
         except DiskTrouble as trouble:
@@ -164,24 +166,30 @@ class _Deletion:
     """The deletions under way: a crew that pulls documents, newest first."""
 
     def __init__(
-        self, requester: Requester, journal: Lines, settings: Sending, found: Undoing, onlooker: Onlooker, world: World
+        self,
+        requester: Requester,
+        journal: Lines,
+        settings: Sending,
+        found: Undoing,
+        onlooker: Onlooker,
+        runtime: Runtime,
     ) -> None:
-        self._wire = requester
+        self._requester = requester
         self._journal = journal
         self._settings = settings
         self._found = found
         self._onlooker = onlooker
-        self._world = world
-        self._crew = WorkerPool(settings.concurrency)
+        self._runtime = runtime
+        self._pool = WorkerPool(settings.concurrency)
         self._pulled = iter(found.chosen)
         self._streak: tuple[str, int] = ("", 0)
 
     async def run(self) -> None:
         """Until all are deleted, or the drain. What was answered is on disk when this returns."""
-        self._write({"type": "run", "run": self._world.run_id, "at": stamp(self._world.now()), "command": "undo"})
+        self._write({"type": "run", "run": self._runtime.run_id, "at": stamp(self._runtime.now()), "command": "undo"})
         try:
-            with self._wire.drain.waits():
-                await self._crew.work(self._step)
+            with self._requester.drain.waits():
+                await self._pool.work(self._step)
         finally:
             with anyio.CancelScope(shield=True):
                 await self._journal.sync()
@@ -203,7 +211,7 @@ class _Deletion:
                     return False
             await self._journal.sync()
         except DiskTrouble as trouble:
-            self._wire.stop(str(trouble))
+            self._requester.stop(str(trouble))
             return False
         except KeysRefused:
             return False
@@ -211,7 +219,7 @@ class _Deletion:
 
     async def _delete(self, one: OwnedDocument) -> Absent | Refused | Unknown | None:
         """One document, through brakes and outages; None if the undo must stop. A second DELETE does no harm."""
-        requester, asked = self._wire, 0
+        requester, asked = self._requester, 0
         while True:
             verdict = await requester.request(
                 one.key,
@@ -228,7 +236,7 @@ class _Deletion:
                     asked += not requester.outage.is_on
                     if asked >= self._settings.max_attempts:
                         return verdict
-                    await self._crew.wait_without_slot(backoff_seconds(max(1, asked), self._world.random))
+                    await self._pool.wait_without_slot(backoff_seconds(max(1, asked), self._runtime.random))
                 case Braked() | KeyRefused() | Unsent() | There():
                     continue
 
@@ -240,8 +248,8 @@ class _Deletion:
                 "identifier": one.identifier,
                 "specHash": one.spec_hash,
                 "lines": one.lines,
-                "at": stamp(self._world.now()),
-                "run": self._world.run_id,
+                "at": stamp(self._runtime.now()),
+                "run": self._runtime.run_id,
             }
         )
         self._found.deleted += 1
@@ -255,7 +263,7 @@ class _Deletion:
         same = why.replace(one.identifier, "…")
         self._streak = (same, count + 1 if text == same else 1)
         if self._streak[1] >= self._settings.stop_after:
-            self._wire.stop(f"{self._settings.stop_after} documents running were not deleted: {same}")
+            self._requester.stop(f"{self._settings.stop_after} documents running were not deleted: {same}")
 
     def _write(self, said: dict[str, object]) -> None:
         self._journal.write(orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE))

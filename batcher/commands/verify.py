@@ -28,7 +28,7 @@ from ..pace.gate import KeysRefused
 from ..plan.repair_input import open_tidied
 from ..read.sources import Source
 from ..report.onlooker import Onlooker
-from ..runtime import World
+from ..runtime import Runtime
 from ..send.connect import open_requester
 from ..send.drain import Drain, End
 from ..send.requester import Requester
@@ -76,25 +76,25 @@ class Verified:
 
 
 async def verify(
-    settings: RunSettings, *, onlooker: Onlooker, drain: Drain | None = None, world: World | None = None
+    settings: RunSettings, *, onlooker: Onlooker, drain: Drain | None = None, runtime: Runtime | None = None
 ) -> Verified:
     """Compare every created document with its row. Writes nothing.
 
     Raises UsageError before anything is asked; everything later is told by what it returns.
     """
-    world, drain = world or World(), drain or Drain()
+    runtime, drain = runtime or Runtime(), drain or Drain()
     begun = perf_counter()
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
     found = Verified(base_url)
-    with open_tidied(settings, world, sys.stdin.buffer) as sources:
-        past = read_past(world.storage, settings.files, base_url, settings.sending.namespace)
+    with open_tidied(settings, runtime, sys.stdin.buffer) as sources:
+        past = read_past(runtime.storage, settings.files, base_url, settings.sending.namespace)
         states = _RowStates(past)
         checked = check(sources, settings.reading, on_problem=lambda _: None, on_row=states.see)
         _count(found, checked, states)
         if found.created:
             if not settings.endpoint.keys:
                 raise UsageError(settings.endpoint.no_key_hint)
-            await _compare_all(settings, found, _specs(settings, sources, checked, states), onlooker, drain, world)
+            await _compare_all(settings, found, _specs(settings, sources, checked, states), onlooker, drain, runtime)
     found.elapsed_seconds = perf_counter() - begun
     found.stopped = drain.reasons.get(End.STOPPED)
     found.interrupted = End.INTERRUPTED in drain.reasons
@@ -138,15 +138,15 @@ async def _compare_all(
     specs: Generator[Spec],
     onlooker: Onlooker,
     drain: Drain,
-    world: World,
+    runtime: Runtime,
 ) -> None:
     files, warn = settings.files, onlooker.warning
-    undone = undone_identifiers(world.storage, files.journal)
-    with open_identifiers(world.storage, files.results, undone) as identifier_of, closing(specs):
+    undone = undone_identifiers(runtime.storage, files.journal)
+    with open_identifiers(runtime.storage, files.results, undone) as identifier_of, closing(specs):
         async with open_requester(
-            settings.endpoint, settings.sending, files, drain, world, warn, keeps=False
+            settings.endpoint, settings.sending, files, drain, runtime, warn, keeps=False
         ) as requester:
-            comparison = _Comparison(requester, settings, found, onlooker, world, specs, identifier_of)
+            comparison = _Comparison(requester, settings, found, onlooker, runtime, specs, identifier_of)
             with onlooker.working(found.created, requester), drain.waits():
                 await comparison.pool.work(comparison.step)
             found.requests = requester.requests
@@ -161,16 +161,16 @@ class _Comparison:
         settings: RunSettings,
         found: Verified,
         onlooker: Onlooker,
-        world: World,
+        runtime: Runtime,
         specs: Generator[Spec],
         identifier_of: IdentifierOf,
     ) -> None:
         self.pool = WorkerPool(settings.sending.concurrency)
-        self._wire = requester
+        self._requester = requester
         self._max_attempts = settings.sending.max_attempts
         self._found = found
         self._onlooker = onlooker
-        self._random = world.random
+        self._random = runtime.random
         self._specs = specs
         self._identifier_of = identifier_of
 
@@ -185,7 +185,7 @@ class _Comparison:
         except KeysRefused:
             return False
         except (Stopped, UsageError) as error:
-            self._wire.stop(str(error))
+            self._requester.stop(str(error))
             return False
         match look:
             case There(document=None, status=status):
@@ -204,10 +204,10 @@ class _Comparison:
     async def _look(self, key: str, identifier: str) -> There | Absent | Unknown | None:
         asked = 0
         while True:
-            look = await self._wire.look(key, identifier)
+            look = await self._requester.look(key, identifier)
             if not isinstance(look, Unknown):
                 return look
-            asked += not self._wire.outage.is_on
+            asked += not self._requester.outage.is_on
             if asked >= self._max_attempts:
                 return look
             await self.pool.wait_without_slot(backoff_seconds(max(1, asked), self._random))

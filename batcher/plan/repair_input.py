@@ -24,7 +24,7 @@ from ..files.lines import corrupt, is_object, on_disk, read_lines
 from ..read.cells import cells_of, delimiter_of, restore
 from ..read.failures_csv import OUTCOME_PREFIX
 from ..read.sources import Source, open_inputs
-from ..runtime import World
+from ..runtime import Runtime
 
 _KEY = b'{"key":'
 
@@ -87,19 +87,19 @@ def is_fed_back(settings: RunSettings) -> bool:
     return any(name != "-" and Path(name).resolve() == failures.resolve() for name in settings.inputs)
 
 
-def tidy_input(settings: RunSettings, world: World) -> None:
+def tidy_input(settings: RunSettings, runtime: Runtime) -> None:
     """A failures file that is the input may have been left by a run that died: mend its tail and its repeated keys."""
     if is_fed_back(settings):
         with on_disk(settings.files.failures, "mend"):
-            tidy(world.storage, settings.files.failures, settings.files.journal)
+            tidy(runtime.storage, settings.files.failures, settings.files.journal)
 
 
 @contextmanager
-def open_tidied(settings: RunSettings, world: World, stdin: BinaryIO) -> Iterator[tuple[Source, ...]]:
+def open_tidied(settings: RunSettings, runtime: Runtime, stdin: BinaryIO) -> Iterator[tuple[Source, ...]]:
     """The inputs as a run would find them after `tidy_input`, for who only reads. Raises UsageError."""
     failures = settings.files.failures
     with open_inputs(settings.inputs, stdin) as sources, ExitStack() as stack:
-        mended = _tidied(world.storage, failures, settings.files.journal) if is_fed_back(settings) else None
+        mended = _tidied(runtime.storage, failures, settings.files.journal) if is_fed_back(settings) else None
         if mended is None:
             yield sources
             return

@@ -17,7 +17,7 @@ from ..read.read import layout_of
 from ..read.sources import Source
 from ..report.plan import Plan
 from ..report.reporter import Reporter
-from ..runtime import World
+from ..runtime import Runtime
 from ..validate.check import Checked, Fine, check, read_specs
 from .asked import Asked
 from .lost_journal import Forgotten, attempts_beside
@@ -75,13 +75,13 @@ class Survey:
         return self.past.state(spec.key, lambda: spec.spec_hash, recreate=recreate)
 
 
-def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, reporter: Reporter) -> Survey:
+def survey(settings: RunSettings, sources: tuple[Source, ...], runtime: Runtime, reporter: Reporter) -> Survey:
     """Read the past, check every row, and plan. Raises UsageError or InvalidInput; writes nothing."""
-    started, begun = stamp(world.now()), world.timer()
+    started, begun = stamp(runtime.now()), runtime.timer()
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
-    past = read_past(world.storage, settings.files, base_url, settings.sending.namespace)
+    past = read_past(runtime.storage, settings.files, base_url, settings.sending.namespace)
     files = settings.files
-    beside = {} if is_fed_back(settings) else attempts_beside(world.storage, files.failures, past)
+    beside = {} if is_fed_back(settings) else attempts_beside(runtime.storage, files.failures, past)
     forgotten = Forgotten(past, settings.sending, beside)
     states = _RowStates(past, forgotten, recreate=settings.sending.recreate_undone)
     checked = check(
@@ -103,7 +103,7 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], world: World, rep
     untold = sum(histories[key].is_open or histories[key].failure is not None for key in others)
     plan = replace(states.plan(settings, checked), other_failures=untold)
     form = Form(layout_of(sources, settings.reading)) if is_csv(files.failures) else Form()
-    written = (world.storage, files.failures, files.journal, past.journaled, form)
+    written = (runtime.storage, files.failures, files.journal, past.journaled, form)
     is_open = is_left_open(*written) or (not plan.sending and is_stale(*written))
     is_open = is_open or any(histories[key].is_untold for key in others)
     found = Survey(sources, past, checked, plan, form, base_url, started, begun, states.counts, orphans, is_open)
@@ -171,12 +171,12 @@ def _name_rows(found: Survey, states: _RowStates, reporter: Reporter) -> None:
             reporter.warning(text)
 
 
-def keep_edited(settings: RunSettings, world: World, found: Survey) -> None:
+def keep_edited(settings: RunSettings, runtime: Runtime, found: Survey) -> None:
     """A failures file that somebody edited, and that is not the input, is kept before anything is written to it."""
     files = settings.files
     journaled, form = found.past.journaled, found.form
-    if is_fed_back(settings) or not is_edited(world.storage, files.failures, files.journal, journaled, form):
+    if is_fed_back(settings) or not is_edited(runtime.storage, files.failures, files.journal, journaled, form):
         return
-    found.kept_failures = files.failures.with_name(f"{files.failures.stem}.{world.run_id}{files.failures.suffix}")
+    found.kept_failures = files.failures.with_name(f"{files.failures.stem}.{runtime.run_id}{files.failures.suffix}")
     with on_disk(found.kept_failures, "write"):
-        world.storage.copy(files.failures, found.kept_failures)
+        runtime.storage.copy(files.failures, found.kept_failures)

@@ -64,7 +64,7 @@ class Batch:
         self.is_limit_reached = False
         self.pool = WorkerPool(settings.concurrency)
         self.sender = Sender(requester, ledger, settings, self.pool, self.book, random)
-        self._wire = requester
+        self._requester = requester
         self._ledger = ledger
         self._settings = settings
         self._drain = drain
@@ -125,7 +125,7 @@ class Batch:
             error = error.exceptions[0]
         if isinstance(error, InternalError):
             raise error from group
-        self._wire.stop(str(error))
+        self._requester.stop(str(error))
 
     def book(self, outcome: Outcome) -> None:
         """Write it down, count it, tell; and stop when the same failure comes again and again."""

@@ -1,4 +1,4 @@
-"""Everything that leads to the server, opened in one place: sandbox, transport, gate, and the wire over them."""
+"""Everything that leads to the server, opened in one place: sandbox, transport, gate, and the requester over them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..config import Endpoint, Files, Sending
 from ..omni.v1 import Omni
 from ..pace.gate import Gate
-from ..runtime import World
+from ..runtime import Runtime
 from ..transport.http import open_transport
 from .drain import Drain
 from .requester import Requester
@@ -24,17 +24,17 @@ async def open_requester(
     sending: Sending,
     files: Files,
     drain: Drain,
-    world: World,
+    runtime: Runtime,
     warn: Callable[[str], None],
     *,
     keeps: bool = True,
 ) -> AsyncIterator[Requester]:
-    """The wire to the endpoint for the block. With `keeps` a sandbox begins its state beside the results.
+    """The requester of the endpoint for the block. With `keeps` a sandbox begins its state beside the results.
 
     Without it, it uses that state only if it is there, so that a look leaves no new file.
     """
     async with contextlib.AsyncExitStack() as stack:
-        base_url, transport = endpoint.base_url, world.transport
+        base_url, transport = endpoint.base_url, runtime.transport
         if endpoint.sandbox and transport is None:
             base_url = (await stack.enter_async_context(_sandbox(sending, files, keeps=keeps))).base_url
         if transport is None:
@@ -45,14 +45,14 @@ async def open_requester(
                     connect_timeout_seconds=sending.connect_timeout_seconds,
                 )
             )
-        gate = await stack.enter_async_context(Gate(endpoint.keys, sending.rate, shared=world.shared_pace))
+        gate = await stack.enter_async_context(Gate(endpoint.keys, sending.rate, shared=runtime.shared_pace))
         yield Requester(
             Omni(transport, base_url),
             gate,
             drain,
             give_up_after_seconds=sending.give_up_after_seconds,
             warn=warn,
-            now=world.now,
+            now=runtime.now,
         )
 
 

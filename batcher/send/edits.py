@@ -17,16 +17,16 @@ from ..omni.fields import KEY
 from ..plan.repair_input import is_fed_back
 from ..plan.survey import Survey
 from ..read.read import as_read
-from ..runtime import World
+from ..runtime import Runtime
 from .hints import UNCERTAIN, UNCERTAIN_UNNAMED
 from .row_progress import DIED
 
 
-def book_mended(settings: RunSettings, world: World, found: Survey, ledger: Ledger) -> None:
+def book_mended(settings: RunSettings, runtime: Runtime, found: Survey, ledger: Ledger) -> None:
     """Take over the rows of an edited failures file that is the input, as they are now, before any of them is sent."""
     files = settings.files
     if not is_fed_back(settings) or not is_edited(
-        world.storage, files.failures, files.journal, found.past.journaled, found.form
+        runtime.storage, files.failures, files.journal, found.past.journaled, found.form
     ):
         return
     for state in (RowState.UNCERTAIN, RowState.FAILED, RowState.NEW):

@@ -11,13 +11,13 @@ from ..files.ledger import Ledger
 from ..models import Failed, Problem, Reason, Row, Uncertain, stamp
 from ..plan.survey import Survey
 from ..read.read import as_read
-from ..runtime import World
+from ..runtime import Runtime
 from ..validate.check import check
 from .hints import HINTS
 
 
 def invalid_outcome(
-    row: Row, key: str, problems: list[Problem], world: World, unclear: Sequence[Sent] = ()
+    row: Row, key: str, problems: list[Problem], runtime: Runtime, unclear: Sequence[Sent] = ()
 ) -> Failed | Uncertain:
     """The outcome of a row that has these problems. With an unclear attempt it is uncertain: failed forgets attempts."""
     outcome = Uncertain if unclear else Failed
@@ -31,20 +31,20 @@ def invalid_outcome(
         hint=HINTS[Reason.INVALID],
         attempts=0,
         identifier=unclear[-1].identifier if unclear else None,
-        at=stamp(world.now()),
-        run=world.run_id,
+        at=stamp(runtime.now()),
+        run=runtime.run_id,
         spec=as_read(row),
     )
 
 
-def book_invalid(settings: RunSettings, world: World, found: Survey, ledger: Ledger) -> None:
+def book_invalid(settings: RunSettings, runtime: Runtime, found: Survey, ledger: Ledger) -> None:
     """With --skip-invalid: the invalid rows go to the failures file, unless they stand there already. Raises DiskTrouble."""
     if not found.checked.invalid:
         return
     troubles: list[DiskTrouble] = []
 
     def book(row: Row, key: str, problems: list[Problem]) -> None:
-        outcome = invalid_outcome(row, key, problems, world)
+        outcome = invalid_outcome(row, key, problems, runtime)
         history = ledger.histories.get(key)
         if history is not None and history.is_open:
             return  # an attempt of it is unclear: uncertain until it is mended, as it cannot be called failed

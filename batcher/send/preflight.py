@@ -56,7 +56,7 @@ class Preflight:
 
 
 async def preflight(requester: Requester, asked: Asked, *, budget: int, keys: int) -> Preflight:
-    """Ask, with at most `budget` requests; warn through the wire; stop it if nothing can be created."""
+    """Ask, with at most `budget` requests; warn through the requester; stop the run if nothing can be created."""
     asking = _Asking(requester, asked, budget)
     with requester.drain.waits():
         await asking.ask_keys(keys)

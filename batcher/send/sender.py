@@ -64,7 +64,7 @@ class Sender:
         except DiskTrouble as trouble:
             self.requester.stop(str(trouble))
         except KeysRefused:
-            pass  # the wire has stopped the run already
+            pass  # the requester has stopped the run already
         finally:
             if outcome is None:
                 self._break_off(progress)

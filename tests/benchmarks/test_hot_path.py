@@ -21,7 +21,7 @@ from batcher.config import Endpoint, Files, RunSettings, Sending
 from batcher.keys import ApiKey
 from batcher.report.reporter import Silent
 from batcher.report.summary import Summary
-from batcher.runtime import World
+from batcher.runtime import Runtime
 from batcher.send.drain import Drain
 from tests.benchmarks.documents import write_jsonl
 from tests.benchmarks.trivial_server import Fixed
@@ -64,7 +64,7 @@ async def run_once(home: Path, count: int) -> Summary:
             sending=Sending(rate=None, concurrency=16, shared_pace=False),
             preflight=False,
         )
-        return await run.run(settings, reporter=Silent(), drain=Drain(), world=World(random=Random(1)))
+        return await run.run(settings, reporter=Silent(), drain=Drain(), runtime=Runtime(random=Random(1)))
 
 
 def _in_a_loop(home: Path, count: int) -> Summary:

@@ -62,7 +62,7 @@ async def undone(
     job: Job, base_url: str, told: Told | None = None, drain: Drain | None = None, **given: Any
 ) -> Undoing:
     """Undo it; the counts add up."""
-    found = await undo(settings(job, base_url, **given), onlooker=told or Told(), drain=drain, world=job.world)
+    found = await undo(settings(job, base_url, **given), onlooker=told or Told(), drain=drain, runtime=job.runtime)
     assert found.deleted + found.kept + found.left == len(found.owned)
     return found
 
@@ -110,7 +110,7 @@ async def test_a_dry_run_sends_and_writes_nothing(tmp_path: Path) -> None:
         before = contents(tmp_path)
         server.seen.clear()
         dry = settings(job, server.base_url, dry=True)
-        found = await undo(replace(dry, endpoint=Endpoint(base_url="")), onlooker=Told(), world=job.world)
+        found = await undo(replace(dry, endpoint=Endpoint(base_url="")), onlooker=Told(), runtime=job.runtime)
         assert [one.name for one in found.owned] == ["b", "a"] or [one.name for one in found.owned] == ["a", "b"]
         assert [one.name for one in found.owned] == names(job)[::-1]
         assert found.exit_code == 0
@@ -308,7 +308,7 @@ async def test_it_takes_the_runs_lock(tmp_path: Path) -> None:
     async with FaultyServer() as server:
         await job.run(server.base_url)
         with (
-            job.world.storage.lock(job.files.journal, b"process 1 on elsewhere"),
+            job.runtime.storage.lock(job.files.journal, b"process 1 on elsewhere"),
             pytest.raises(Locked, match="process 1 on elsewhere"),
         ):
             await undone(job, server.base_url)

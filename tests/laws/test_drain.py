@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from batcher.models import Created
-from batcher.runtime import World
+from batcher.runtime import Runtime
 from batcher.send.drain import Drain, End
 
 from ..support.faulty import FaultyServer, named, on
@@ -52,7 +52,7 @@ async def test_a_row_in_backoff_is_uncertain_after_a_drain(tmp_path: Path) -> No
     drain = Drain()
     async with FaultyServer(on("500-after", named("a")), "slow=0.3@2", latency_seconds=0.02) as server:
         witness = interrupt_after(drain, 1)
-        job.world = World(random=Slow(1))
+        job.runtime = Runtime(random=Slow(1))
         ran = await job.run(server.base_url, drain=drain, witness=witness, concurrency=2)
         assert ran.code == 130
         assert job.reasons == {"a": "uncertain server_error"}

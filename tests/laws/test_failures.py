@@ -313,11 +313,11 @@ async def test_invalid_rows_that_find_no_room_are_still_to_do(tmp_path: Path) ->
     """The disk is full from the second of them on: the counts add up (failed before: exit 70), and nothing is sent."""
     job = Job(tmp_path)
     job.rows(row("a"), *(row(name, description=7) for name in "bcd"))
-    job.world = replace(job.world, storage=CrowdedDisk(refuses=b'"line":3'))
+    job.runtime = replace(job.runtime, storage=CrowdedDisk(refuses=b'"line":3'))
     async with FaultyServer() as server:
         ran = await job.run(server.base_url, skip_invalid=True)
         assert (ran.code, ran.counts, len(server.seen)) == (3, {"failed": 1, "to_do": 3}, 0)
-        job.world = replace(job.world, storage=CrowdedDisk())
+        job.runtime = replace(job.runtime, storage=CrowdedDisk())
         ran = await job.run(server.base_url, skip_invalid=True)
     assert (ran.code, ran.counts) == (1, {"created_now": 1, "failed": 3})
 

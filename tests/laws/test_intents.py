@@ -60,7 +60,7 @@ class CrowdedDisk(Disk):
 
 def live(job: Job, memory: Memory, disk: Disk, body: Callable[[], Awaitable[None]]) -> None:
     """Run `body` in virtual time with this server and this disk."""
-    job.world = replace(virtual_world(memory), storage=disk)
+    job.runtime = replace(virtual_world(memory), storage=disk)
 
     async def main() -> None:
         with memory.serving():

@@ -26,7 +26,7 @@ TIMEOUT = Lost(Cause.TIMEOUT, "no whole answer within 60 s")
 
 def live(job: Job, memory: Memory, body: Callable[[], Awaitable[None]]) -> None:
     """Run `body` in virtual time with this server."""
-    job.world = virtual_world(memory)
+    job.runtime = virtual_world(memory)
 
     async def main() -> None:
         with memory.serving():
@@ -286,7 +286,7 @@ def test_rows_in_backoff_do_not_hold_up_others(tmp_path: Path) -> None:
             return 60.0
 
     async def body() -> None:
-        job.world = virtual_world(memory, Slow())
+        job.runtime = virtual_world(memory, Slow())
         ran = await job.run(BASE, concurrency=2)
         assert (ran.code, ran.counts) == (0, {"created_now": 60})
 
@@ -343,7 +343,7 @@ def test_full_jitter_grows_with_the_attempts(tmp_path: Path) -> None:
     job.rows(row("a"))
 
     async def body() -> None:
-        job.world = virtual_world(memory, Most())
+        job.runtime = virtual_world(memory, Most())
         assert (await job.run(BASE, max_attempts=5)).code == 5
 
     live(job, memory, body)

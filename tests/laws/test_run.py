@@ -197,7 +197,7 @@ async def test_a_second_run_on_the_same_files_is_locked_out(tmp_path: Path) -> N
     job.rows(row("a"))
     async with FaultyServer() as server:
         with (
-            job.world.storage.lock(job.files.journal, b"process 7 on here, run 1234"),
+            job.runtime.storage.lock(job.files.journal, b"process 7 on here, run 1234"),
             pytest.raises(Locked, match="process 7 on here, run 1234"),
         ):
             await job.run(server.base_url)

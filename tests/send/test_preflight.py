@@ -32,8 +32,8 @@ async def run(job: Job, server: FaultyServer, **settings: Any) -> Ran:
     witness = Witness()
     told = replace(job.settings(server.base_url, **settings), preflight=True)
     job.runs += 1
-    world = replace(job.world, run_id=f"run{job.runs}")
-    summary = await run_command.run(told, reporter=witness, drain=Drain(), world=world)
+    runtime = replace(job.runtime, run_id=f"run{job.runs}")
+    summary = await run_command.run(told, reporter=witness, drain=Drain(), runtime=runtime)
     assert summary.adds_up, summary
     return Ran(summary, witness)
 

@@ -73,7 +73,7 @@ class Real:
             loop.call_later(run.interrupt_seconds, interrupt)
         if run.second_interrupt_seconds is not None:
             loop.call_later(run.second_interrupt_seconds, drain.now)
-        given = outside.World(
+        given = outside.Runtime(
             storage=self.storage(process),
             transport=transport,
             now=lambda: wall_clock(loop.time()),
@@ -82,7 +82,7 @@ class Real:
             run_id=run_id(start),
         )
         with reading_from_memory(partial(text_of, world, start)), telling_the_row(), self.broken():
-            return await run_command.run(settings_of(start), reporter=Reporter(world), drain=drain, world=given)
+            return await run_command.run(settings_of(start), reporter=Reporter(world), drain=drain, runtime=given)
 
 
 class Reporter(Silent):

@@ -31,7 +31,7 @@ from batcher.keys import ApiKey
 from batcher.models import Outcome, Problem
 from batcher.report.reporter import Silent
 from batcher.report.summary import Summary, exit_code
-from batcher.runtime import World
+from batcher.runtime import Runtime
 from batcher.sandbox import SandboxSettings
 from batcher.sandbox.calls import Call
 from batcher.sandbox.routes import Api
@@ -112,7 +112,7 @@ class Job:
 
     directory: Path
     form: str = "jsonl"
-    world: World = field(default_factory=lambda: World(random=Hasty(1)))
+    runtime: Runtime = field(default_factory=lambda: Runtime(random=Hasty(1)))
     runs: int = 0
 
     @property
@@ -160,9 +160,9 @@ class Job:
         """Run the input; whatever comes of it, the counts must add up. Raises what `run.run` raises."""
         self.runs += 1
         witness = witness or Witness()
-        world = replace(self.world, run_id=f"run{self.runs}")
+        runtime = replace(self.runtime, run_id=f"run{self.runs}")
         summary = await run.run(
-            self.settings(base_url, **settings), reporter=witness, drain=drain or Drain(), world=world
+            self.settings(base_url, **settings), reporter=witness, drain=drain or Drain(), runtime=runtime
         )
         assert summary.adds_up, summary
         return Ran(summary, witness)
@@ -332,9 +332,9 @@ class Memory:
         return [at for at, call in self.calls if call.method == method]
 
 
-def virtual_world(memory: Memory, random: Random | None = None) -> World:
+def virtual_world(memory: Memory, random: Random | None = None) -> Runtime:
     """The world of a run in virtual time."""
-    return World(
+    return Runtime(
         storage=QuickDisk(),
         transport=memory,
         now=virtual_now,
