@@ -116,4 +116,4 @@ class Interrupts:
             self.drain.start(End.INTERRUPTED, "interrupted")
         else:
             self.say(f"{name}: stopping at once; what is in flight is settled by the next run.")
-            self.drain.now()
+            self.drain.abort()

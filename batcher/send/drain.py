@@ -32,7 +32,7 @@ class Drain:
         self.reasons: dict[End, str] = {}
         self._waits: list[anyio.CancelScope] = []
         self._flights: set[anyio.CancelScope] = set()
-        self._is_now = False
+        self._is_aborted = False
 
     def start(self, end: End, message: str = "") -> None:
         """Send nothing more; what is in flight is waited for."""
@@ -41,9 +41,9 @@ class Drain:
         for scope in self._waits:
             scope.cancel()
 
-    def now(self, end: End = End.INTERRUPTED) -> None:
+    def abort(self, end: End = End.INTERRUPTED) -> None:
         """Wait for nothing any more. What is cut off is unclear, and stands in the journal as such."""
-        self._is_now = True
+        self._is_aborted = True
         self.start(end)
         for scope in self._flights:
             scope.shield = False
@@ -64,7 +64,7 @@ class Drain:
     def in_flight(self) -> Flight:
         """A block that a starting drain does not touch."""
         flight = _shared.get() or Flight(anyio.CancelScope(), is_own=True)
-        flight.flights, flight.is_shielded = self._flights, not self._is_now
+        flight.flights, flight.is_shielded = self._flights, not self._is_aborted
         return flight
 
 

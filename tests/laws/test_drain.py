@@ -93,7 +93,7 @@ async def test_the_second_signal_stops_at_once_and_loses_nothing(tmp_path: Path)
             await until(lambda: len(server.commits) >= 8)
             drain.start(End.INTERRUPTED)
             await anyio.sleep(0.05)
-            drain.now()
+            drain.abort()
 
         with anyio.fail_after(3):
             async with anyio.create_task_group() as tasks:

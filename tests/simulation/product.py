@@ -72,7 +72,7 @@ class Real:
         if run.interrupt_seconds is not None:
             loop.call_later(run.interrupt_seconds, interrupt)
         if run.second_interrupt_seconds is not None:
-            loop.call_later(run.second_interrupt_seconds, drain.now)
+            loop.call_later(run.second_interrupt_seconds, drain.abort)
         given = outside.Runtime(
             storage=self.storage(process),
             transport=transport,
