@@ -7,7 +7,7 @@ from functools import partial
 
 import anyio
 
-from ..commands.check_online import Looked, look
+from ..commands.check_online import OnlineCheck, look
 from ..report.plan import Plan
 from ..report.reporter import Reporter
 from ..runtime import runtime_of
@@ -32,7 +32,7 @@ def ask(
     return plan, _object(found), [_plan_line(plan), _asked_line(found, settings.endpoint.base_url)]
 
 
-def _object(found: Looked) -> dict[str, object]:
+def _object(found: OnlineCheck) -> dict[str, object]:
     plan, asked = found.plan, found.preflight
     return {
         "created": plan.created,
@@ -54,7 +54,7 @@ def _plan_line(plan: Plan) -> str:
     return f"Of these {plan.created:,} are created already, {plan.undone:,} undone, {plan.sending:,} are to be created"
 
 
-def _asked_line(found: Looked, base_url: str) -> str:
+def _asked_line(found: OnlineCheck, base_url: str) -> str:
     asked = found.preflight
     told = [f"{_count(asked.keys, 'key')} valid"]
     if asked.offers_create is not None:

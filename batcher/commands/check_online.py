@@ -20,7 +20,7 @@ MOST_PATIENCE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class OnlineCheck:
     """The plan of a run, and what was asked of the instance.
 
     `unanswered` counts models and identifiers of which it said nothing: too many to ask, or no answer to use.
@@ -31,7 +31,9 @@ class Looked:
     unanswered: int
 
 
-async def look(settings: RunSettings, *, reporter: Reporter, drain: Drain, runtime: Runtime | None = None) -> Looked:
+async def look(
+    settings: RunSettings, *, reporter: Reporter, drain: Drain, runtime: Runtime | None = None
+) -> OnlineCheck:
     """Check all rows, then ask about keys, models and identifiers; writes nothing.
 
     Raises UsageError if a file cannot be read, a key is missing or refused, or nothing can be created there.
@@ -55,4 +57,4 @@ async def look(settings: RunSettings, *, reporter: Reporter, drain: Drain, runti
     if trouble := asked.trouble or drain.reasons.get(End.STOPPED):
         raise UsageError(trouble)
     named = len(found.asked.models) + len(found.asked.identifiers)
-    return Looked(found.plan, asked, named - asked.models - asked.identifiers)
+    return OnlineCheck(found.plan, asked, named - asked.models - asked.identifiers)

@@ -31,7 +31,7 @@ from ..send.drain import Drain, End
 from ..send.invalid import invalid_outcome
 from ..send.requester import Requester
 from ..transport.client import Client
-from ..validate.check import Checked, Fine, Listeners, check_row
+from ..validate.check import Checked, Listeners, ValidRow, check_row
 from ..validate.claims import UNPLACED, Claims, Places, holding
 from ..validate.validate import Validator
 from .outcome_stream import Outcomes
@@ -174,7 +174,7 @@ class _Intake:
         self._validator = Validator(Reading())
         self._checked = Checked(Claims(Places([Path("specs")])))
         self._told = Listeners(on_problem=lambda _: None, on_row=self._keep, on_invalid=self._refuse)
-        self._found: Fine | None = None
+        self._found: ValidRow | None = None
         self._number = 0
 
     def sent(self, specs: Iterable[Any] | AsyncIterable[Any]) -> Iterator[Spec] | AsyncIterator[Spec]:
@@ -224,7 +224,7 @@ class _Intake:
         self._refuse(spec.row, claims.another(f"{spec.key}~", UNPLACED), [problem])
         return False
 
-    def _keep(self, found: Fine) -> None:
+    def _keep(self, found: ValidRow) -> None:
         self._found = found
 
     def _refuse(self, row: Row, key: str, problems: list[Problem]) -> None:

@@ -18,7 +18,7 @@ import anyio
 
 from ..config import RunSettings
 from ..errors import DiskTrouble, Stopped, UsageError
-from ..files.failures_file import Held
+from ..files.failures_file import FailureCounts
 from ..files.ledger import Ledger, open_ledger
 from ..files.lock import lock
 from ..files.past import RowState
@@ -116,7 +116,9 @@ async def _settle_orphans(requester: Requester, ledger: Ledger, batch: Batch, fo
                 ledger.book(outcome)
 
 
-async def _close_files(ledger: Ledger, found: Survey, requester: Requester, fed_back: Batch | None) -> Held | None:
+async def _close_files(
+    ledger: Ledger, found: Survey, requester: Requester, fed_back: Batch | None
+) -> FailureCounts | None:
     """Bring the failures file up to date; None if the disk does not let us.
 
     One that is the input is left as it is while some of its rows have not been tried: it may be all there is of them.

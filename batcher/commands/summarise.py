@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..config import RunSettings
-from ..files.failures_file import Held
+from ..files.failures_file import FailureCounts
 from ..files.past import RowState
 from ..models import stamp
 from ..plan.survey import Survey
@@ -22,7 +22,7 @@ def summarise(
     drain: Drain,
     *,
     batch: Batch | None = None,
-    held: Held | None = None,
+    held: FailureCounts | None = None,
     requests: int = 0,
 ) -> Summary:
     """The counts, from what was read, what was written, and what the failures file holds now.
@@ -65,13 +65,13 @@ def summarise(
     )
 
 
-def rows_without_outcome(found: Survey, tally: Tally, held: Held) -> int:
+def rows_without_outcome(found: Survey, tally: Tally, held: FailureCounts) -> int:
     """Rows that are neither created nor in the failures file's lines."""
     created = found.plan.created + tally.created + tally.reconciled + tally.adopted
     return found.checked.rows - created - held.failed - held.uncertain
 
 
-def _left(found: Survey, batch: Batch | None, held: Held | None) -> tuple[Held, int]:
+def _left(found: Survey, batch: Batch | None, held: FailureCounts | None) -> tuple[FailureCounts, int]:
     """The rows without a document: those that failed or are uncertain, and how many a further run will send."""
     if held is None and batch is not None:  # rows in flight may be uncertain without being booked
         held = _held_without_files(found)
@@ -98,9 +98,9 @@ def _settled(found: Survey) -> int:
     return sum(1 for one in known if one is not None and not one.is_open and one.failure is None)
 
 
-def _held_without_files(found: Survey) -> Held:
+def _held_without_files(found: Survey) -> FailureCounts:
     """What is known without reading the failures file's lines."""
-    held = Held()
+    held = FailureCounts()
     for key, history in found.past.journaled.histories.items():
         if not history.is_open and history.failure is None:
             continue

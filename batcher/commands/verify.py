@@ -33,7 +33,7 @@ from ..send.connect import open_requester
 from ..send.drain import Drain, End
 from ..send.requester import Requester
 from ..send.workers import WorkerPool, backoff_seconds
-from ..validate.check import Checked, Fine, check, read_specs
+from ..validate.check import Checked, ValidRow, check, read_specs
 from .findings import findings
 
 _COMPARED = (RowState.CREATED, RowState.CHANGED)
@@ -108,7 +108,7 @@ class _RowStates:
     past: Past
     counts: dict[RowState, int] = field(default_factory=dict)
 
-    def see(self, row: Fine) -> None:
+    def see(self, row: ValidRow) -> None:
         state = self.past.state(row.key, row.spec_hash)
         self.counts[state] = self.counts.get(state, 0) + 1
 

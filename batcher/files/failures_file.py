@@ -13,7 +13,7 @@ from .lines import Lines, on_disk
 
 
 @dataclass(slots=True)
-class Held:
+class FailureCounts:
     """The failures file's lines, counted: those of this run's inputs, and others."""
 
     failed: int = 0
@@ -62,9 +62,9 @@ class FailuresFile:
         """Return once what was appended is durable."""
         await self._lines.sync()
 
-    def count(self, offsets: list[int], is_input: Callable[[str], bool]) -> Held:
+    def count(self, offsets: list[int], is_input: Callable[[str], bool]) -> FailureCounts:
         """Count these lines, and leave the file as it is."""
-        held = Held()
+        held = FailureCounts()
         for line in journaled_lines(self._storage, self._files.journal, offsets):
             held.count(line, is_input)
         return held
@@ -73,9 +73,9 @@ class FailuresFile:
         """Size in bytes and digest of a file of these lines."""
         return digest_of(self._chunks(offsets, lambda _: None))
 
-    def replace(self, offsets: list[int], is_input: Callable[[str], bool]) -> Held:
+    def replace(self, offsets: list[int], is_input: Callable[[str], bool]) -> FailureCounts:
         """Make it a file of these lines, in one step, and count them."""
-        held = Held()
+        held = FailureCounts()
         with on_disk(self._files.failures, "replace"):
             self._storage.replace(self._files.failures, self._chunks(offsets, lambda line: held.count(line, is_input)))
         return held

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ..errors import UsageError
 from .disk import Storage
-from .lines import Singles, corrupt, is_object, parse_line, read_lines
+from .lines import JoinedLines, corrupt, is_object, parse_line, read_lines
 
 _UNDONE = b'"undone"'
 _KEYED = re.compile(rb'\{"key":"([^"\\]*)"')
@@ -137,7 +137,7 @@ def read_journal(
     said = Journaled()
     if storage.size(path) is None:
         return said
-    offset, is_intent, single = 0, _INTENT.match, Singles(b"specHash").holds
+    offset, is_intent, single = 0, _INTENT.match, JoinedLines(b"specHash").holds
     with storage.read(path) as stream:
         for number, line in enumerate(stream, 1):
             at, offset = offset, offset + len(line)

@@ -20,7 +20,7 @@ from ..models import Created, Failed, Outcome, Uncertain, stamp
 from . import failures
 from .csv_form import is_csv
 from .disk import Storage
-from .failures_file import FailuresFile, Held
+from .failures_file import FailureCounts, FailuresFile
 from .history import History, Sent
 from .journal import VERSION, Intent, Journal
 from .lines import Lines, on_disk, open_lines, parse_line
@@ -198,11 +198,11 @@ class Ledger:
             await self.journal.sync()
             await self._failures.sync()
 
-    def count_failures(self, is_input: Callable[[str], bool]) -> Held:
+    def count_failures(self, is_input: Callable[[str], bool]) -> FailureCounts:
         """Count the lines that hold, and leave the failures file as it is."""
         return self._failures.count(self._failing(), is_input)
 
-    async def rewrite_failures(self, is_input: Callable[[str], bool]) -> Held:
+    async def rewrite_failures(self, is_input: Callable[[str], bool]) -> FailureCounts:
         """Replace the failures file by exactly the lines that still hold, and count them."""
         offsets = self._failing()
         size, digest = self._failures.measure(offsets)

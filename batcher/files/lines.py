@@ -182,7 +182,7 @@ def parse_line(line: bytes, path: Path, number_or_offset: str) -> dict[str, obje
     return parsed
 
 
-class Singles:
+class JoinedLines:
     """Tells lines that no second one was joined to (its newline was lost): each holds `once` once.
 
     A search through all of a long line costs as much as everything else that is done with it. So those are passed that

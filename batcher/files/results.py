@@ -20,7 +20,7 @@ from . import csv_form
 from .csv_form import is_csv
 from .disk import Storage
 from .history import Undone, key_of_line
-from .lines import Singles, count_roughly, find_tail, is_object, parse_line, read_lines
+from .lines import JoinedLines, count_roughly, find_tail, is_object, parse_line, read_lines
 
 IdentifierOf = Callable[[str], str | None]
 HASH_DIGITS = 15  # of a spec hash that are kept in memory for each created row: 60 bits
@@ -126,7 +126,7 @@ def read_results(storage: Storage, path: Path) -> Iterator[Created]:
 
 def index_results(storage: Storage, path: Path, undone: Undone) -> Fingerprints:
     """The created keys, each with the start of its spec hash; those whose last document was undone are left out."""
-    left = Left(undone)
+    left = LastDocuments(undone)
     if storage.size(path) is None:
         return Fingerprints()
     created = Fingerprints(count_roughly(storage, path))
@@ -146,7 +146,7 @@ def _index_lines(storage: Storage, path: Path, undone: Undone, created: Fingerpr
 
     That is what somebody's program wrote anew, keys with escapes, and keys of which more than the beginning is wanted.
     """
-    written, add, single = _WRITTEN.match, created.add, Singles(b"elapsedMs").holds
+    written, add, single = _WRITTEN.match, created.add, JoinedLines(b"elapsedMs").holds
     with storage.read(path) as stream:
         for number, line in enumerate(stream, 1):
             found = written(line)
@@ -160,7 +160,7 @@ def _index_lines(storage: Storage, path: Path, undone: Undone, created: Fingerpr
             yield created_of(parse_line(line, path, str(number)), f"{path}:{number}")
 
 
-class Left:
+class LastDocuments:
     """Of the keys that undo has touched, those whose last document is still there. `latest`: key → identifier, value."""
 
     def __init__(self, undone: Undone) -> None:
@@ -186,7 +186,7 @@ def open_identifiers(storage: Storage, path: Path, undone: Undone) -> Iterator[I
     """
     held: dict[str, str] = {}
     places = Fingerprints()
-    left = Left(undone)
+    left = LastDocuments(undone)
     if storage.size(path) is None:
         yield held.get
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..models import Spec
-from ..validate.check import Fine
+from ..validate.check import ValidRow
 
 PLACES_SHOWN = 5
 _MOST_KEPT = 1000  # different models and identifiers that are remembered
@@ -37,7 +37,7 @@ class Asked:
     models: dict[str, Mentions] = field(default_factory=dict)
     identifiers: dict[str, str] = field(default_factory=dict)
 
-    def see(self, spec: Spec | Fine) -> None:
+    def see(self, spec: Spec | ValidRow) -> None:
         """A row that is about to be sent; not one that is unclear, which is looked up anyway."""
         self.rows += 1
         mentions = self.models.get(spec.model_id)

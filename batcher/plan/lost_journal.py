@@ -24,7 +24,7 @@ from ..models import Spec, UnclearAttempt
 from ..read.failures_csv import failures_from_csv
 from ..read.failures_lines import unclear_attempt_of
 from ..read.sources import SAVE_AS_UTF8
-from ..validate.check import Fine
+from ..validate.check import ValidRow
 
 _SHOWN = 5  # places named
 
@@ -43,7 +43,7 @@ class Forgotten:
     unnamed: list[str] = field(default_factory=list)
     renamed: list[str] = field(default_factory=list)
 
-    def see(self, row: Fine | Spec, attempt: UnclearAttempt | None, state: RowState) -> None:
+    def see(self, row: ValidRow | Spec, attempt: UnclearAttempt | None, state: RowState) -> None:
         """A row, and what its own line tells of an attempt.
 
         Where sending it is safe under the identifier of that attempt, that is what it will be sent under.

@@ -18,7 +18,7 @@ from ..read.sources import Source
 from ..report.plan import Plan
 from ..report.reporter import Reporter
 from ..runtime import Runtime
-from ..validate.check import Checked, Fine, check, read_specs
+from ..validate.check import Checked, ValidRow, check, read_specs
 from .asked import Asked
 from .lost_journal import Forgotten, attempts_beside
 from .repair_input import is_fed_back
@@ -124,7 +124,7 @@ class _RowStates:
     places: dict[RowState, list[str]] = field(default_factory=dict)
     asked: Asked = field(default_factory=Asked)
 
-    def see(self, row: Fine) -> None:
+    def see(self, row: ValidRow) -> None:
         """One valid row."""
         state = self.past.state(row.key, row.spec_hash, recreate=self.recreate)
         self.counts[state] = self.counts.get(state, 0) + 1

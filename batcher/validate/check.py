@@ -49,7 +49,7 @@ class Checked:
         return len(self.fine) - self.invalid
 
 
-class Fine(NamedTuple):
+class ValidRow(NamedTuple):
     """A row that can be sent, as the check leaves it: a spec without its `Row`, which few of its listeners want.
 
     A tuple, since a resume makes one for each row only to count it, and a frozen dataclass costs five times as much.
@@ -91,7 +91,7 @@ class Listeners:
     """Who is told what of a check."""
 
     on_problem: Callable[[Problem], None]
-    on_row: Callable[[Fine], None] | None
+    on_row: Callable[[ValidRow], None] | None
     on_invalid: Callable[[Row, str, list[Problem]], None] | None
 
 
@@ -100,7 +100,7 @@ def check(
     reading: Reading,
     *,
     on_problem: Callable[[Problem], None],
-    on_row: Callable[[Fine], None] | None = None,
+    on_row: Callable[[ValidRow], None] | None = None,
     on_invalid: Callable[[Row, str, list[Problem]], None] | None = None,
     on_warning: Callable[[str], None] | None = None,
     expected: int = 0,
@@ -140,7 +140,7 @@ def _check_content(content: Content, checked: Checked, validator: Validator, tol
             if key is not None:
                 fine.append(1)
                 if on_row is not None:
-                    on_row(Fine(key, content.source, line, body))
+                    on_row(ValidRow(key, content.source, line, body))
                 continue
         row = content.row(line, record)
         if row is not None:
@@ -158,7 +158,7 @@ def check_row(row: Row, checked: Checked, validator: Validator, told: Listeners)
     if not problems:
         checked.fine.append(1)
         if told.on_row is not None:
-            told.on_row(Fine(key, row.source, row.line, body, row.unclear_attempt))
+            told.on_row(ValidRow(key, row.source, row.line, body, row.unclear_attempt))
         return
     checked.invalid += 1
     checked.fine.append(0)

@@ -14,7 +14,7 @@ from batcher.config import Reading
 from batcher.models import Problem, Row
 from batcher.read.read import read_contents
 from batcher.read.sources import Source, open_inputs
-from batcher.validate.check import Checked, Fine, check, read_specs
+from batcher.validate.check import Checked, ValidRow, check, read_specs
 
 MODEL = "3f2b8c1e-5d4a-4b6f-9a7e-2c1d0e9f8a7b"
 OTHER_MODEL = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"
@@ -62,7 +62,7 @@ class Told:
 
     def __init__(self, *paths: Path, reading: Reading = Reading()) -> None:  # noqa: B008 - frozen
         self.problems: list[Problem] = []
-        self.first: list[Fine] = []
+        self.first: list[ValidRow] = []
         self.invalid: list[tuple[Row, str]] = []
         self.warnings: list[str] = []
         with open_inputs(paths) as inputs:
