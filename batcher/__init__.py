@@ -1,14 +1,36 @@
 """Create Omni documents in batches: never twice, never lost, at the rate that is allowed.
 
-    async with (batcher.Client("https://acme.omniapp.co", api_key) as client,
-                batcher.create(specs, client, rate="60/min", journal="x.journal.jsonl") as outcomes):
-        async for outcome in outcomes:
-            match outcome:
-                case batcher.Created(url=url): ...
-                case batcher.Failed(reason=reason, hint=hint): ...
-                case batcher.Uncertain(): ...
+`CONTRACT.md` beside this file decides what a user can observe: "(contract 7)" in a docstring is its section 7.
+`omni/API.md` holds the facts about the API.
 
-Names are loaded when they are first used, so that importing the package costs next to nothing.
+A program that makes its specs itself uses `create`:
+
+    import asyncio
+    import batcher
+
+    async def main(specs: list[dict], api_key: str) -> None:
+        async with (
+            batcher.Client("https://acme.omniapp.co", api_key) as client,
+            batcher.create(specs, client, rate="60/min", concurrency=8, journal="x.journal.jsonl") as outcomes,
+        ):
+            async for outcome in outcomes:
+                match outcome:
+                    case batcher.Created(url=url):
+                        print(url)
+                    case batcher.Failed(reason=reason, hint=hint):
+                        print(reason, hint)
+                    case batcher.Uncertain():
+                        print("run it again")
+
+`specs` is any iterable or async iterable of `Spec`s (from `read_specs`) or of mappings with the fields that an input
+file has (samples/README.md). Each outcome is on disk before the program sees it. Leaving the block drains as the
+first Ctrl-C does: nothing more is sent, and requests in flight are waited for. `journal=None` keeps nothing: "never
+twice" then holds within the process only. The rate is shared with all other batcher runs of this user that use the
+key, as on the command line; `shared_pace=False` counts for itself.
+
+`run`, `status`, `check`, `verify` and `undo` are the commands without a terminal. They take the frozen settings of
+`config` and raise what `errors` lists. Names are loaded when they are first used, so that importing the package costs
+next to nothing.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def judge_create(reply: Reply, *, is_first: bool, now: datetime) -> Verdict:
 
 
 def judge_look(reply: Reply, identifier: str, *, now: datetime) -> Look:
-    """What the reply to a GET says about the existence of a document (contract 7, omni-api: reading back)."""
+    """What the reply to a GET says about the existence of a document (contract 7; API.md 5)."""
     match reply:
         case NotSent():
             return _unsent(reply)

@@ -1,7 +1,7 @@
 """The Omni documents API, version 1: its URLs, bodies and answers. Nothing else in the package knows them.
 
-Facts are from the vendor's description, its documentation and its clients, as gathered in `omni-api.md`; where that is
-unsure, each possible answer is understood. A second module can stand beside this one when version 2 is wanted.
+The facts are in `API.md` beside this file; where that page is unsure, each possible answer is understood. A second
+module can live next to this one when version 2 is wanted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An Omni in memory, as `omni-api.md` knows it: it keeps every document that was ever made, and for which POST.
+"""An Omni in memory, as `batcher/omni/API.md` knows it: it keeps every document that was ever made, and for which POST.
 
 It answers what has reached it; what goes wrong on the way is `wire.py`'s business. Its time is the world's (seconds).
 A row's description speaks to it: `row:7 v2` is the marker by which the laws know whose document this is, and
