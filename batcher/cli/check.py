@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ..models import Problem
 from ..read.sources import open_inputs
 from ..report.plan import Plan
-from ..report.reporter import Silent
 from ..validate.check import check as check_rows
 from .end import Invocation
 from .given import Given, prepare, speak
 from .screen.command_lines import again, only
-from .screen.console import Console
+from .screen.observer import ConsoleObserver
 from .settings.durations import about_text, clock_text
 from .settings.files import STANDARD_INPUT, check_inputs
 from .settings.sources import Sources
@@ -37,50 +34,33 @@ _KEPT = (
     "--namespace",
     "--no-fill-identifiers",
 )
-_LISTED = 1000
 
 
 def check(invocation: Invocation, options: Mapping[str, Any]) -> int:
     """Exit code 0 if every row is fine, else 2; 2 also if the instance would take none of them. Raises BatcherError."""
     given, sources = prepare(invocation, "check", options)
-    reporter = _Problems(invocation.console)
+    observer = ConsoleObserver(invocation.console)
     if given.flag("online"):
         from .online import ask  # noqa: PLC0415 - only this needs the network
 
-        plan, fields, told = ask(invocation, given, sources, reporter)
+        plan, fields, told = ask(invocation, given, sources, observer)
     else:
-        plan, fields, told = _offline(invocation, given, sources, reporter)
+        plan, fields, told = _offline(invocation, given, sources, observer)
     invocation.code = 0 if plan.invalid == 0 else 2
     fields = _object(plan) | fields
     invocation.console.summary("\n".join([*_counts(plan), *told, *_next(invocation, given, plan)]), fields)
-    invocation.final({**fields, "problems": [_problem_object(problem) for problem in reporter.first]})
+    invocation.final({**fields, "problems": observer.problem_objects("field")})
     return invocation.code
 
 
-@dataclass(slots=True)
-class _Problems(Silent):
-    """Shows problems and warnings as they are found; keeps the first for the final object."""
-
-    console: Console
-    first: list[Problem] = field(default_factory=list)
-
-    def problem(self, problem: Problem) -> None:
-        self.console.problem(problem)
-        if len(self.first) < _LISTED:
-            self.first.append(problem)
-
-    def warning(self, message: str) -> None:
-        self.console.warning(message)
-
-
 def _offline(
-    invocation: Invocation, given: Given, sources: Sources, reporter: _Problems
+    invocation: Invocation, given: Given, sources: Sources, observer: ConsoleObserver
 ) -> tuple[Plan, dict[str, object], list[str]]:
     """Only the inputs: files of earlier runs are not looked at."""
     check_inputs(given.inputs)
     speak(invocation, sources)
     with open_inputs(given.inputs, sys.stdin.buffer) as inputs:
-        checked = check_rows(inputs, sources.reading(), on_problem=reporter.problem, on_warning=reporter.warning)
+        checked = check_rows(inputs, sources.reading(), on_problem=observer.problem, on_warning=observer.warning)
     plan = Plan(
         rows=checked.rows,
         failed=checked.invalid,
@@ -108,10 +88,6 @@ def _object(plan: Plan) -> dict[str, object]:
         "invalid": plan.invalid,
         "secondsAtRate": plan.seconds,
     }
-
-
-def _problem_object(problem: Problem) -> dict[str, object]:
-    return {"source": problem.source, "line": problem.line, "field": problem.field, "message": problem.message}
 
 
 def _next(invocation: Invocation, given: Given, plan: Plan) -> list[str]:

@@ -8,8 +8,8 @@ from functools import partial
 import anyio
 
 from ..commands.check_online import OnlineCheck, look
+from ..report.observers import Observer
 from ..report.plan import Plan
-from ..report.reporter import Reporter
 from ..runtime import runtime_of
 from ..send.drain import Drain
 from .end import Invocation
@@ -20,13 +20,13 @@ from .settings.sources import Sources
 
 
 def ask(
-    invocation: Invocation, given: Given, sources: Sources, reporter: Reporter
+    invocation: Invocation, given: Given, sources: Sources, observer: Observer
 ) -> tuple[Plan, dict[str, object], list[str]]:
     """The plan of a run, and what the instance said, for the final object and in words. Raises BatcherError."""
     settings = run_settings(given, sources)
     speak(invocation, sources)
-    runtime = runtime_of(settings.sending, os.environ, reporter.warning)
-    body = partial(look, settings, reporter=reporter, drain=Drain(), runtime=runtime)
+    runtime = runtime_of(settings.sending, os.environ, observer.warning)
+    body = partial(look, settings, observer=observer, drain=Drain(), runtime=runtime)
     found = anyio.run(body, backend_options=loop_options())
     plan = found.plan
     return plan, _object(found), [_plan_line(plan), _asked_line(found, settings.endpoint.base_url)]

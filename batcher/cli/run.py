@@ -17,8 +17,8 @@ from .end import Invocation
 from .given import Given, prepare, speak
 from .loop import Interrupts, run_until
 from .screen.next_steps import next_steps
+from .screen.observer import ConsoleObserver
 from .screen.progress import plan_text
-from .screen.run_reporter import ConsoleReporter
 from .screen.summary_text import plan_object, summary_text
 from .settings.files import check_writable, files_of
 from .settings.sources import Sources
@@ -34,9 +34,9 @@ def run(invocation: Invocation, options: Mapping[str, Any]) -> int:
     drain = Drain()
     interrupts = Interrupts(drain, invocation.console.warning)
     invocation.has_sent = lambda: interrupts.has_sent
-    reporter = ConsoleReporter(invocation.console, _wants_bar(invocation), invocation.verbose, interrupts.draining)
-    runtime = runtime_of(settings.sending, os.environ, reporter.warning)
-    body = partial(run_command.run, settings, reporter=reporter, drain=drain, runtime=runtime)
+    observer = ConsoleObserver(invocation.console, _wants_bar(invocation), invocation.verbose, interrupts.draining)
+    runtime = runtime_of(settings.sending, os.environ, observer.warning)
+    body = partial(run_command.run, settings, observer=observer, drain=drain, runtime=runtime)
     summary = run_until(body, interrupts, deadline(invocation, sources))
     return close(invocation, given, summary)
 
@@ -52,7 +52,7 @@ def status(invocation: Invocation, options: Mapping[str, Any]) -> int:
     given, sources = prepare(invocation, "status", options)
     settings = run_settings(given, sources, endpoint_needed=False)
     speak(invocation, sources)
-    plan = run_command.status(settings, reporter=ConsoleReporter(invocation.console))
+    plan = run_command.status(settings, observer=ConsoleObserver(invocation.console))
     if not invocation.json:
         invocation.print(plan_text(plan, datetime.now().astimezone()))
     invocation.final(plan_object(plan, settings))

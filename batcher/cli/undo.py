@@ -39,7 +39,7 @@ from .loop import Interrupts, run_until
 from .run import deadline
 from .screen.command_lines import again
 from .screen.console import one_line
-from .screen.undo_reporter import Working, problem_object
+from .screen.observer import ConsoleObserver
 from .settings.durations import about_text, clock_text, duration_text
 from .settings.files import files_of_results
 
@@ -63,15 +63,17 @@ def undo(invocation: Invocation, options: Mapping[str, Any]) -> int:
     invocation.beside = results.parent
     interrupts = Interrupts(Drain(), invocation.console.warning)
     invocation.has_sent = lambda: interrupts.has_sent
-    working = Working(invocation.console, "deleted", invocation.verbose, interrupts.draining)
+    observer = ConsoleObserver(
+        invocation.console, verbose=invocation.verbose, around=interrupts.draining, verb="deleted"
+    )
 
     def list_them(found: Undoing) -> None:
         for line in _listing(found, results):
             invocation.console.note(line)
 
-    runtime = runtime_of(settings.sending, os.environ, working.warning)
+    runtime = runtime_of(settings.sending, os.environ, observer.warning)
     body = partial(
-        undo_results, settings, onlooker=working, on_found=list_them, drain=interrupts.drain, runtime=runtime
+        undo_results, settings, observer=observer, on_found=list_them, drain=interrupts.drain, runtime=runtime
     )
     found = run_until(body, interrupts, deadline(invocation, sources))
     invocation.code = found.exit_code
@@ -79,7 +81,7 @@ def undo(invocation: Invocation, options: Mapping[str, Any]) -> int:
     text = _dry_text(found, invocation, settings) if is_dry else _text(found, invocation)
     if found.chosen:
         invocation.console.summary("\n".join(text), fields)
-    invocation.final(fields | {"problems": [problem_object(problem) for problem in working.problems]})
+    invocation.final(fields | {"problems": observer.problem_objects("part")})
     return invocation.code
 
 

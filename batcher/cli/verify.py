@@ -35,7 +35,7 @@ from .loop import Interrupts, run_until
 from .run import run_settings
 from .screen.command_lines import again
 from .screen.console import one_line
-from .screen.undo_reporter import Working, problem_object
+from .screen.observer import ConsoleObserver
 from .settings.durations import duration_text
 
 
@@ -46,14 +46,16 @@ def verify(invocation: Invocation, options: Mapping[str, Any]) -> int:
     speak(invocation, sources)
     interrupts = Interrupts(Drain(), invocation.console.warning)
     invocation.has_sent = lambda: interrupts.has_sent
-    working = Working(invocation.console, "compared", invocation.verbose, interrupts.draining)
-    runtime = runtime_of(settings.sending, os.environ, working.warning)
-    body = partial(verify_rows, settings, onlooker=working, drain=interrupts.drain, runtime=runtime)
+    observer = ConsoleObserver(
+        invocation.console, verbose=invocation.verbose, around=interrupts.draining, verb="compared"
+    )
+    runtime = runtime_of(settings.sending, os.environ, observer.warning)
+    body = partial(verify_rows, settings, observer=observer, drain=interrupts.drain, runtime=runtime)
     found = run_until(body, interrupts, None)
     invocation.code = found.exit_code
-    fields = _object(found, given.inputs, working.details)
-    invocation.console.summary("\n".join(_text(found, invocation, working.details)), fields)
-    invocation.final(fields | {"problems": [problem_object(problem) for problem in working.problems]})
+    fields = _object(found, given.inputs, observer.details)
+    invocation.console.summary("\n".join(_text(found, invocation, observer.details)), fields)
+    invocation.final(fields | {"problems": observer.problem_objects("part")})
     return invocation.code
 
 

@@ -9,8 +9,8 @@ from ..config import RunSettings
 from ..errors import UsageError
 from ..plan.repair_input import open_tidied
 from ..plan.survey import survey
+from ..report.observers import Observer
 from ..report.plan import Plan
-from ..report.reporter import Reporter
 from ..runtime import Runtime
 from ..send.connect import open_requester
 from ..send.drain import Drain, End
@@ -32,7 +32,7 @@ class OnlineCheck:
 
 
 async def look(
-    settings: RunSettings, *, reporter: Reporter, drain: Drain, runtime: Runtime | None = None
+    settings: RunSettings, *, observer: Observer, drain: Drain, runtime: Runtime | None = None
 ) -> OnlineCheck:
     """Check all rows, then ask about keys, models and identifiers; writes nothing.
 
@@ -40,9 +40,9 @@ async def look(
     """
     runtime = runtime or Runtime()
     with open_tidied(settings, runtime, sys.stdin.buffer) as sources:
-        found = survey(replace(settings, skip_invalid=True), sources, runtime, reporter)
+        found = survey(replace(settings, skip_invalid=True), sources, runtime, observer)
     if found.refusal is not None:
-        reporter.warning(found.refusal)
+        observer.warning(found.refusal)
     endpoint = settings.endpoint
     if not endpoint.keys:
         raise UsageError(endpoint.no_key_hint)
@@ -50,7 +50,7 @@ async def look(
     patience = min(MOST_PATIENCE_SECONDS, settings.sending.give_up_after_seconds)
     sending = replace(settings.sending, give_up_after_seconds=patience)
     async with open_requester(
-        endpoint, sending, settings.files, drain, runtime, reporter.warning, keeps=False
+        endpoint, sending, settings.files, drain, runtime, observer.warning, keeps=False
     ) as requester:
         keys = len(endpoint.keys)
         asked = await preflight(requester, found.asked, budget=budget_when_asked_for(found.asked, keys), keys=keys)

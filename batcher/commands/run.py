@@ -25,8 +25,8 @@ from ..files.past import RowState
 from ..plan.repair_input import is_fed_back, open_tidied, tidy_input
 from ..plan.survey import Survey, keep_edited, survey
 from ..read.sources import open_inputs
+from ..report.observers import Observer
 from ..report.plan import Plan
-from ..report.reporter import Reporter
 from ..report.summary import Summary
 from ..runtime import Runtime
 from ..send.absent_rows import left_open, settle_orphan
@@ -41,7 +41,7 @@ from ..send.requester import Requester
 from .summarise import rows_without_outcome, summarise
 
 
-async def run(settings: RunSettings, *, reporter: Reporter, drain: Drain, runtime: Runtime | None = None) -> Summary:
+async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtime: Runtime | None = None) -> Summary:
     """Create every document that is not created yet; see the module's picture.
 
     Raises UsageError (nothing was sent), InvalidInput (nothing was sent or written), Locked; everything later is told
@@ -51,7 +51,7 @@ async def run(settings: RunSettings, *, reporter: Reporter, drain: Drain, runtim
     with lock(settings.files, runtime.storage, runtime.holder), contextlib.ExitStack() as stack:
         tidy_input(settings, runtime)
         sources = stack.enter_context(open_inputs(settings.inputs, sys.stdin.buffer))
-        found = survey(settings, sources, runtime, reporter)
+        found = survey(settings, sources, runtime, observer)
         if found.refusal is not None:
             raise UsageError(found.refusal)
         if not found.has_work:
@@ -59,23 +59,24 @@ async def run(settings: RunSettings, *, reporter: Reporter, drain: Drain, runtim
         if not settings.endpoint.keys and (found.plan.sending or found.orphans):
             raise UsageError(settings.endpoint.no_key_hint)
         keep_edited(settings, runtime, found)
-        return await _send(settings, found, reporter, drain, runtime)
+        return await _send(settings, found, observer, drain, runtime)
 
 
-def status(settings: RunSettings, *, reporter: Reporter, runtime: Runtime | None = None) -> Plan:
+def status(settings: RunSettings, *, observer: Observer, runtime: Runtime | None = None) -> Plan:
     """What a run would find; reads only. Raises UsageError."""
     runtime = runtime or Runtime()
     with open_tidied(settings, runtime, sys.stdin.buffer) as sources:
-        found = survey(replace(settings, skip_invalid=True), sources, runtime, reporter)
+        found = survey(replace(settings, skip_invalid=True), sources, runtime, observer)
     if found.refusal is not None:
-        reporter.warning(found.refusal)
+        observer.warning(found.refusal)
     return found.plan
 
 
-async def _send(settings: RunSettings, found: Survey, reporter: Reporter, drain: Drain, runtime: Runtime) -> Summary:
-    async with _open(settings, found, reporter, drain, runtime) as (requester, ledger):
-        batch = Batch(requester, ledger, settings.sending, drain, reporter.outcome, runtime.random)
-        with reporter.sending(found.plan, requester):
+async def _send(settings: RunSettings, found: Survey, observer: Observer, drain: Drain, runtime: Runtime) -> Summary:
+    async with _open(settings, found, observer, drain, runtime) as (requester, ledger):
+        batch = Batch(requester, ledger, settings.sending, drain, observer.outcome, runtime.random)
+        observer.planned(found.plan)
+        with observer.working(found.plan.sending, requester):
             try:
                 book_invalid(settings, runtime, found, ledger)
                 book_mended(settings, runtime, found, ledger)
@@ -140,12 +141,12 @@ async def _close_files(
 
 @contextlib.asynccontextmanager
 async def _open(
-    settings: RunSettings, found: Survey, reporter: Reporter, drain: Drain, runtime: Runtime
+    settings: RunSettings, found: Survey, observer: Observer, drain: Drain, runtime: Runtime
 ) -> AsyncIterator[tuple[Requester, Ledger]]:
     """Everything that a run holds open."""
     sending = settings.sending
     async with (
-        open_requester(settings.endpoint, sending, settings.files, drain, runtime, reporter.warning) as requester,
+        open_requester(settings.endpoint, sending, settings.files, drain, runtime, observer.warning) as requester,
         open_ledger(
             runtime.storage,
             settings.files,

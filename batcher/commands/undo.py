@@ -27,7 +27,7 @@ from ..models import Problem, stamp
 from ..omni.judge import judge_delete
 from ..omni.verdicts import Absent, Braked, EndpointUnusable, KeyRefused, Refused, There, Unknown, Unsent
 from ..pace.gate import KeysRefused
-from ..report.onlooker import Onlooker
+from ..report.observers import Observer
 from ..runtime import Runtime
 from ..send.connect import open_requester
 from ..send.drain import Drain, End
@@ -92,7 +92,7 @@ class Undoing:
 async def undo(
     settings: UndoSettings,
     *,
-    onlooker: Onlooker,
+    observer: Observer,
     on_found: Callable[[Undoing], None] = lambda _found: None,
     drain: Drain | None = None,
     runtime: Runtime | None = None,
@@ -110,7 +110,7 @@ async def undo(
         if not settings.endpoint.keys:
             raise UsageError(settings.endpoint.no_key_hint)
         begun = perf_counter()
-        await _delete_all(settings, found, onlooker, drain, runtime)
+        await _delete_all(settings, found, observer, drain, runtime)
         found.elapsed_seconds = perf_counter() - begun
     found.stopped = drain.reasons.get(End.STOPPED)
     found.interrupted = End.INTERRUPTED in drain.reasons
@@ -146,16 +146,16 @@ def find(storage: Storage, settings: UndoSettings) -> Undoing:
 
 
 async def _delete_all(
-    settings: UndoSettings, found: Undoing, onlooker: Onlooker, drain: Drain, runtime: Runtime
+    settings: UndoSettings, found: Undoing, observer: Observer, drain: Drain, runtime: Runtime
 ) -> None:
-    warn = onlooker.warning
+    warn = observer.warning
     async with open_requester(
         settings.endpoint, settings.sending, settings.files, drain, runtime, warn, keeps=False
     ) as requester:
         try:
             with open_lines(runtime.storage, settings.files.journal) as journal:
-                deletion = _Deletion(requester, journal, settings.sending, found, onlooker, runtime)
-                with onlooker.working(len(found.chosen), requester):
+                deletion = _Deletion(requester, journal, settings.sending, found, observer, runtime)
+                with observer.working(len(found.chosen), requester):
                     await deletion.run()
         except DiskTrouble as trouble:
             requester.stop(str(trouble))
@@ -171,14 +171,14 @@ class _Deletion:
         journal: Lines,
         settings: Sending,
         found: Undoing,
-        onlooker: Onlooker,
+        observer: Observer,
         runtime: Runtime,
     ) -> None:
         self._requester = requester
         self._journal = journal
         self._settings = settings
         self._found = found
-        self._onlooker = onlooker
+        self._observer = observer
         self._runtime = runtime
         self._pool = WorkerPool(settings.concurrency)
         self._pulled = iter(found.chosen)
@@ -254,11 +254,11 @@ class _Deletion:
         )
         self._found.deleted += 1
         self._streak = ("", 0)
-        self._onlooker.done(f"{one.source}:{one.line}: {one.identifier} deleted ({one.name})")
+        self._observer.done(f"{one.source}:{one.line}: {one.identifier} deleted ({one.name})")
 
     def _keep(self, one: OwnedDocument, why: str) -> None:
         self._found.kept += 1
-        self._onlooker.problem(Problem(one.source, one.line, one.identifier, f"not deleted: {why}"))
+        self._observer.problem(Problem(one.source, one.line, one.identifier, f"not deleted: {why}"))
         text, count = self._streak
         same = why.replace(one.identifier, "…")
         self._streak = (same, count + 1 if text == same else 1)

@@ -27,7 +27,7 @@ from ..omni.verdicts import Absent, There, Unknown
 from ..pace.gate import KeysRefused
 from ..plan.repair_input import open_tidied
 from ..read.sources import Source
-from ..report.onlooker import Onlooker
+from ..report.observers import Observer
 from ..runtime import Runtime
 from ..send.connect import open_requester
 from ..send.drain import Drain, End
@@ -76,7 +76,7 @@ class Verified:
 
 
 async def verify(
-    settings: RunSettings, *, onlooker: Onlooker, drain: Drain | None = None, runtime: Runtime | None = None
+    settings: RunSettings, *, observer: Observer, drain: Drain | None = None, runtime: Runtime | None = None
 ) -> Verified:
     """Compare every created document with its row. Writes nothing.
 
@@ -94,7 +94,7 @@ async def verify(
         if found.created:
             if not settings.endpoint.keys:
                 raise UsageError(settings.endpoint.no_key_hint)
-            await _compare_all(settings, found, _specs(settings, sources, checked, states), onlooker, drain, runtime)
+            await _compare_all(settings, found, _specs(settings, sources, checked, states), observer, drain, runtime)
     found.elapsed_seconds = perf_counter() - begun
     found.stopped = drain.reasons.get(End.STOPPED)
     found.interrupted = End.INTERRUPTED in drain.reasons
@@ -136,18 +136,18 @@ async def _compare_all(
     settings: RunSettings,
     found: Verified,
     specs: Generator[Spec],
-    onlooker: Onlooker,
+    observer: Observer,
     drain: Drain,
     runtime: Runtime,
 ) -> None:
-    files, warn = settings.files, onlooker.warning
+    files, warn = settings.files, observer.warning
     undone = undone_identifiers(runtime.storage, files.journal)
     with open_identifiers(runtime.storage, files.results, undone) as identifier_of, closing(specs):
         async with open_requester(
             settings.endpoint, settings.sending, files, drain, runtime, warn, keeps=False
         ) as requester:
-            comparison = _Comparison(requester, settings, found, onlooker, runtime, specs, identifier_of)
-            with onlooker.working(found.created, requester), drain.waits():
+            comparison = _Comparison(requester, settings, found, observer, runtime, specs, identifier_of)
+            with observer.working(found.created, requester), drain.waits():
                 await comparison.pool.work(comparison.step)
             found.requests = requester.requests
 
@@ -160,7 +160,7 @@ class _Comparison:
         requester: Requester,
         settings: RunSettings,
         found: Verified,
-        onlooker: Onlooker,
+        observer: Observer,
         runtime: Runtime,
         specs: Generator[Spec],
         identifier_of: IdentifierOf,
@@ -169,7 +169,7 @@ class _Comparison:
         self._requester = requester
         self._max_attempts = settings.sending.max_attempts
         self._found = found
-        self._onlooker = onlooker
+        self._observer = observer
         self._random = runtime.random
         self._specs = specs
         self._identifier_of = identifier_of
@@ -217,7 +217,7 @@ class _Comparison:
         is_different = False
         for one in findings(sent, document):
             if one.is_detail:
-                self._onlooker.detail(_problem_of(spec, one.kind, f"{identifier}: {one.text}"))
+                self._observer.detail(_problem_of(spec, one.kind, f"{identifier}: {one.text}"))
             else:
                 is_different = True
                 self._problem(spec, one.kind, f"{identifier} {one.text}")
@@ -228,14 +228,14 @@ class _Comparison:
             self._found.different += 1
         else:
             self._found.same += 1
-            self._onlooker.done(f"{spec.place}: {identifier} is as the row says")
+            self._observer.done(f"{spec.place}: {identifier} is as the row says")
 
     def _tell_unreadable(self, spec: Spec, identifier: str, why: str) -> None:
         self._found.unreadable += 1
         self._problem(spec, "unreadable", f"{identifier}: {why}")
 
     def _problem(self, spec: Spec, kind: str, text: str) -> None:
-        self._onlooker.problem(_problem_of(spec, kind, text))
+        self._observer.problem(_problem_of(spec, kind, text))
 
 
 def _problem_of(spec: Spec, kind: str, text: str) -> Problem:

@@ -15,8 +15,8 @@ from ..files.past import Past, RowState, read_past
 from ..models import Spec, stamp
 from ..read.read import layout_of
 from ..read.sources import Source
+from ..report.observers import Observer
 from ..report.plan import Plan
-from ..report.reporter import Reporter
 from ..runtime import Runtime
 from ..validate.check import Checked, ValidRow, check, read_specs
 from .asked import Asked
@@ -75,7 +75,7 @@ class Survey:
         return self.past.state(spec.key, lambda: spec.spec_hash, recreate=recreate)
 
 
-def survey(settings: RunSettings, sources: tuple[Source, ...], runtime: Runtime, reporter: Reporter) -> Survey:
+def survey(settings: RunSettings, sources: tuple[Source, ...], runtime: Runtime, observer: Observer) -> Survey:
     """Read the past, check every row, and plan. Raises UsageError or InvalidInput; writes nothing."""
     started, begun = stamp(runtime.now()), runtime.timer()
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
@@ -87,9 +87,9 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], runtime: Runtime,
     checked = check(
         sources,
         settings.reading,
-        on_problem=reporter.problem,
+        on_problem=observer.problem,
         on_row=states.see,
-        on_warning=reporter.warning,
+        on_warning=observer.warning,
         expected=len(past.created),
     )
     if checked.invalid and not settings.skip_invalid:
@@ -109,7 +109,7 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], runtime: Runtime,
     found = Survey(sources, past, checked, plan, form, base_url, started, begun, states.counts, orphans, is_open)
     found.asked = states.asked
     found.refusal = states.forgotten.refusal(files)
-    _name_rows(found, states, reporter)
+    _name_rows(found, states, observer)
     return found
 
 
@@ -156,7 +156,7 @@ class _RowStates:
         )
 
 
-def _name_rows(found: Survey, states: _RowStates, reporter: Reporter) -> None:
+def _name_rows(found: Survey, states: _RowStates, observer: Observer) -> None:
     """Rows that are passed over although somebody may expect otherwise."""
     for state, what in (
         (RowState.CHANGED, "created already, but changed since; not sent again"),
@@ -168,7 +168,7 @@ def _name_rows(found: Survey, states: _RowStates, reporter: Reporter) -> None:
             text = f"{found.count(state)} {'row was' if found.count(state) == 1 else 'rows were'} {what}: "
             text += ", ".join(places) + (f" and {more} more" if more else "")
             found.warnings.append(text)
-            reporter.warning(text)
+            observer.warning(text)
 
 
 def keep_edited(settings: RunSettings, runtime: Runtime, found: Survey) -> None:

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from batcher.cli.screen import progress
 from batcher.cli.screen.bar import picture
 from batcher.cli.screen.console import Console, Unbreakable, one_line
+from batcher.cli.screen.observer import ConsoleObserver
 from batcher.cli.screen.progress import Snapshot, Tally, Watch, line_text, plan_text, rate_text
-from batcher.cli.screen.run_reporter import ConsoleReporter
 from batcher.models import Created, Failed, How, Problem, Reason
 from batcher.pace.rate import Rate
+from batcher.report.observers import NullObserver, Observer
 from batcher.report.plan import Plan
-from batcher.report.reporter import Reporter, Silent
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 
@@ -95,17 +95,17 @@ def console(*, json: bool = False, quiet: bool = False) -> tuple[Console, io.Str
     return Console(Unbreakable(stream), json, quiet), stream
 
 
-def test_the_reporters_keep_the_protocol() -> None:
-    """The command line's and the silent one are Reporters; mypy checks the rest of the sentence."""
-    reporters: list[Reporter] = [ConsoleReporter(console()[0]), Silent()]
-    for reporter in reporters:
-        reporter.outcome(created())
+def test_the_observers_keep_the_protocol() -> None:
+    """The command line's and the silent one are Observers; mypy checks the rest of the sentence."""
+    observers: list[Observer] = [ConsoleObserver(console()[0]), NullObserver()]
+    for observer in observers:
+        observer.outcome(created())
 
 
 def test_the_first_minute_does_not_look_faster_than_allowed() -> None:
     """One request a second from the start on: after ten seconds there are eleven, and that is 60/min."""
     dial = Dial()
-    watch = Watch(Plan(rows=60, to_do=60, rate=Rate(60, 60.0)), Tally(), dial)
+    watch = Watch(60, Tally(), dial)
     watch.snapshot(100.0)
     dial.requests = 11
     assert rate_text(watch.snapshot(110.0).rate_now) == "60/min"
@@ -114,7 +114,7 @@ def test_the_first_minute_does_not_look_faster_than_allowed() -> None:
 def test_watch_tells_rate_and_time_left() -> None:
     """Ten rows in ten seconds, fifty left: one a second, fifty seconds."""
     dial, tally = Dial(), Tally()
-    watch = Watch(Plan(rows=70, created=10, to_do=60), tally, dial)
+    watch = Watch(60, tally, dial)
     first = watch.snapshot(100.0)
     assert (first.left, first.rate_now, first.seconds_left) == (60, 0.0, 60.0)
     tally.created, tally.failed, dial.requests = 9, 1, 12
@@ -128,7 +128,7 @@ def test_watch_tells_rate_and_time_left() -> None:
 def test_watch_forgets_what_is_older_than_a_minute() -> None:
     """After a pause the rate is that of the last minute, not of the whole run; memory stays small."""
     dial, tally = Dial(), Tally()
-    watch = Watch(Plan(rows=10_000, to_do=10_000), tally, dial)
+    watch = Watch(10_000, tally, dial)
     last = watch.snapshot(0.0)
     for second in range(0, 1000, 5):
         dial.requests = tally.created = min(900, second)
@@ -210,10 +210,10 @@ def test_lines_come_seldom_and_end_with_the_block(monkeypatch: pytest.MonkeyPatc
     """Without a terminal a thread writes a line now and then; leaving the block ends it at once."""
     monkeypatch.setattr(progress, "FIRST_LINE_SECONDS", 0.01)
     writer, stream = console()
-    reporter, dial = ConsoleReporter(writer), Dial()
+    observer, dial = ConsoleObserver(writer), Dial()
     before = threading.active_count()
-    with reporter.sending(Plan(rows=2, to_do=2), dial):
-        reporter.outcome(created())
+    with observer.working(2, dial):
+        observer.outcome(created())
         dial.requests = 1
         deadline = time.monotonic() + 5
         while "1 created" not in stream.getvalue() and time.monotonic() < deadline:
@@ -225,11 +225,11 @@ def test_lines_come_seldom_and_end_with_the_block(monkeypatch: pytest.MonkeyPatc
 def test_json_lines_carry_the_same_as_fields() -> None:
     """Each line of --log-format json is an object with time, level, event and message."""
     writer, stream = console(json=True)
-    reporter = ConsoleReporter(writer, verbose=True)
-    reporter.problem(Problem("d.csv", 17, "name", "is missing"))
-    reporter.warning("changed")
-    reporter.outcome(created())
-    reporter.outcome(failed())
+    observer = ConsoleObserver(writer, verbose=True)
+    observer.problem(Problem("d.csv", 17, "name", "is missing"))
+    observer.warning("changed")
+    observer.outcome(created())
+    observer.outcome(failed())
     writer.error("the end", 3)
     lines = [orjson.loads(line) for line in stream.getvalue().splitlines()]
     assert [(line["level"], line["event"]) for line in lines] == [
@@ -248,12 +248,12 @@ def test_json_lines_carry_the_same_as_fields() -> None:
 def test_quiet_keeps_problems_warnings_and_errors() -> None:
     """-q takes away notes, progress and summary only."""
     writer, stream = console(quiet=True)
-    reporter = ConsoleReporter(writer)
-    reporter.note("a note")
-    with reporter.sending(Plan(rows=1, to_do=1), Dial()):
-        reporter.warning("a warning")
+    observer = ConsoleObserver(writer)
+    observer.planned(Plan(rows=1, to_do=1))
+    with observer.working(1, Dial()):
+        observer.warning("a warning")
     writer.summary("a summary", {})
-    reporter.problem(Problem("d.csv", 1, "", "broken"))
+    observer.problem(Problem("d.csv", 1, "", "broken"))
     assert stream.getvalue() == "warning: a warning\nd.csv:1: broken\n"
 
 
@@ -269,23 +269,23 @@ def pipe_without_reader() -> Iterator[Unbreakable]:
 def test_a_reader_that_is_gone_does_not_stop_the_run() -> None:
     """Writing to a closed pipe raises nothing, once or often, with lines or with the bar."""
     with pipe_without_reader() as stream:
-        reporter = ConsoleReporter(Console(stream), bar=True)
-        with reporter.sending(Plan(rows=1, to_do=1), Dial()):
+        observer = ConsoleObserver(Console(stream), bar=True)
+        with observer.working(1, Dial()):
             for _ in range(3):
-                reporter.warning("nobody hears this")
-                reporter.outcome(created())
+                observer.warning("nobody hears this")
+                observer.outcome(created())
         assert stream.broken
         assert not stream.isatty()
-    assert reporter.tally.created == 3
+    assert observer.tally.created == 3
 
 
 def test_the_bar_paints_below_messages_and_cleans_up() -> None:
     """Messages stay, the bar goes."""
     writer, stream = console()
-    reporter = ConsoleReporter(writer, bar=True)
-    with reporter.sending(Plan(rows=2, to_do=2), Dial()):
-        reporter.outcome(created())
-        reporter.warning("look [bold]here[/bold]")
+    observer = ConsoleObserver(writer, bar=True)
+    with observer.working(2, Dial()):
+        observer.outcome(created())
+        observer.warning("look [bold]here[/bold]")
         during = writer.above
     assert (during is None, writer.above) == (False, None)
     assert "warning: look [bold]here[/bold]" in stream.getvalue()
@@ -310,11 +310,11 @@ def test_a_stream_that_cannot_carry_a_character_escapes_it() -> None:
 
 def test_counting_an_outcome_is_cheap() -> None:
     """Far below the 2 µs that 5,000 outcomes a second can spare; the best of several rounds on a busy machine."""
-    reporter, outcome = ConsoleReporter(console()[0]), created()
+    observer, outcome = ConsoleObserver(console()[0]), created()
     best = math.inf
     for _ in range(20):
         began = time.perf_counter()
         for _ in range(1000):
-            reporter.outcome(outcome)
+            observer.outcome(outcome)
         best = min(best, (time.perf_counter() - began) / 1000)
     assert best < 2e-6

@@ -70,7 +70,7 @@ async def test_what_undo_deleted_is_known_in_a_journal_with_other_spacing(tmp_pa
     job.rows(row("a"))
     async with FaultyServer() as server:
         await job.run(server.base_url)
-        await undo(undo_settings(job, server.base_url), onlooker=Told())
+        await undo(undo_settings(job, server.base_url), observer=Told())
         before = (await job.run(server.base_url)).counts
         job.files.journal.write_text("".join(json.dumps(line) + "\n" for line in job.journal))
         after = (await job.run(server.base_url)).counts

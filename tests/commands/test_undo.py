@@ -21,7 +21,7 @@ from batcher.config import Endpoint, Sending
 from batcher.errors import Locked, UsageError
 from batcher.keys import ApiKey
 from batcher.models import Problem
-from batcher.report.onlooker import Unwatched
+from batcher.report.observers import NullObserver
 from batcher.send.drain import Drain, End
 
 from ..cli.test_cli import environment, start
@@ -30,7 +30,7 @@ from ..support.processes import bounded
 from ..support.runs import Job, contents, row
 
 
-class Told(Unwatched):
+class Told(NullObserver):
     """Remembers what an undo told."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ async def undone(
     job: Job, base_url: str, told: Told | None = None, drain: Drain | None = None, **given: Any
 ) -> Undoing:
     """Undo it; the counts add up."""
-    found = await undo(settings(job, base_url, **given), onlooker=told or Told(), drain=drain, runtime=job.runtime)
+    found = await undo(settings(job, base_url, **given), observer=told or Told(), drain=drain, runtime=job.runtime)
     assert found.deleted + found.kept + found.left == len(found.owned)
     return found
 
@@ -110,7 +110,7 @@ async def test_a_dry_run_sends_and_writes_nothing(tmp_path: Path) -> None:
         before = contents(tmp_path)
         server.seen.clear()
         dry = settings(job, server.base_url, dry=True)
-        found = await undo(replace(dry, endpoint=Endpoint(base_url="")), onlooker=Told(), runtime=job.runtime)
+        found = await undo(replace(dry, endpoint=Endpoint(base_url="")), observer=Told(), runtime=job.runtime)
         assert [one.name for one in found.owned] == ["b", "a"] or [one.name for one in found.owned] == ["a", "b"]
         assert [one.name for one in found.owned] == names(job)[::-1]
         assert found.exit_code == 0

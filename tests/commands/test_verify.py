@@ -52,7 +52,7 @@ async def verified(
     """Verify it; the counts add up, and no file is touched."""
     before = contents(job.directory)
     settings = job.settings(base_url, **given)
-    found = await verify(settings, onlooker=told or Told(), drain=drain, runtime=job.runtime)
+    found = await verify(settings, observer=told or Told(), drain=drain, runtime=job.runtime)
     assert found.rows == found.invalid + found.undone + found.not_created + found.created
     assert found.left >= 0
     assert contents(job.directory) == before

@@ -157,7 +157,7 @@ async def test_status_says_so(tmp_path: Path) -> None:
     async with FaultyServer(LOST) as server:
         await leave(job, server, fill_identifiers=False)
     witness = Witness()
-    plan = run.status(job.settings(server.base_url, inputs=[job.files.failures]), reporter=witness)
+    plan = run.status(job.settings(server.base_url, inputs=[job.files.failures]), observer=witness)
     assert plan.rows == 1
     assert "sent without an identifier" in "\n".join(witness.warnings)
 

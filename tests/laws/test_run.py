@@ -249,7 +249,7 @@ async def test_the_most_requests_in_flight_is_the_concurrency(tmp_path: Path) ->
 
 
 async def test_a_created_row_appears_in_results_as_it_happens(tmp_path: Path) -> None:
-    """Each outcome is in its file when the reporter is told of it: nothing is counted that is not written."""
+    """Each outcome is in its file when the observer hears of it: nothing is counted that is not written."""
     job = Job(tmp_path)
     job.rows(*specs(6))
     witness = Witness()

@@ -33,7 +33,7 @@ async def run(job: Job, server: FaultyServer, **settings: Any) -> Ran:
     told = replace(job.settings(server.base_url, **settings), preflight=True)
     job.runs += 1
     runtime = replace(job.runtime, run_id=f"run{job.runs}")
-    summary = await run_command.run(told, reporter=witness, drain=Drain(), runtime=runtime)
+    summary = await run_command.run(told, observer=witness, drain=Drain(), runtime=runtime)
     assert summary.adds_up, summary
     return Ran(summary, witness)
 

@@ -26,7 +26,7 @@ from batcher.identity import name_key
 from batcher.keys import ApiKey
 from batcher.models import Spec
 from batcher.read.sources import Source
-from batcher.report.reporter import Silent
+from batcher.report.observers import NullObserver
 from batcher.report.summary import Summary
 from batcher.send.drain import Drain, End
 from batcher.send.sender import Sender
@@ -82,22 +82,22 @@ class Real:
             run_id=run_id(start),
         )
         with reading_from_memory(partial(text_of, world, start)), telling_the_row(), self.broken():
-            return await run_command.run(settings_of(start), reporter=Reporter(world), drain=drain, runtime=given)
+            return await run_command.run(settings_of(start), observer=Teller(world), drain=drain, runtime=given)
 
 
-class Reporter(Silent):
+class Teller(NullObserver):
     """Adds outcomes and warnings to the story."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
     def outcome(self, outcome: Any) -> None:
-        """As `Reporter`."""
+        """As `Teller`."""
         said = getattr(outcome, "how", None) or f"{type(outcome).__name__} {outcome.reason}: {outcome.message}"
         self._world.tell(f"outcome {outcome.key} {outcome.identifier} {said}")
 
     def warning(self, message: str) -> None:
-        """As `Reporter`."""
+        """As `Teller`."""
         self._world.tell(f"warning: {message}")
 
 

@@ -29,7 +29,7 @@ from batcher.config import Endpoint, Files, Reading, RunSettings, Sending
 from batcher.files.disk import AppendFile, Disk
 from batcher.keys import ApiKey
 from batcher.models import Outcome, Problem
-from batcher.report.reporter import Silent
+from batcher.report.observers import NullObserver
 from batcher.report.summary import Summary, exit_code
 from batcher.runtime import Runtime
 from batcher.sandbox import SandboxSettings
@@ -58,7 +58,7 @@ class Hasty(Random):
         return min(a, b)
 
 
-class Witness(Silent):
+class Witness(NullObserver):
     """Remembers what a run told."""
 
     def __init__(self) -> None:
@@ -162,7 +162,7 @@ class Job:
         witness = witness or Witness()
         runtime = replace(self.runtime, run_id=f"run{self.runs}")
         summary = await run.run(
-            self.settings(base_url, **settings), reporter=witness, drain=drain or Drain(), runtime=runtime
+            self.settings(base_url, **settings), observer=witness, drain=drain or Drain(), runtime=runtime
         )
         assert summary.adds_up, summary
         return Ran(summary, witness)

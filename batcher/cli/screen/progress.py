@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ...report.observers import Gauge
 from ...report.plan import Plan
-from ...report.reporter import Gauge
 from ..settings.durations import about_text, clock_text, duration_text
 
 RATE_WINDOW_SECONDS = 60.0
@@ -21,16 +21,17 @@ LONGEST_PAUSE_SECONDS = 300.0
 
 @dataclass(slots=True)
 class Tally:
-    """Outcomes of this run so far."""
+    """Outcomes so far; `documents` counts those that `undo` or `verify` is done with."""
 
     created: int = 0
     failed: int = 0
     uncertain: int = 0
+    documents: int = 0
 
     @property
     def done(self) -> int:
-        """Rows that have their outcome."""
-        return self.created + self.failed + self.uncertain
+        """Rows that have their outcome, or documents."""
+        return self.created + self.failed + self.uncertain + self.documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Snapshot:
 class Watch:
     """Turns counters into snapshots; remembers the last minute to tell the rate now."""
 
-    plan: Plan
+    total: int
     tally: Tally
     gauge: Gauge
     history: deque[tuple[float, int, int]] = field(default_factory=deque)
@@ -63,7 +64,7 @@ class Watch:
         """The state at `now`, a monotonic time in seconds."""
         tally, gauge = self.tally, self.gauge
         done, requests, allowed, braked = tally.done, gauge.requests, gauge.rate_now(), gauge.braked_for()
-        left = max(0, self.plan.sending - done)
+        left = max(0, self.total - done)
         while len(self.history) > 1 and now - self.history[0][0] > RATE_WINDOW_SECONDS:
             self.history.popleft()
         then, done_then, requests_then = self.history[0] if self.history else (now, done, requests)
@@ -76,7 +77,7 @@ class Watch:
             failed=tally.failed,
             uncertain=tally.uncertain,
             left=left,
-            total=self.plan.sending,
+            total=self.total,
             rate_now=max(0, requests - max(1, requests_then)) / passed if passed > 0 else 0.0,
             rate_allowed=allowed,
             seconds_left=_seconds_left(left, rows_per_second, allowed, braked),
@@ -125,15 +126,18 @@ def plan_text(plan: Plan, now: datetime) -> str:
     return f"{plan.rows:,} rows: {', '.join(told)}{when}"
 
 
-def line_text(snapshot: Snapshot, now: datetime) -> str:
-    """One line for logs."""
+def line_text(snapshot: Snapshot, now: datetime, verb: str = "") -> str:
+    """One line for logs; with `verb` ("deleted") about documents, else about rows."""
     counts = f"{snapshot.created:,} created, {snapshot.failed:,} failed, {snapshot.uncertain:,} uncertain"
-    parts = [f"{counts}, {snapshot.left:,} left", rate_text(snapshot.rate_now), left_text(snapshot, now), snapshot.note]
+    counts = f"{counts}, {snapshot.left:,} left"
+    if verb:
+        counts = f"{snapshot.total - snapshot.left:,} of {snapshot.total:,} {verb}"
+    parts = [counts, rate_text(snapshot.rate_now), left_text(snapshot, now), snapshot.note]
     return "; ".join(part for part in parts if part)
 
 
 @contextmanager
-def now_and_then(write: Callable[[], None]) -> Iterator[None]:
+def now_and_then(write: Callable[[], object]) -> Iterator[None]:
     """While in the block, call `write` in a thread: after 10 s, and then after pauses that grow to 5 minutes."""
     over = threading.Event()
 

@@ -1,0 +1,116 @@
+"""What the command line shows while it works: a live bar on a terminal, a line now and then elsewhere, or JSON lines.
+
+The observer only counts. A thread owned by its `with` paints what was counted: painting never holds up a request.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ...models import Created, Failed, Outcome, Problem, Uncertain
+from ...report.observers import Gauge, NullObserver
+from ...report.plan import Plan
+from .console import Console
+from .progress import Tally, Watch, line_text, now_and_then, plan_text
+
+KEPT_PROBLEMS = 1000  # that the final object lists
+_CANARY = "Large first run. Try a few first with --limit 5; Ctrl-C is always safe."
+
+
+@dataclass(slots=True)
+class ConsoleObserver(NullObserver):
+    """The Observer of every command. With `bar` it paints on the terminal; with `verbose` each outcome gets a line.
+
+    `verb` is what `undo` and `verify` do to a document ("deleted"). `around` is entered while requests may be sent.
+    """
+
+    console: Console
+    bar: bool = False
+    verbose: bool = False
+    around: Callable[[], AbstractContextManager[None]] = nullcontext
+    verb: str = ""
+    tally: Tally = field(default_factory=Tally)
+    problems: list[Problem] = field(default_factory=list)
+    details: int = 0
+
+    def problem(self, problem: Problem) -> None:
+        """Show it, even with -q, and keep the first for the final object."""
+        self.console.problem(problem)
+        if len(self.problems) < KEPT_PROBLEMS:
+            self.problems.append(problem)
+
+    def detail(self, problem: Problem) -> None:
+        """Count it; with -v show it."""
+        self.details += 1
+        if self.verbose:
+            self.console.note(f"{problem} (note)")
+
+    def warning(self, message: str) -> None:
+        """Show it."""
+        self.console.warning(message)
+
+    def planned(self, plan: Plan) -> None:
+        """Show the plan; not with -q."""
+        self.console.note(plan_text(plan, datetime.now().astimezone()))
+        if plan.is_large_first:
+            self.console.note(_CANARY)
+
+    @contextmanager
+    def working(self, total: int, gauge: Gauge) -> Iterator[None]:
+        """Show progress while in the block; not with -q."""
+        watch = Watch(total, self.tally, gauge)
+        watch.snapshot(time.monotonic())
+        with self.around(), self._progress(watch):
+            yield
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Count it (0.2 µs); with -v show it."""
+        tally = self.tally
+        match outcome:
+            case Created():
+                tally.created += 1
+            case Failed():
+                tally.failed += 1
+            case Uncertain():
+                tally.uncertain += 1
+        if self.verbose:
+            self.console.outcome(outcome)
+
+    def done(self, line: str) -> None:
+        """Count it; with -v show it."""
+        self.tally.documents += 1
+        if self.verbose:
+            self.console.note(line)
+
+    def problem_objects(self, part: str) -> list[dict[str, object]]:
+        """The first problems for the final object; `part` is what that calls a problem's field."""
+        return [{"source": p.source, "line": p.line, part: p.field, "message": p.message} for p in self.problems]
+
+    def _progress(self, watch: Watch) -> AbstractContextManager[None]:
+        if self.console.quiet:
+            return nullcontext()
+        if not self.bar:
+            return now_and_then(_Lines(watch, self.console, self.verb))
+        from .bar import painting  # noqa: PLC0415 - rich is worth its import only on a terminal
+
+        return painting(watch, self.console)
+
+
+@dataclass(slots=True)
+class _Lines:
+    """Each call writes a line of progress; none while nothing is sent, unless something slows the command."""
+
+    watch: Watch
+    console: Console
+    verb: str
+    last_requests: int = -1
+
+    def __call__(self) -> None:
+        snapshot = self.watch.snapshot(time.monotonic())
+        if snapshot.requests != self.last_requests or snapshot.note:
+            self.console.progress(snapshot, line_text(snapshot, datetime.now().astimezone(), self.verb))
+        self.last_requests = snapshot.requests
