@@ -43,9 +43,9 @@ def error_body(shape: ErrorShape, status: int, message: str) -> bytes:
             return orjson.dumps({"error": code, "message": message})
 
 
-def door_error(status: int, message: str) -> Response:
+def auth_error(status: int, message: str) -> Response:
     """An answer of the authentication in front of the application: always the nested shape."""
-    return Response(status, orjson.dumps({"error": {"code": status, "message": message}}), route="(door)")
+    return Response(status, orjson.dumps({"error": {"code": status, "message": message}}))
 
 
 def fault_error(status: int, shape: ErrorShape) -> Response:
@@ -53,7 +53,7 @@ def fault_error(status: int, shape: ErrorShape) -> Response:
     phrase = responses.get(status, f"Status {status}")
     match status:
         case 401:
-            return door_error(status, "Invalid bearer token")
+            return auth_error(status, "Invalid bearer token")
         case 429:
             body = orjson.dumps({"error": "Too Many Requests"})
             return Response(status, body, headers=(("X-Omni-Waf-Action", "block"),))

@@ -22,11 +22,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer. `route` is the path's template, for counting; `identifier` is the document's that it is about."""
+    """One answer. `identifier` is that of the document that it is about."""
 
     status: int
     body: bytes = field(repr=False)
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
-    route: str = ""
     identifier: str | None = None

@@ -13,20 +13,20 @@ from typing import Protocol
 from . import answers
 from .calls import Call, Response
 from .connection import Connection, raw_answer, resolve
-from .faults import BESIDE, Fault, Kind
-from .routes import Api, Bend
+from .fault_kinds import Effect, Kind
+from .faults import Fault
+from .routes import Api, Override
 from .settings import SandboxSettings
 
 
-class Note(Protocol):
-    """Is told what became of a call before the client can know."""
+class Record(Protocol):
+    """Records what became of a call, before the client can know."""
 
     def __call__(self, response: Response | None, *, answered: bool = True) -> None:
-        """`response` is what the routes said (None if they were not asked), sent or not."""
+        """`response` is the routes' answer (None if they were not asked), sent or not."""
 
 
 _PAGE = b"<!doctype html><html><head><title>Sign in</title></head><body><h1>Sign in to continue</h1></body></html>"
-_BEFORE = frozenset({Kind.STATUS, Kind.RESET_BEFORE, Kind.HANG_BEFORE, Kind.HTML, Kind.REDIRECT, Kind.ANALYSIS})
 _UNANSWERED = frozenset({Kind.RESET_BEFORE, Kind.HANG_BEFORE, Kind.RESET_AFTER, Kind.HANG_AFTER, Kind.LATE_COMMIT})
 _DEPRECATED = (
     ("Deprecation", "@1782864000"),
@@ -93,38 +93,40 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Carries calls out. Whatever happens, `note` is told of it before the client can know."""
+    """Carries calls out. Whatever happens, `record` is called before the client can know it."""
 
     api: Api
     settings: SandboxSettings
     waits: Waits
 
-    async def carry_out(self, call: Call, met: Sequence[Fault], connection: Connection, note: Note) -> Response | None:
+    async def carry_out(
+        self, call: Call, met: Sequence[Fault], connection: Connection, record: Record
+    ) -> Response | None:
         """The response to send; None if the connection has been dealt with already."""
         if not met and self.settings.latency_seconds == 0.0:  # nearly all calls of a load test
             response = self.api.answer(call)
-            note(response)
+            record(response)
             return response
-        main = next((fault for fault in met if fault.kind not in BESIDE), None)
+        main = next((fault for fault in met if fault.is_main), None)
         delay_seconds = self.settings.latency_seconds + sum(fault.number for fault in met if fault.kind is Kind.SLOW)
         if any(fault.kind is Kind.REVOKE_KEY for fault in met):
             self.api.revoke(call.authorization)
         await self.waits.pause(delay_seconds / 2)
         if main is not None and main.kind is Kind.LATE_COMMIT:
-            await self._carry_out_late(call, main, connection, note)
+            await self._carry_out_late(call, main, connection, record)
             return None
-        if main is not None and main.kind in _BEFORE:
+        if main is not None and main.kind.effect is Effect.NOT_CARRIED_OUT:
             response = self._instead(main, call)
         else:
-            response = _alter(main, self.api.answer(call, _bend(met)), self.settings)
+            response = _alter(main, self.api.answer(call, _override(met)), self.settings)
         if any(fault.kind is Kind.DEPRECATED for fault in met):
             response = replace(response, headers=response.headers + _DEPRECATED)
         await self.waits.pause(delay_seconds / 2)
-        note(response, answered=main is None or main.kind not in _UNANSWERED)
+        record(response, answered=main is None or main.kind not in _UNANSWERED)
         return response if main is None else await self._deliver(main, response, connection)
 
-    async def _carry_out_late(self, call: Call, fault: Fault, connection: Connection, note: Note) -> None:
-        note(None, answered=False)
+    async def _carry_out_late(self, call: Call, fault: Fault, connection: Connection, record: Record) -> None:
+        record(None, answered=False)
         connection.reset()
         await self.waits.pause(fault.number)
         if not self.waits.closing:
@@ -138,7 +140,7 @@ class Delivery:
             case Kind.REDIRECT:
                 return Response(302, b"", "text/html", (("Location", fault.value or "/login"),))
             case Kind.ANALYSIS:
-                return self.api.fail(400, "Analysis documents are not supported", call.path)
+                return self.api.fail(400, "Analysis documents are not supported")
             case Kind.STATUS if fault.status == HTTPStatus.NOT_FOUND and call.method != "POST" and fault.body is None:
                 return self.api.not_found(call.path.rpartition("/")[2])
             case Kind.STATUS:
@@ -172,9 +174,9 @@ class Delivery:
         return None
 
 
-def _bend(met: Sequence[Fault]) -> Bend:
+def _override(met: Sequence[Fault]) -> Override:
     kinds = {fault.kind for fault in met}
-    return Bend(
+    return Override(
         other_identifier=Kind.OTHER_IDENTIFIER in kinds,
         bare=Kind.BARE in kinds,
         lag_seconds=max((fault.number for fault in met if fault.kind is Kind.LAG), default=0.0),
@@ -188,7 +190,7 @@ def _alter(fault: Fault | None, response: Response, settings: SandboxSettings) -
         case Fault(kind=Kind.STATUS_AFTER, status=status):
             good = status < HTTPStatus.MULTIPLE_CHOICES
             shown = replace(response, status=status) if good else _status_answer(fault, settings)
-            return replace(shown, route=response.route, identifier=response.identifier)
+            return replace(shown, identifier=response.identifier)
         case Fault(kind=Kind.GARBAGE):
             return replace(response, body=response.body[: len(response.body) // 2] + b"\x00\xff not JSON")
         case Fault(kind=Kind.EMPTY):

@@ -7,47 +7,12 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from .calls import Call
+from .fault_kinds import Effect, Kind
 
-
-class Kind(StrEnum):
-    """What goes wrong; `FAULT_HELP` describes each."""
-
-    STATUS = "STATUS"
-    STATUS_AFTER = "STATUS-after"
-    RESET_BEFORE = "reset-before"
-    HANG_BEFORE = "hang-before"
-    HTML = "html"
-    REDIRECT = "redirect"
-    EARLY = "early"
-    RESET_AFTER = "reset-after"
-    HANG_AFTER = "hang-after"
-    TRUNCATE = "truncate"
-    STALL = "stall"
-    GARBAGE = "garbage"
-    EMPTY = "empty"
-    HTML_AFTER = "html-after"
-    BARE = "bare"
-    OVERSIZED = "oversized"
-    SHORT_LENGTH = "short-length"
-    CLOSE = "close"
-    OTHER_IDENTIFIER = "other-identifier"
-    LATE_COMMIT = "late-commit"
-    SLOW = "slow"
-    REVOKE_KEY = "revoke-key"
-    DEPRECATED = "deprecated"
-    LAG = "404-lag"
-    ANALYSIS = "analysis"
-    OTHER_NAME = "other-name"
-
-
-BESIDE = frozenset({Kind.SLOW, Kind.REVOKE_KEY, Kind.DEPRECATED, Kind.LAG, Kind.OTHER_NAME})
-_NUMBERS = {Kind.SLOW: 1.0, Kind.LATE_COMMIT: 2.0, Kind.LAG: 2.0, Kind.OVERSIZED: 9.0, Kind.EARLY: 413.0}
-_TEXTS = frozenset({Kind.STATUS, Kind.STATUS_AFTER})
-_READS = frozenset({Kind.LAG, Kind.ANALYSIS, Kind.OTHER_NAME})
-_NAMED = {kind.value: kind for kind in Kind if kind not in {Kind.STATUS, Kind.STATUS_AFTER}}
+_STATUSES = (Kind.STATUS, Kind.STATUS_AFTER)
+_BY_WORD = {kind.value: kind for kind in Kind if kind not in _STATUSES}
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "ANY"})
 _LOWEST_REFUSAL = 400
 
@@ -100,7 +65,7 @@ class Fault:
         match text.split():
             case [what]:
                 fault = _parse_what(text, what)
-                return replace(fault, method=_default_method(fault.kind))
+                return replace(fault, method=fault.kind.method)
             case [method, what]:
                 return replace(_parse_what(text, what), method=_parse_method(text, method))
             case [method, path, what] if path.startswith("/"):
@@ -113,7 +78,12 @@ class Fault:
     @property
     def number(self) -> float:
         """The value as seconds, megabytes or status, whichever this kind takes; its default where none was given."""
-        return float(self.value) if self.value is not None else _NUMBERS[self.kind]
+        return float(self.value) if self.value is not None else self.kind.default or 0.0
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it decides how the call ends; the others come on top."""
+        return self.kind.effect is not Effect.ADDITIONAL
 
     def reaches(self, call: Call) -> bool:
         """Whether this call is one that the fault counts."""
@@ -134,15 +104,15 @@ class Faults:
 
     def early(self, call: Call) -> Fault | None:
         """The fault that answers before the body is read, if this call meets one."""
-        return next((counted.fault for counted in self._early if counted.strikes(call)), None)
+        return next((counted.fault for counted in self._early if counted.is_due(call)), None)
 
     def met_by(self, call: Call) -> Sequence[Fault]:
         """All faults of this call, at most one of them (the first that was asked for) being more than a side effect."""
         if not self._others:
             return ()
-        struck = [counted.fault for counted in self._others if counted.strikes(call)]
-        main = [fault for fault in struck if fault.kind not in BESIDE][:1]
-        return [fault for fault in struck if fault.kind in BESIDE] + main
+        due = [counted.fault for counted in self._others if counted.is_due(call)]
+        main = [fault for fault in due if fault.is_main][:1]
+        return [fault for fault in due if not fault.is_main] + main
 
 
 class _Counted:
@@ -153,7 +123,7 @@ class _Counted:
         self._calls = 0
         self._dice = random.Random(f"{seed}/{position}")
 
-    def strikes(self, call: Call) -> bool:
+    def is_due(self, call: Call) -> bool:
         if not self.fault.reaches(call):
             return False
         self._calls += 1
@@ -178,7 +148,7 @@ def _parse_what(text: str, what: str) -> Fault:
 
 
 def _parse_kind(text: str, name: str) -> tuple[Kind, int]:
-    if kind := _NAMED.get(name):
+    if kind := _BY_WORD.get(name):
         return kind, 0
     if number := re.fullmatch(r"([2-5]\d\d)(-after)?", name):
         status = int(number[1])
@@ -189,18 +159,20 @@ def _parse_kind(text: str, name: str) -> tuple[Kind, int]:
         raise ValueError(
             f"fault {text!r}: a status is 400 to 599; {name}-after carries the request out and answers {name}"
         )
-    nearest = difflib.get_close_matches(name, _NAMED, n=1)
+    nearest = difflib.get_close_matches(name, _BY_WORD, n=1)
     meant = f"did you mean {nearest[0]}? " if nearest else ""
-    raise ValueError(f"fault {text!r}: no kind {name!r}; {meant}Kinds are STATUS, STATUS-after, {', '.join(_NAMED)}")
+    raise ValueError(
+        f"fault {text!r}: there is no kind {name!r}; {meant}Kinds are STATUS, STATUS-after, {', '.join(_BY_WORD)}"
+    )
 
 
 def _check_value(text: str, kind: Kind, value: str) -> None:
-    if kind in _TEXTS:
+    if kind in _STATUSES:
         return
-    if kind not in _NUMBERS:
+    if kind.default is None:
         raise ValueError(f"fault {text!r}: {kind} takes no value")
     if not re.fullmatch(r"\d+(\.\d+)?", value):
-        raise ValueError(f"fault {text!r}: {kind} takes a number, for example {kind}={_NUMBERS[kind]:g}")
+        raise ValueError(f"fault {text!r}: {kind} takes a number, for example {kind}={kind.default:g}")
 
 
 def _parse_when(text: str, kind: Kind, when: str | None) -> When:
@@ -213,7 +185,7 @@ def _parse_when(text: str, kind: Kind, when: str | None) -> When:
         return Every(int(rest))
     if mark == "@" and re.fullmatch(r"[1-9]\d*(-\d*)?(,[1-9]\d*(-\d*)?)*", rest):
         return Calls(tuple(_parse_range(part) for part in rest.split(",")))
-    raise ValueError(f"fault {text!r}: {when!r} is no WHEN; write :0.05, @20, @3,7, @3-8, @3- or /20")
+    raise ValueError(f"fault {text!r}: {when!r} isn't a WHEN; write :0.05, @20, @3,7, @3-8, @3- or /20")
 
 
 def _parse_probability(text: str, kind: Kind, rest: str) -> float:
@@ -223,7 +195,7 @@ def _parse_probability(text: str, kind: Kind, rest: str) -> float:
         probability = -1.0
     if 0.0 <= probability <= 1.0:
         return probability
-    meant = f"; a value is written {kind}={rest}" if kind in _NUMBERS or kind in _TEXTS else ""
+    meant = f"; a value is written {kind}={rest}" if kind.default is not None or kind in _STATUSES else ""
     raise ValueError(f"fault {text!r}: a probability lies between 0 and 1, not {rest}{meant}")
 
 
@@ -236,11 +208,5 @@ def _parse_range(part: str) -> tuple[int, int | None]:
 
 def _parse_method(text: str, method: str) -> str | None:
     if method.upper() not in _METHODS:
-        raise ValueError(f"fault {text!r}: {method!r} is no method; use POST, GET, DELETE or ANY")
+        raise ValueError(f"fault {text!r}: {method!r} isn't a method; use POST, GET, DELETE or ANY")
     return None if method.upper() == "ANY" else method.upper()
-
-
-def _default_method(kind: Kind) -> str | None:
-    if kind is Kind.REVOKE_KEY:
-        return None
-    return "GET" if kind in _READS else "POST"

@@ -6,27 +6,13 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from . import rules
+from .rules import LIST_PARAMETERS, MODELS_PARAMETERS, SCHEMAS, STRING, STRINGS, UUID
 
 OPENAPI = "/openapi.json"
 DOCUMENTS = "/api/v1/documents"
 DOCUMENT_PATH = "/api/v1/documents/{identifier}"
 WHOAMI = "/api/v1/whoami"
 MODELS = "/api/v1/models"
-
-_STRING = {"type": "string"}
-_PAGE_SIZE = {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}
-_UUID = {"type": "string", "format": "uuid"}
-LIST_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
-    "pageSize": _PAGE_SIZE,
-    "cursor": _STRING,
-    "sortField": {"type": "string", "enum": ["name", "favorites", "updatedAt", "visits"], "default": "updatedAt"},
-    "sortDirection": {"type": "string", "enum": ["asc", "desc"]},
-    "folderId": _UUID,
-    "creatorId": _UUID,
-    "labels": _STRING,
-}
-MODELS_PARAMETERS: Mapping[str, Mapping[str, Any]] = {"pageSize": _PAGE_SIZE, "cursor": _STRING, "modelId": _UUID}
 
 
 @cache
@@ -44,32 +30,21 @@ def description() -> dict[str, Any]:
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
             "schemas": {
-                "CreateDocument": _object(rules.DOCUMENT),
-                "QueryPresentation": _object(rules.PRESENTATION),
-                "Query": {**_object(rules.QUERY), "additionalProperties": True},
+                **SCHEMAS,
                 "Created": _CREATED,
                 "Document": _READ,
                 "Page": _PAGE,
-                "Error": {"type": "object", "properties": {"detail": _STRING, "status": {"type": "integer"}}},
+                "Error": {"type": "object", "properties": {"detail": STRING, "status": {"type": "integer"}}},
                 "DoorError": _DOOR_ERROR,
             },
         },
     }
 
 
-def _object(fields: Mapping[str, rules.Field]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "required": [name for name, field in fields.items() if field.required],
-        "properties": {name: dict(field.schema) for name, field in fields.items()},
-        "additionalProperties": False,
-    }
-
-
 _HANDLE = {
     "type": "object",
     "required": ["id", "documentId"],
-    "properties": {"id": _UUID, "documentId": _UUID, "identifier": _STRING},
+    "properties": {"id": UUID, "documentId": UUID, "identifier": STRING},
 }
 _CREATED = {
     "type": "object",
@@ -78,7 +53,7 @@ _CREATED = {
         "dashboard": {
             "type": "object",
             "required": ["id", "dashboardId"],
-            "properties": {"id": _UUID, "dashboardId": _UUID},
+            "properties": {"id": UUID, "dashboardId": UUID},
         },
         "workbook": _HANDLE,
     },
@@ -86,12 +61,12 @@ _CREATED = {
 _READ = {
     "type": "object",
     "properties": {
-        "name": _STRING,
+        "name": STRING,
         "description": {"type": ["string", "null"]},
-        "modelId": _UUID,
+        "modelId": UUID,
         "queryPresentations": {"type": "array"},
         "filterConfig": {},
-        "filterOrder": {"type": "array", "items": _STRING},
+        "filterOrder": STRINGS,
         "facetFilters": {"type": "boolean"},
         "refreshInterval": {"type": ["integer", "null"]},
     },
@@ -114,7 +89,7 @@ _PAGE = {
 }
 _DOOR_ERROR = {
     "type": "object",
-    "properties": {"error": {"type": "object", "properties": {"code": {"type": "integer"}, "message": _STRING}}},
+    "properties": {"error": {"type": "object", "properties": {"code": {"type": "integer"}, "message": STRING}}},
 }
 _MEANINGS = {
     400: ("Invalid request, malformed Authorization header, or taken identifier", "Error"),
@@ -129,7 +104,7 @@ _MEANINGS = {
 
 def _paths() -> dict[str, Any]:
     body = {"required": True, "content": {"application/json": {"schema": _ref("CreateDocument")}}}
-    named = [{"name": "identifier", "in": "path", "required": True, "schema": _STRING}]
+    named = [{"name": "identifier", "in": "path", "required": True, "schema": STRING}]
     listed, models = _parameters(LIST_PARAMETERS), _parameters(MODELS_PARAMETERS)
     return {
         DOCUMENTS: {

@@ -21,42 +21,39 @@ from .connection import Connection
 from .delivery import Delivery, Waits
 from .faults import Fault, Faults
 from .limiter import SlidingWindows
-from .openapi import DOCUMENTS
-from .requests import Requests, Seen, open_log
+from .request_log import Observer, RequestRecord, open_log
 from .routes import Api
 from .settings import SandboxSettings
-from .store import Request, Store
+from .store import Store
 
 HOST = "127.0.0.1"
 GRACE_SECONDS = 2.0  # for requests in flight when the sandbox closes
-FLUSH_SECONDS = 0.25  # requests are in the state at most so much later
 
 
 class Sandbox:
     """An Omni-like server on loopback: `async with Sandbox(settings) as sandbox: ... sandbox.base_url`.
 
     Raises Locked if another sandbox uses the state, UsageError if the state, log or port cannot be used.
-    `requests` counts what arrived; `observe` is told of every request before its answer leaves.
+    `observe` is called with every request before its answer leaves; the log of the settings is another observer.
     """
 
-    def __init__(self, settings: SandboxSettings, observe: Callable[[Seen], None] | None = None) -> None:
+    def __init__(self, settings: SandboxSettings, observe: Observer | None = None) -> None:
         self.settings = settings
         self.base_url = ""
-        self.requests = Requests()
         self.in_flight = 0
         self.most_in_flight = 0
         self.store = Store(settings.state)
-        self._observe = observe
+        self._observers = [observe] if observe is not None else []
         self._faults = Faults(settings.faults, settings.seed)
         self._windows = SlidingWindows(settings.rate, blocked_count=settings.blocked_count) if settings.rate else None
         self._stack = ExitStack()
-        self._flush: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         """Open state and log, and listen."""
         self._loop = asyncio.get_running_loop()
         with ExitStack() as stack:
-            self._log = stack.enter_context(open_log(self.settings.log))
+            if self.settings.log is not None:
+                self._observers.append(stack.enter_context(open_log(self.settings.log)))
             stack.enter_context(self.store)
             self._waits = Waits(self._loop)
             self._http = _Server(self._handle, self._loop)
@@ -86,8 +83,6 @@ class Sandbox:
             self._http.pre_shutdown()
             await self._http.shutdown(GRACE_SECONDS)
             await self._waits.empty(GRACE_SECONDS)
-        if self._flush is not None:
-            self._flush.cancel()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = cast("Connection", request.protocol)
@@ -102,28 +97,28 @@ class Sandbox:
                 connection.forget_arrival()
 
     async def _answer(self, request: web.BaseRequest, connection: Connection, arrived_seconds: float) -> web.Response:
-        """Firewall, body, faults, route. Every way out notes the request before its answer leaves."""
+        """Firewall, body, faults, route. Every way out shows the request to the observers before its answer leaves."""
         call = _call_of(request)
         if (blocked := self._firewall(call, arrived_seconds)) is not None:
-            self._note(call, (), arrived_seconds, blocked)
+            self._record(call, (), arrived_seconds, blocked)
             return _http_response(blocked)
         if (early := self._faults.early(call)) is not None:
             refused = fault_error(int(early.number), self.settings.error_shape)
-            self._note(call, (early,), arrived_seconds, refused)
+            self._record(call, (early,), arrived_seconds, refused)
             return _http_response(refused, close=True)
         try:
             body = await _read_body(request, self.settings.max_body_bytes)
         except (OSError, web.RequestPayloadError):
-            self._note(call, (), arrived_seconds, None, answered=False)
+            self._record(call, (), arrived_seconds, None, answered=False)
             return web.Response()
         if body is None:
-            refused = self._api.fail(413, "Request body too large", DOCUMENTS)
-            self._note(call, (), arrived_seconds, refused)
+            refused = self._api.fail(413, "Request body too large")
+            self._record(call, (), arrived_seconds, refused)
             return _http_response(refused, close=True)
         call = _with_body(call, body)
         met = self._faults.met_by(call)
-        note = partial(self._note, call, met, arrived_seconds)
-        response = await self._delivery.carry_out(call, met, connection, note)
+        record = partial(self._record, call, met, arrived_seconds)
+        response = await self._delivery.carry_out(call, met, connection, record)
         return web.Response() if response is None else _http_response(response)
 
     def _firewall(self, call: Call, now: float) -> Response | None:
@@ -139,7 +134,7 @@ class Sandbox:
             return Response(blocked.status, blocked.body, headers=headers)
         return blocked
 
-    def _note(
+    def _record(
         self,
         call: Call,
         met: Sequence[Fault],
@@ -148,26 +143,17 @@ class Sandbox:
         *,
         answered: bool = True,
     ) -> None:
-        """Count the request, log it, keep it in the state, tell the observer."""
+        """Show the request to the observers."""
+        if not self._observers:
+            return
         status = response.status if response is not None and answered else None
-        route = response.route if response is not None else ""
         faults = "; ".join(map(str, met)) or (None if answered else "client gone")
         identifier = response.identifier if response is not None else None
-        now = time.time()
-        self.requests.add(call.method, route or _route_of(call.path), status)
-        self.store.remember(Request(now, call.method, call.path, status, faults, identifier))
-        if self._flush is None:
-            self._flush = self._loop.call_later(FLUSH_SECONDS, self._flush_requests)
-        if self._log is not None or self._observe is not None:
-            seen = Seen(arrived_seconds, now, call.method, call.path, status, faults, identifier, call.authorization)
-            if self._log is not None:
-                self._log.write(seen.line())
-            if self._observe is not None:
-                self._observe(seen)
-
-    def _flush_requests(self) -> None:
-        self._flush = None
-        self.store.flush()
+        record = RequestRecord(
+            arrived_seconds, time.time(), call.method, call.path, status, faults, identifier, call.authorization
+        )
+        for observe in self._observers:
+            observe(record)
 
 
 async def serve(settings: SandboxSettings, announce: Callable[[str], None]) -> None:
@@ -221,13 +207,6 @@ async def _read_body(request: web.BaseRequest, most_bytes: int) -> bytes | None:
             return None
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-def _route_of(path: str) -> str:
-    """The template of a path whose request was not answered by its route."""
-    if path.startswith(DOCUMENTS + "/"):
-        return DOCUMENTS + "/{identifier}"
-    return path if path in (DOCUMENTS, "/api/v1/whoami", "/api/v1/models", "/openapi.json") else "(other)"
 
 
 def _http_response(response: Response, *, close: bool = False) -> web.Response:

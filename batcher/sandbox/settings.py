@@ -1,4 +1,4 @@
-"""Everything that a sandbox is told, frozen, with units in the names."""
+"""The settings of a sandbox, frozen, with units in the names."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class SandboxSettings:
     rate: enforced as a true sliding window per Authorization value; with `blocked_count` blocked requests fill the
         window too, with `rate_retry_after` a 429 says when to come back (whether Omni's does is not known).
     keys: the bearer tokens that are accepted; None accepts any.
-    state: an SQLite file that keeps documents and requests; None keeps them in memory only.
+    state: an SQLite file that keeps the documents; None keeps them in memory only.
     log: a file that gets one JSON line for each request.
     unknown_models: ids (lower case) of models and branches that are answered 404; every other UUID exists.
-    unknown_fields: whether fields that the API does not know are passed over; otherwise they are refused.
-    taken_status: what the create of a taken identifier is answered with; 400 is the likely one, 409 the other.
+    unknown_fields: whether fields that the API does not know are ignored; otherwise they are refused.
+    taken_status: the status that the create of a taken identifier gets; 400 is the likely one, 409 the other.
     separate_owners: each key belongs to its own user; otherwise all to one.
     """
 

@@ -1,11 +1,10 @@
-"""The sandbox's memory: documents and requests in SQLite, in a file or in memory. One writer, owned by `with`."""
+"""The sandbox's memory: documents in SQLite, in a file or in memory. One writer, owned by `with`."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,23 +15,17 @@ from batcher.errors import Locked, UsageError
 
 APPLICATION_ID = 0x0B17C4E5  # tells our state files from other SQLite files
 VERSION = 1
-MOST_PENDING = 500  # requests kept back for the next commit
 
 _SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {VERSION};
-CREATE TABLE IF NOT EXISTS starts (id INTEGER PRIMARY KEY, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS documents (
   id INTEGER PRIMARY KEY, identifier TEXT NOT NULL, name TEXT NOT NULL, model_id TEXT NOT NULL, body BLOB NOT NULL,
   dashboard_id TEXT NOT NULL, workbook_id TEXT NOT NULL, owner TEXT NOT NULL,
   created_at REAL NOT NULL, deleted_at REAL);
 CREATE UNIQUE INDEX IF NOT EXISTS live ON documents (identifier) WHERE deleted_at IS NULL;
 CREATE INDEX IF NOT EXISTS trash ON documents (identifier) WHERE deleted_at IS NOT NULL;
-CREATE TABLE IF NOT EXISTS requests (
-  id INTEGER PRIMARY KEY, start INTEGER NOT NULL, at REAL NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL,
-  status INTEGER, fault TEXT, identifier TEXT);
 """
-_REMEMBER = "INSERT INTO requests (start, at, method, path, status, fault, identifier) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _SELECT = """
 SELECT id, identifier, name, model_id, body, dashboard_id, workbook_id, owner, created_at, deleted_at FROM documents """
 _COUNT = "SELECT count(*) FROM documents "
@@ -52,18 +45,6 @@ class Document:
     owner: str
     created_at: float
     deleted_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request as it is remembered. `status` None: it got no answer, and `fault` says why."""
-
-    at: float
-    method: str
-    path: str
-    status: int | None
-    fault: str | None
-    identifier: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +69,12 @@ class Page:
 class Store:
     """Documents by identifier. Every create is committed before it returns; a killed process loses none.
 
-    A power cut may lose the last ones (SQLite's `synchronous=NORMAL`): it is a sandbox. Requests are written with the
-    next create, or after `MOST_PENDING`, or by `flush`.
+    A power cut may lose the last ones (SQLite's `synchronous=NORMAL`): it is a sandbox.
     """
 
     def __init__(self, state: Path | None) -> None:
         self._state = state
         self._stack = ExitStack()
-        self._pending: list[Request] = []
-        self._start = 0
 
     def __enter__(self) -> Self:
         """Open the state. Raises Locked if another sandbox has it, UsageError if it is not a sandbox's."""
@@ -104,8 +82,6 @@ class Store:
             if self._state is not None:
                 stack.enter_context(_hold(self._state))
             self._db = stack.enter_context(closing(_open(self._state)))
-            self._start = self._db.execute("INSERT INTO starts (at) VALUES (?)", (time.time(),)).lastrowid or 0
-            stack.callback(self.flush)
             self._stack = stack.pop_all()
         return self
 
@@ -116,21 +92,20 @@ class Store:
         """Commit a new document, giving it its number. None if its identifier is taken."""
         if self.find(document.identifier) or (trash_keeps and self._in_trash(document.identifier)):
             return None
-        with self._transaction():
-            new = self._db.execute(
-                "INSERT INTO documents (identifier, name, model_id, body, dashboard_id, workbook_id, owner, created_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    document.identifier,
-                    document.name,
-                    document.model_id,
-                    document.body,
-                    document.dashboard_id,
-                    document.workbook_id,
-                    document.owner,
-                    document.created_at,
-                ),
-            )
+        new = self._db.execute(
+            "INSERT INTO documents (identifier, name, model_id, body, dashboard_id, workbook_id, owner, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                document.identifier,
+                document.name,
+                document.model_id,
+                document.body,
+                document.dashboard_id,
+                document.workbook_id,
+                document.owner,
+                document.created_at,
+            ),
+        )
         return replace(document, number=new.lastrowid or 0)
 
     def find(self, identifier: str) -> Document | None:
@@ -144,9 +119,8 @@ class Store:
 
     def trash(self, identifier: str, now: float) -> bool:
         """Move a document to Trash. False if there is none."""
-        with self._transaction():
-            query = "UPDATE documents SET deleted_at = ? WHERE identifier = ? AND deleted_at IS NULL"
-            return self._db.execute(query, (now, identifier)).rowcount == 1
+        query = "UPDATE documents SET deleted_at = ? WHERE identifier = ? AND deleted_at IS NULL"
+        return self._db.execute(query, (now, identifier)).rowcount == 1
 
     def page(self, listing: Listing, size: int) -> Page:
         """The next `size` living documents of a listing."""
@@ -174,34 +148,6 @@ class Store:
         """All documents ever created, Trash included, in the order of their commits. For tests and proofs."""
         for row in self._db.execute(_SELECT + "ORDER BY id"):
             yield Document(*row)
-
-    def remember(self, request: Request) -> None:
-        """Note a request; it is written with the next commit."""
-        self._pending.append(request)
-        if len(self._pending) >= MOST_PENDING:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write the requests that are still kept back."""
-        if self._pending:
-            with self._transaction():
-                pass
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """One commit: what is done in the block, and the requests kept back so far."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            pending, self._pending = self._pending, []
-            self._db.executemany(
-                _REMEMBER,
-                [(self._start, r.at, r.method, r.path, r.status, r.fault, r.identifier) for r in pending],
-            )
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
 
 @contextmanager
@@ -236,10 +182,10 @@ def _open(state: Path | None) -> sqlite3.Connection:
     try:
         with ExitStack() as undo:
             undo.callback(db.close)
-            found = db.execute("PRAGMA application_id").fetchone()[0]
+            application = db.execute("PRAGMA application_id").fetchone()[0]
             tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             version = db.execute("PRAGMA user_version").fetchone()[0]
-            if tables and (found != APPLICATION_ID or version != VERSION):
+            if tables and (application != APPLICATION_ID or version != VERSION):
                 raise UsageError(
                     f"{state}: not the state of a sandbox of this version. Name another --state, or remove it."
                 )

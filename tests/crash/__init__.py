@@ -1,7 +1,6 @@
 """Real processes, killed at random instants against a real server that misbehaves, until the work is done.
 
     python -m tests.crash --kills 300              each mode: filled, own and no identifiers; prints its numbers
-    python -m tests.crash --demonstration          500 rows at 50/s, interrupted and started again (a minute)
 
 siege.py   one input under siege: run, strike, run again … and then ask the server
 blow.py    at which instant of a run's life which signal falls

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import orjson
 
-from .demonstration import demonstrate
 from .modes import Mode
 from .siege import Numbers, Siege
 
@@ -26,11 +25,7 @@ def main() -> int:
     )
     parser.add_argument("--signals", action="store_true", help="ctrl-C and SIGTERM instead of SIGKILL")
     parser.add_argument("--directory", type=Path, help="one siege there, its numbers as JSON")
-    parser.add_argument("--demonstration", action="store_true", help="500 rows at 50/s, ctrl-C'd and started again")
     asked = parser.parse_args()
-    if asked.demonstration:
-        print(demonstrate(Path(tempfile.mkdtemp(prefix="batcher-demonstration-")), rows=500, rate="50/s"))
-        return 0
     if asked.directory is not None:
         mode = Mode(asked.mode[0] if asked.mode else Mode.FILLED)
         numbers = Siege(asked.directory, mode, asked.rows, asked.kills, asked.seed, asked.signals).run()

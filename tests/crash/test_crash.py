@@ -20,7 +20,6 @@ import pytest
 from batcher.cli.loop import Interrupts, run_until
 from batcher.send.drain import Drain
 from tests.crash.command import begin, besiege, end, run, write_rows
-from tests.crash.demonstration import demonstrate
 from tests.crash.modes import Mode
 from tests.crash.truth import judge
 from tests.support.faulty import documents_in, server_process
@@ -154,14 +153,6 @@ def test_settled_by_hand_after_kills(tmp_path: Path) -> None:
     names = [document.name for document in documents_in(state)]
     assert sorted(names) == sorted(set(names))
     assert len(names) == 24
-
-
-def test_the_demonstration(tmp_path: Path) -> None:
-    """500 rows at 16 at a time, ctrl-C'd and started again: 500 documents, 500 results lines, none twice."""
-    shown = demonstrate(tmp_path, rows=500, rate="400/s")
-    assert shown.first_code == 130
-    assert 0 < shown.first_created < 500
-    assert (shown.second_code, shown.documents, shown.names, shown.lines) == (0, 500, 500, 500)
 
 
 def test_the_judge_is_not_blind(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from batcher.config import Files
-from batcher.sandbox.store import Document, Request
-from tests.support.faulty import documents_in, requests_in
+from batcher.sandbox.store import Document
+from tests.support.faulty import LoggedRequest, documents_in, requests_in
 
 STRANGER = "Stranger"  # how the names of documents begin that are not ours
 
@@ -86,7 +86,7 @@ def _judge_documents(
             say(f"the document {identifier} of {name!r} is in no file")
 
 
-def _judge_journal(verdict: Verdict, journal: list[dict[str, Any]], requests: list[Request]) -> None:
+def _judge_journal(verdict: Verdict, journal: list[dict[str, Any]], requests: list[LoggedRequest]) -> None:
     """Every POST has its intent, and no row without an identifier went out again while an attempt was unclear."""
     say = verdict.problems.append
     verdict.requests = len(requests)

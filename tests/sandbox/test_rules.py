@@ -54,7 +54,7 @@ def test_right_bodies_pass(right: dict[str, Any]) -> None:
         (body(identifier="ab_"), "identifier: Only lowercase"),
         (body(identifier="Ab"), "identifier: Only lowercase"),
         (body(facetFilters="true"), "facetFilters: Expected boolean, received string"),
-        (body(filterOrder=["a", 1]), "filterOrder: Expected string, received number"),
+        (body(filterOrder=["a", 1]), "filterOrder.1: Expected string, received number"),
         (body(metadata={}), "metadataVersion: Required when metadata is given"),
         (body(metadata={}, metadataVersion=2), "metadataVersion: Expected string, received number"),
         (body(queryPresentations={}), "queryPresentations: Expected array, received object"),

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from batcher.errors import Locked, UsageError
-from batcher.sandbox.store import Document, Listing, Request, Store
-from tests.support.faulty import documents_in, requests_in
+from batcher.sandbox.store import Document, Listing, Store
+from tests.support.faulty import documents_in
 
 
 def document(identifier: str, at: float = 1.0) -> Document:
@@ -19,22 +19,18 @@ def document(identifier: str, at: float = 1.0) -> Document:
 
 
 def test_a_state_file_outlives_its_sandbox(tmp_path: Path) -> None:
-    """Documents, Trash and requests are there for the next sandbox on the same file."""
+    """Documents and Trash are there for the next sandbox on the same file."""
     state = tmp_path / "state.sqlite"
     with Store(state) as store:
         store.create(document("aa"), trash_keeps=True)
         store.create(document("bb"), trash_keeps=True)
         assert store.trash("bb", 2.0)
-        store.remember(Request(1.0, "POST", "/api/v1/documents", 201, None, "aa"))
     with Store(state) as store:
         assert store.find("aa") is not None
         assert store.find("bb") is None
         assert store.create(document("aa"), trash_keeps=True) is None
         assert store.create(document("bb"), trash_keeps=True) is None
         assert store.create(document("bb"), trash_keeps=False) is not None
-        store.remember(Request(2.0, "GET", "/api/v1/documents/aa", 200, None, "aa"))
-    assert [request.method for request in requests_in(state, start=1)] == ["POST"]
-    assert [request.method for request in requests_in(state, start=2)] == ["GET"]
     assert [found.identifier for found in documents_in(state)] == ["aa", "bb", "bb"]
 
 

@@ -15,8 +15,8 @@ from batcher.commands import run as run_command
 from batcher.models import Row, Spec
 from batcher.omni.v1 import offers_create
 from batcher.plan.asked import Asked
+from batcher.sandbox import RequestRecord
 from batcher.sandbox.openapi import description
-from batcher.sandbox.requests import Seen
 from batcher.send.drain import Drain
 from batcher.send.preflight import budget_of
 
@@ -307,7 +307,7 @@ def test_mentions_stay_small() -> None:
     assert str(asked_about.models["m0"]) == "d.csv:0, d.csv:1500"
 
 
-def whoamis(seen: list[Seen]) -> int:
+def whoamis(seen: list[RequestRecord]) -> int:
     """How often whoami was asked."""
     return sum(one.path.endswith("whoami") for one in seen)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import signal
 import sqlite3
 import subprocess
@@ -27,9 +28,9 @@ from typing import Any, Self
 import orjson
 
 from batcher.pace.rate import Rate
-from batcher.sandbox import Fault, Sandbox, SandboxSettings, Seen, serve
+from batcher.sandbox import Fault, RequestRecord, Sandbox, SandboxSettings, serve
 from batcher.sandbox.calls import Call
-from batcher.sandbox.store import Document, Request
+from batcher.sandbox.store import Document
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,7 +53,7 @@ class FaultyServer:
 
     def __init__(self, *script: str | Fault, **settings: Any) -> None:
         faults = tuple(Fault.parse(fault) if isinstance(fault, str) else fault for fault in script)
-        self.seen: list[Seen] = []
+        self.seen: list[RequestRecord] = []
         self.sandbox = Sandbox(SandboxSettings(faults=faults, **settings), observe=self.seen.append)
         self._left: list[Document] | None = None
 
@@ -89,12 +90,12 @@ class FaultyServer:
         return names
 
     @property
-    def posts(self) -> list[Seen]:
+    def posts(self) -> list[RequestRecord]:
         """The POSTs that arrived."""
         return [seen for seen in self.seen if seen.method == "POST"]
 
     @property
-    def gets(self) -> list[Seen]:
+    def gets(self) -> list[RequestRecord]:
         """The GETs that arrived."""
         return [seen for seen in self.seen if seen.method == "GET"]
 
@@ -141,7 +142,9 @@ class ServerProcess:
 @contextmanager
 def server_process(state: Path, *flags: str, port: int = 0) -> Iterator[ServerProcess]:
     """Run `python -m tests.support.faulty`, ended with SIGTERM on leaving the block (if it still lives)."""
-    command = [sys.executable, "-m", "tests.support.faulty", "--port", str(port), "--state", str(state), *flags]
+    start = next(n for n in itertools.count(1) if not log_of(state, n).exists())
+    files = ["--state", str(state), "--log", str(log_of(state, start))]
+    command = [sys.executable, "-m", "tests.support.faulty", "--port", str(port), *files, *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as process:
         try:
             assert process.stdout is not None
@@ -164,14 +167,27 @@ def documents_in(state: Path) -> list[Document]:
         return [Document(*row) for row in db.execute(query)]
 
 
-def requests_in(state: Path, start: int | None = None) -> list[Request]:
-    """The requests of a state file, in order; of one start of the server (counted from 1) or of all."""
-    with closing(sqlite3.connect(state)) as db:
-        rows = db.execute(
-            "SELECT at, method, path, status, fault, identifier FROM requests WHERE ? IN (0, start) ORDER BY id",
-            (start or 0,),
-        )
-        return [Request(*row) for row in rows]
+@dataclass(frozen=True, slots=True)
+class LoggedRequest:
+    """One line of the server's log. `status` None: it got no answer, and `fault` says why."""
+
+    method: str
+    path: str
+    status: int | None
+    fault: str | None
+    identifier: str | None
+
+
+def log_of(state: Path, start: int) -> Path:
+    """Where `server_process` logs the requests of a state's Nth start (counted from 1)."""
+    return state.with_name(f"{state.name}.requests-{start}.jsonl")
+
+
+def requests_in(state: Path, start: int) -> list[LoggedRequest]:
+    """The requests that arrived after the Nth start of the server on this state, in order."""
+    lines = map(orjson.loads, log_of(state, start).read_bytes().splitlines())
+    names = ("method", "path", "status", "fault", "identifier")
+    return [LoggedRequest(*(line[name] for name in names)) for line in lines]
 
 
 def main(argv: Sequence[str]) -> None:
