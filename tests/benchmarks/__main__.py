@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [--rounds 13] [--only sending,memory] [--quick]`: measure, and print one table.
+"""`python -m tests.benchmarks [--rounds 13] [--only sending,memory] [--quick] [--against PATH]`: measure, print one table.
 
 Server and client have a core each where there are two; the machine's speed swings, so only ratios within a round count.
 """
@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .against import ratios
+from .measure import THIS, Checkout
 from .server import CLIENT_CORE, pin, serving
 from .table import Line, text
 from .targets import TARGETS, Bench
@@ -31,7 +33,7 @@ def main() -> None:
         )
         for name in chosen:
             print(f"measuring: {name}", file=sys.stderr, flush=True)
-            lines += TARGETS[name](bench)
+            lines += TARGETS[name](bench) if options.against is None else ratios(name, bench, options.against, THIS)
             print(text(lines), file=sys.stderr, flush=True)
     print(text(lines))
 
@@ -42,11 +44,26 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", help=f"some of {', '.join(TARGETS)}, separated by commas")
     parser.add_argument("--quick", action="store_true", help="100,000 rows where a million are due, half a minute idle")
     parser.add_argument("--home", type=Path, help="keep the input files in this directory (a temporary one)")
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="PATH",
+        help="another checkout with a .venv: measure both in turn, show the ratios this ÷ that of each line",
+    )
     options = parser.parse_args()
+    if options.against is not None:
+        options.against = _checkout(parser, options.against.resolve())
     unknown = set((options.only or "").split(",")) - {"", *TARGETS}
     if unknown:
         parser.error(f"--only {','.join(sorted(unknown))}: choose of {', '.join(TARGETS)}")
     return options
+
+
+def _checkout(parser: argparse.ArgumentParser, root: Path) -> Checkout:
+    python = root / ".venv" / "bin" / "python"
+    if not python.exists():
+        parser.error(f"--against {root}: no .venv; make it: python3 -m venv .venv && .venv/bin/pip install -e .")
+    return Checkout(root, str(python))
 
 
 @contextmanager

@@ -7,12 +7,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PYTHON = sys.executable
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A copy of this project, and the interpreter that has its dependencies."""
+
+    root: Path
+    python: str
+
+
+THIS = Checkout(Path(__file__).resolve().parents[2], sys.executable)
+_measured = ContextVar("measured", default=THIS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,29 +36,41 @@ class Taken:
     output: str
 
 
+@contextmanager
+def measuring(checkout: Checkout) -> Iterator[None]:
+    """Start the commands of the block in this checkout, with its interpreter."""
+    token = _measured.set(checkout)
+    try:
+        yield
+    finally:
+        _measured.reset(token)
+
+
 def start(*command: str | Path, codes: Sequence[int] = (0,)) -> Taken:
     """Run a command to its end. Raises RuntimeError if it exits with none of `codes`."""
     environment = _environment()
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         begun = time.perf_counter()
-        with subprocess.Popen(command, stdout=output, stderr=errors, env=environment, cwd=ROOT) as process:
+        with subprocess.Popen(
+            command, stdout=output, stderr=errors, env=environment, cwd=_measured.get().root
+        ) as process:
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - begun
         output.seek(0)
         errors.seek(0)
-        said, complained = output.read().decode(), errors.read().decode()
+        printed, complaints = output.read().decode(), errors.read().decode()
     if process.returncode not in codes:
-        told = "\n".join((" ".join(map(str, command)), f"exit {process.returncode}", said[-2000:], complained[-2000:]))
-        raise RuntimeError(told)
-    return Taken(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, said)
+        shown = (" ".join(map(str, command)), f"exit {process.returncode}", printed[-2000:], complaints[-2000:])
+        raise RuntimeError("\n".join(shown))
+    return Taken(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, printed)
 
 
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
     return kept | {
         "OMNI_API_KEY": "omni_osk_benchmark",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": str(_measured.get().root),
         "XDG_STATE_HOME": tempfile.gettempdir(),
     }
 
@@ -57,9 +80,10 @@ def lasting(after_seconds: float, seconds: float, *arguments: str | Path) -> flo
 
     Raises RuntimeError if it ends by itself before.
     """
-    command = [PYTHON, "-m", "batcher", *arguments]
+    checkout = _measured.get()
+    command = [checkout.python, "-m", "batcher", *arguments]
     with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=_environment(), cwd=ROOT
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=_environment(), cwd=checkout.root
     ) as run:
         try:
             time.sleep(after_seconds)
@@ -81,10 +105,10 @@ def _cpu_seconds(process: int) -> float:
 
 
 def python(*arguments: str | Path) -> Taken:
-    """Run this Python."""
-    return start(PYTHON, *arguments)
+    """Run the checkout's Python."""
+    return start(_measured.get().python, *arguments)
 
 
 def batcher(*arguments: str | Path) -> Taken:
     """Run our command as a user would."""
-    return start(PYTHON, "-m", "batcher", *arguments)
+    return start(_measured.get().python, "-m", "batcher", *arguments)

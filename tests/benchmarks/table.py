@@ -15,11 +15,12 @@ class Target:
 
     sign: str
     value: float
+    tolerance: float = TOLERANCE
 
     def judged(self, median: float) -> str:
         """In a word."""
         short = 1 - median / self.value if self.sign == ">=" else median / self.value - 1
-        return "reached" if short <= 0 else "within 10 %" if short <= TOLERANCE else "MISSED"
+        return "reached" if short <= 0 else f"within {self.tolerance:.0%}" if short <= self.tolerance else "MISSED"
 
 
 @dataclass(frozen=True, slots=True)
