@@ -34,6 +34,17 @@ def test_a_state_file_outlives_its_sandbox(tmp_path: Path) -> None:
     assert [found.identifier for found in documents_in(state)] == ["aa", "bb", "bb"]
 
 
+def test_a_state_that_holds_requests_is_continued(tmp_path: Path) -> None:
+    """Sandboxes used to keep their starts and requests in the state as well; such a file is opened as it is."""
+    state = tmp_path / "state.sqlite"
+    with Store(state) as store:
+        store.create(document("aa"), trash_keeps=True)
+    with closing(sqlite3.connect(state)) as db:
+        db.executescript("CREATE TABLE starts (id INTEGER); CREATE TABLE requests (id INTEGER, start INTEGER);")
+    with Store(state) as store:
+        assert store.find("aa") is not None
+
+
 def test_a_second_sandbox_on_one_state_is_refused(tmp_path: Path) -> None:
     """The refusal names the file and its holder, and the state is free again afterwards."""
     state = tmp_path / "state.sqlite"
