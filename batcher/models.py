@@ -6,11 +6,14 @@ was an eighth of a run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+F = TypeVar("F", "Failed", "Uncertain")
 
 
 class Reason(StrEnum):
@@ -134,8 +137,11 @@ class Created(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """The row has no document: no attempt of it is unclear. `spec` is the row as read (an object, or its text if too broken)."""
+class _Failure:
+    """A line of the failures file. `spec` is the row as read: an object, or its text if it was too broken for that.
+
+    `attempts` counts POSTs of this run; `at` is UTC, ISO 8601 with milliseconds; `message` is the API's own words.
+    """
 
     key: str
     source: str
@@ -150,26 +156,49 @@ class Failed:
     run: str
     spec: dict[str, object] | str = field(repr=False)
 
+    def become(self, kind: type[F], **changes: Any) -> F:
+        """The same facts as an outcome of another kind."""
+        return kind(**{each.name: getattr(self, each.name) for each in fields(self)} | changes)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uncertain:
-    """Nobody knows yet whether the row's document exists: an attempt of it is unclear. Fields as in `Failed`."""
 
-    key: str
-    source: str
-    line: int
-    reason: Reason
-    status: int | None
-    message: str
-    hint: str
-    attempts: int
-    identifier: str | None
-    at: str
-    run: str
-    spec: dict[str, object] | str = field(repr=False)
+class Failed(_Failure):
+    """The row has no document: no attempt of it is unclear."""
+
+    __slots__ = ()
+
+
+class Uncertain(_Failure):
+    """Nobody knows yet whether the row's document exists: an attempt of it is unclear."""
+
+    __slots__ = ()
 
 
 Outcome = Created | Failed | Uncertain
+
+
+def encode_failure(outcome: Failed | Uncertain) -> dict[str, Any]:
+    """The JSON object of a failures line (contract 6), its fields in the contract's order."""
+    return {
+        "key": outcome.key,
+        "source": outcome.source,
+        "line": outcome.line,
+        "outcome": "failed" if isinstance(outcome, Failed) else "uncertain",
+        "reason": outcome.reason,
+        "status": outcome.status,
+        "message": outcome.message,
+        "hint": outcome.hint,
+        "attempts": outcome.attempts,
+        "identifier": outcome.identifier,
+        "at": outcome.at,
+        "run": outcome.run,
+        "spec": outcome.spec,
+    }
+
+
+def parse_failure(line: Mapping[str, Any]) -> Failed | Uncertain:
+    """`encode_failure`, undone. Raises KeyError for a field that is missing, ValueError for a reason that is unknown."""
+    kind = Failed if line["outcome"] == "failed" else Uncertain
+    return kind(**{each.name: line[each.name] for each in fields(kind)} | {"reason": Reason(line["reason"])})
 
 
 def stamp(now: datetime) -> str:

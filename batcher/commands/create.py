@@ -144,7 +144,7 @@ async def _open(
 
         batch = Batch(requester, ledger, settings, drain, outcomes.put, runtime.random, outcomes.room, tell_again)
         outcomes.tally = batch.tally
-        yield batch, ledger, _Intake(past, outcomes, batch, runtime, files, settings)
+        yield batch, ledger, _Intake(past, ledger, outcomes, batch, runtime, files, settings)
 
 
 async def _work(batch: Batch, specs: Iterator[Spec] | AsyncIterator[Spec], outcomes: Outcomes) -> None:
@@ -166,10 +166,18 @@ class _Intake:
     """Mappings → specs with keys, those that are created already passed over, invalid ones booked as failed."""
 
     def __init__(
-        self, past: Past, outcomes: Outcomes, batch: Batch, runtime: Runtime, files: Files, settings: Sending
+        self,
+        past: Past,
+        ledger: Ledger,
+        outcomes: Outcomes,
+        batch: Batch,
+        runtime: Runtime,
+        files: Files,
+        settings: Sending,
     ) -> None:
+        self._ledger = ledger
         self._past, self._outcomes, self._batch, self._runtime = past, outcomes, batch, runtime
-        self._files, self._forgotten = files, Forgotten(past, settings)
+        self._files, self._forgotten = files, Forgotten(past, settings, ledger.remember)
         self._recreate = settings.recreate_undone
         self._validator = Validator(Reading())
         self._checked = Checked(Claims(Places([Path("specs")])))
@@ -228,9 +236,7 @@ class _Intake:
         self._found = found
 
     def _refuse(self, row: Row, key: str, problems: list[Problem]) -> None:
-        history = self._past.journaled.histories.get(key)
-        unclear = history.unclear if history is not None else ()
-        self._batch.book(invalid_outcome(row, key, problems, self._runtime, unclear))
+        self._batch.book(invalid_outcome(row, key, problems, self._runtime, self._ledger.unclear(key)))
 
 
 def _files(journal: Path) -> Files:

@@ -85,7 +85,8 @@ async def _send(settings: RunSettings, found: Survey, observer: Observer, drain:
             except Stopped as stopped:
                 drain.start(End.STOPPED, str(stopped))
         held = await _close_files(ledger, found, requester, batch if is_fed_back(settings) else None)
-    return summarise(settings, runtime, found, drain, batch=batch, held=held, requests=requester.requests)
+    requests, histories = requester.requests, ledger.histories
+    return summarise(settings, runtime, found, drain, batch=batch, held=held, requests=requests, histories=histories)
 
 
 async def _send_all(
@@ -161,4 +162,6 @@ async def _open(
             appends_failures=not is_fed_back(settings),
         ) as ledger,
     ):
+        for key, identifier in found.identifiers.items():
+            ledger.remember(key, identifier)
         yield requester, ledger

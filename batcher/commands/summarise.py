@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ..config import RunSettings
 from ..files.failures_file import FailureCounts
+from ..files.key_history import KeyHistory
 from ..files.past import RowState
 from ..models import stamp
 from ..plan.survey import Survey
@@ -24,13 +26,15 @@ def summarise(
     batch: Batch | None = None,
     held: FailureCounts | None = None,
     requests: int = 0,
+    histories: Mapping[str, KeyHistory] | None = None,
 ) -> Summary:
     """The counts, from what was read, what was written, and what the failures file holds now.
 
-    Without a `batch` nothing was to be done; with a batch but without `held` the disk failed.
+    Without a `batch` nothing was to be done; with a batch but without `held` the disk failed. `histories` are the
+    ledger's, as they are now; without them nothing was written, and they are as they were read.
     """
     tally = batch.tally if batch is not None else Tally()
-    held, to_do = _left(found, batch, held)
+    held, to_do = _left(found, found.past.journaled.histories if histories is None else histories, batch, held)
     return Summary(
         run=runtime.run_id,
         started=found.started,
@@ -71,37 +75,37 @@ def rows_without_outcome(found: Survey, tally: Tally, held: FailureCounts) -> in
     return found.checked.rows - created - held.failed - held.uncertain
 
 
-def _left(found: Survey, batch: Batch | None, held: FailureCounts | None) -> tuple[FailureCounts, int]:
+def _left(
+    found: Survey, histories: Mapping[str, KeyHistory], batch: Batch | None, held: FailureCounts | None
+) -> tuple[FailureCounts, int]:
     """The rows without a document: those that failed or are uncertain, and how many a further run will send."""
     if held is None and batch is not None:  # rows in flight may be uncertain without being booked
-        held = _held_without_files(found)
+        held = _held_without_files(found, histories)
         return held, rows_without_outcome(found, batch.tally, held) - found.count(RowState.UNDONE)
-    unlisted = _unlisted(found)
-    new_unlisted = sum(key not in found.past.uncertain for key in unlisted)
-    to_do = found.count(RowState.NEW) - found.booked.get(RowState.NEW, 0) - new_unlisted + _settled(found)
+    unlisted = _unlisted(found, histories)
+    new_unlisted = sum(not found.past.history_of(key).is_open for key in unlisted)
+    to_do = found.count(RowState.NEW) - found.booked.get(RowState.NEW, 0) - new_unlisted + _settled(found, histories)
     to_do += found.unwritten
     if held is None:
-        return replace(_held_without_files(found), invalid=found.checked.invalid), to_do
+        return replace(_held_without_files(found, histories), invalid=found.checked.invalid), to_do
     return replace(held, uncertain=held.uncertain + len(unlisted)), to_do
 
 
-def _unlisted(found: Survey) -> list[str]:
+def _unlisted(found: Survey, histories: Mapping[str, KeyHistory]) -> list[str]:
     """Rows whose attempt is unclear, and whose outcome could not be written: no failures line tells of them."""
-    histories = found.past.journaled.histories.items()
-    return [key for key, one in histories if one.is_open and one.failure is None and found.is_input(key)]
+    return [key for key, one in histories.items() if one.is_open and one.failure is None and found.is_input(key)]
 
 
-def _settled(found: Survey) -> int:
+def _settled(found: Survey, histories: Mapping[str, KeyHistory]) -> int:
     """Rows that were uncertain, are known now not to exist, and were not sent again before the run ended."""
-    histories = found.past.journaled.histories
     known = (histories.get(key) for key in found.past.uncertain if found.is_input(key))
     return sum(1 for one in known if one is not None and not one.is_open and one.failure is None)
 
 
-def _held_without_files(found: Survey) -> FailureCounts:
+def _held_without_files(found: Survey, histories: Mapping[str, KeyHistory]) -> FailureCounts:
     """What is known without reading the failures file's lines."""
     held = FailureCounts()
-    for key, history in found.past.journaled.histories.items():
+    for key, history in histories.items():
         if not history.is_open and history.failure is None:
             continue
         if not found.is_input(key):

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 import anyio
-import orjson
 
 from ..config import Endpoint, Files, Sending
 from ..errors import DiskTrouble, UsageError
 from ..files.disk import Storage
+from ..files.journal_lines import RunBegan, Undone
 from ..files.lines import Lines, open_lines
 from ..files.lock import lock
 from ..files.owned import OwnedDocument, find_owned, journal_header
@@ -122,18 +122,18 @@ def find(storage: Storage, settings: UndoSettings) -> Undoing:
     """What there is to delete. Raises UsageError if it cannot be told, or not yet."""
     files = settings.files
     header = journal_header(storage, files)
-    base_url = str(header.get("baseUrl"))
+    base_url = header.base_url
     mine = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
     if mine not in ("", base_url):
         remedy = "add --sandbox" if base_url == "sandbox" else f"give --base-url {base_url}"
         raise UsageError(
             f"{files.results} tells of documents at {base_url}, not at {mine}: {remedy}; nothing was deleted"
         )
-    past = read_past(storage, files, base_url, str(header.get("namespace") or ""))
+    past = read_past(storage, files, base_url, header.namespace)
     uncertain = len(past.uncertain)
     if uncertain and not settings.force:
         raise UsageError(unsettled(past, files))
-    whose = find_owned(storage, files)
+    whose = find_owned(storage, files.results, past.journaled.undone)
     return Undoing(
         base_url,
         settings.is_dry,
@@ -186,7 +186,7 @@ class _Deletion:
 
     async def run(self) -> None:
         """Until all are deleted, or the drain. What was answered is on disk when this returns."""
-        self._write({"type": "run", "run": self._runtime.run_id, "at": stamp(self._runtime.now()), "command": "undo"})
+        self._write(RunBegan(self._runtime.run_id, stamp(self._runtime.now()), "undo"))
         try:
             with self._requester.drain.waits():
                 await self._pool.work(self._step)
@@ -241,17 +241,8 @@ class _Deletion:
                     continue
 
     def _write_undone(self, one: OwnedDocument) -> None:
-        self._write(
-            {
-                "key": one.key,
-                "type": "undone",
-                "identifier": one.identifier,
-                "specHash": one.spec_hash,
-                "lines": one.lines,
-                "at": stamp(self._runtime.now()),
-                "run": self._runtime.run_id,
-            }
-        )
+        at, run = stamp(self._runtime.now()), self._runtime.run_id
+        self._write(Undone(one.key, one.identifier, one.spec_hash, one.lines, at, run))
         self._found.deleted += 1
         self._streak = ("", 0)
         self._observer.done(f"{one.source}:{one.line}: {one.identifier} deleted ({one.name})")
@@ -265,13 +256,13 @@ class _Deletion:
         if self._streak[1] >= self._settings.stop_after:
             self._requester.stop(f"{self._settings.stop_after} documents running were not deleted: {same}")
 
-    def _write(self, said: dict[str, object]) -> None:
-        self._journal.write(orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE))
+    def _write(self, line: RunBegan | Undone) -> None:
+        self._journal.write(line.encode())
 
 
 def unsettled(past: Past, files: Files) -> str:
     """Why uncertain rows come first, and how each kind of them is settled."""
-    last = [past.journaled.histories[key].unclear[-1] for key in past.uncertain]
+    last = [past.history_of(key).unclear[-1] for key in past.uncertain]
     unnamed = sum(sent.identifier is None for sent in last)
     said = [f"{_rows(len(last))} uncertain: nobody knows yet whether the document exists."]
     if len(last) > unnamed:

@@ -19,7 +19,7 @@ import orjson
 
 from ..config import RunSettings
 from ..errors import Stopped, UsageError
-from ..files.history import undone_identifiers
+from ..files.history import UndoneDocuments
 from ..files.past import Past, RowState, read_past
 from ..files.results import IdentifierOf, open_identifiers
 from ..models import Problem, Spec
@@ -94,7 +94,8 @@ async def verify(
         if found.created:
             if not settings.endpoint.keys:
                 raise UsageError(settings.endpoint.no_key_hint)
-            await _compare_all(settings, found, _specs(settings, sources, checked, states), observer, drain, runtime)
+            specs = _specs(settings, sources, checked, states)
+            await _compare_all(settings, found, past.journaled.undone, specs, observer, drain, runtime)
     found.elapsed_seconds = perf_counter() - begun
     found.stopped = drain.reasons.get(End.STOPPED)
     found.interrupted = End.INTERRUPTED in drain.reasons
@@ -135,13 +136,13 @@ def _specs(settings: RunSettings, sources: tuple[Source, ...], checked: Checked,
 async def _compare_all(
     settings: RunSettings,
     found: Verified,
+    undone: UndoneDocuments,
     specs: Generator[Spec],
     observer: Observer,
     drain: Drain,
     runtime: Runtime,
 ) -> None:
     files, warn = settings.files, observer.warning
-    undone = undone_identifiers(runtime.storage, files.journal)
     with open_identifiers(runtime.storage, files.results, undone) as identifier_of, closing(specs):
         async with open_requester(
             settings.endpoint, settings.sending, files, drain, runtime, warn, keeps=False

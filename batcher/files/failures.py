@@ -8,53 +8,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import orjson
 
-from ..models import Failed, Reason, Uncertain
+from ..models import Failed, Uncertain, encode_failure
 from ..read.csv_table import Layout
-from ..read.failures_csv import FAILURES
 from . import csv_form
 from .disk import Storage
-from .history import Journaled, Rewriting
-from .lines import corrupt, on_disk, parse_line, read_lines
-
-FIELDS = (*FAILURES, "spec")
-
-
-def journal_line(outcome: Failed | Uncertain) -> dict[str, Any]:
-    """What the journal says of this outcome: all fields of its failures line, after the key and the type."""
-    kind = "failed" if isinstance(outcome, Failed) else "uncertain"
-    return {
-        "key": outcome.key,
-        "type": kind,
-        "source": outcome.source,
-        "line": outcome.line,
-        "outcome": kind,
-        "reason": outcome.reason,
-        "status": outcome.status,
-        "message": outcome.message,
-        "hint": outcome.hint,
-        "attempts": outcome.attempts,
-        "identifier": outcome.identifier,
-        "at": outcome.at,
-        "run": outcome.run,
-        "spec": outcome.spec,
-    }
+from .history import Announced, Journaled, read_line
+from .journal_lines import FailureLine
+from .lines import corrupt, on_disk, read_lines
 
 
 def outcome_at(storage: Storage, journal: Path, offset: int) -> Failed | Uncertain:
-    """The outcome that the journal holds there: `journal_line`, undone. Raises UsageError if somebody broke that line."""
-    (said,) = journaled_lines(storage, journal, [offset])
-    try:
-        kind = Failed if said["type"] == "failed" else Uncertain
-        return kind(**{one.name: said[one.name] for one in fields(kind)} | {"reason": Reason(said["reason"])})
-    except (KeyError, ValueError) as error:
-        raise corrupt(journal, f"offset {offset}", str(error)) from None
+    """The outcome that the journal holds there. Raises UsageError if somebody broke that line."""
+    (outcome,) = journaled_failures(storage, journal, [offset])
+    return outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +46,23 @@ class Form:
         with storage.read(path) as stream:
             return stream.read(len(self.head())) == self.head()
 
-    def line(self, said: dict[str, Any]) -> bytes:
-        """One line from what the journal says."""
-        told = {name: said.get(name) for name in FIELDS}
+    def line(self, outcome: Failed | Uncertain) -> bytes:
+        """One line."""
+        fields = encode_failure(outcome)
         if self.layout is None:
-            return orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
-        return csv_form.failures_to_csv(told, self.layout)
+            return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+        return csv_form.failures_to_csv(fields, self.layout)
 
 
-def journaled_lines(storage: Storage, journal: Path, offsets: Iterable[int]) -> Iterator[dict[str, Any]]:
-    """The journal's lines at these offsets (ascending)."""
+def journaled_failures(storage: Storage, journal: Path, offsets: Iterable[int]) -> Iterator[Failed | Uncertain]:
+    """The outcomes that the journal holds at these offsets (ascending). Raises UsageError for a corrupt line."""
     with on_disk(journal, "read"), storage.read(journal) as stream:
         for offset in offsets:
             stream.seek(offset)
-            yield parse_line(stream.readline(), journal, f"offset {offset}")
+            line = read_line(stream.readline(), journal, f"offset {offset}")
+            if not isinstance(line, FailureLine):
+                raise corrupt(journal, f"offset {offset}", "not a failure")
+            yield line.outcome
 
 
 def digest_of(chunks: Iterable[bytes]) -> tuple[int, str]:
@@ -106,7 +81,7 @@ def is_edited(storage: Storage, path: Path, journal: Path, said: Journaled, form
     """
     if not storage.size(path):
         return False
-    before: list[Rewriting | None] = [None, *said.rewritings][-2:]
+    before: list[Announced | None] = [None, *said.rewritings][-2:]
     return not any(_is_ours(storage, path, journal, rewriting, form) for rewriting in reversed(before))
 
 
@@ -136,11 +111,11 @@ def is_stale(storage: Storage, path: Path, journal: Path, said: Journaled, form:
     with storage.read(path) as stream:
         found = digest_of([stream.read()])
     offsets = sorted(history.failure for history in said.histories.values() if history.failure is not None)
-    lines = (form.line(line) for line in journaled_lines(storage, journal, offsets)) if offsets else ()
+    lines = (form.line(outcome) for outcome in journaled_failures(storage, journal, offsets)) if offsets else ()
     return found != digest_of(chain([form.head()], lines))
 
 
-def _is_ours(storage: Storage, path: Path, journal: Path, base: Rewriting | None, form: Form) -> bool:
+def _is_ours(storage: Storage, path: Path, journal: Path, base: Announced | None, form: Form) -> bool:
     size = storage.size(path) or 0
     with storage.read(path) as stream:
         if base is not None:
@@ -157,10 +132,10 @@ def _is_ours(storage: Storage, path: Path, journal: Path, base: Rewriting | None
                 return True
             if b'"failed"' not in line and b'"uncertain"' not in line:
                 continue
-            said = parse_line(line, journal, "a failure")
-            if said.get("type") not in ("failed", "uncertain"):
+            failure = read_line(line, journal, "a failure")
+            if not isinstance(failure, FailureLine):
                 continue
-            written = form.line(said)
+            written = form.line(failure.outcome)
             piece = stream.read(len(written))
             if piece == written:
                 at += len(written)

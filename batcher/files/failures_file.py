@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from ..config import Files
+from ..models import Failed, Reason, Uncertain
 from .disk import Storage
-from .failures import Form, digest_of, journaled_lines
+from .failures import Form, digest_of, journaled_failures
 from .lines import Lines, on_disk
 
 
@@ -21,15 +21,15 @@ class FailureCounts:
     uncertain: int = 0
     others: int = 0
 
-    def count(self, line: dict[str, object], is_input: Callable[[str], bool]) -> None:
+    def count(self, outcome: Failed | Uncertain, is_input: Callable[[str], bool]) -> None:
         """Count one line."""
-        if not is_input(str(line["key"])):
+        if not is_input(outcome.key):
             self.others += 1
-        elif line["type"] == "uncertain":
+        elif isinstance(outcome, Uncertain):
             self.uncertain += 1
         else:
             self.failed += 1
-            self.invalid += line["reason"] == "invalid"
+            self.invalid += outcome.reason is Reason.INVALID
 
 
 class FailuresFile:
@@ -53,10 +53,10 @@ class FailuresFile:
         if self._is_appended and self._lines.size() == 0 and (start := self._form.head()):
             self._lines.write(start)
 
-    def append(self, line: dict[str, Any]) -> None:
+    def append(self, outcome: Failed | Uncertain) -> None:
         """One more line, of an outcome that the journal holds."""
         if self._is_appended:
-            self._lines.write(self._form.line(line))
+            self._lines.write(self._form.line(outcome))
 
     async def sync(self) -> None:
         """Return once what was appended is durable."""
@@ -65,8 +65,8 @@ class FailuresFile:
     def count(self, offsets: list[int], is_input: Callable[[str], bool]) -> FailureCounts:
         """Count these lines, and leave the file as it is."""
         held = FailureCounts()
-        for line in journaled_lines(self._storage, self._files.journal, offsets):
-            held.count(line, is_input)
+        for outcome in journaled_failures(self._storage, self._files.journal, offsets):
+            held.count(outcome, is_input)
         return held
 
     def measure(self, offsets: list[int]) -> tuple[int, str]:
@@ -77,11 +77,13 @@ class FailuresFile:
         """Make it a file of these lines, in one step, and count them."""
         held = FailureCounts()
         with on_disk(self._files.failures, "replace"):
-            self._storage.replace(self._files.failures, self._chunks(offsets, lambda line: held.count(line, is_input)))
+            self._storage.replace(
+                self._files.failures, self._chunks(offsets, lambda outcome: held.count(outcome, is_input))
+            )
         return held
 
-    def _chunks(self, offsets: list[int], tell: Callable[[dict[str, Any]], None]) -> Iterator[bytes]:
+    def _chunks(self, offsets: list[int], see: Callable[[Failed | Uncertain], None]) -> Iterator[bytes]:
         yield self._form.head()
-        for line in journaled_lines(self._storage, self._files.journal, offsets):
-            tell(line)
-            yield self._form.line(line)
+        for outcome in journaled_failures(self._storage, self._files.journal, offsets):
+            see(outcome)
+            yield self._form.line(outcome)

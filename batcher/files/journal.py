@@ -1,21 +1,6 @@
-"""The journal: what was about to be sent, on disk before it left, and whatever else must survive a crash.
+"""The journal open for writing: what was about to be sent is on disk before it leaves, and all else that must survive.
 
-Lines are JSON objects, `key` first. Types:
-
-| type | says |
-|---|---|
-| journal | the first line: version, base URL (`sandbox` for any sandbox) and namespace of all that follows |
-| run | a run began: id and time; with `command`, an undo |
-| intent | one attempt is about to leave: identifier, whether it was filled in, hash and body of what is sent |
-| clear | the key's last attempt certainly did nothing |
-| settled | none of the key's attempts so far did anything |
-| failed, uncertain | an outcome, with all fields of its failures line |
-| mended | the row that failed under this key is another one's now, since its key was mended |
-| undone | undo deleted this document, of which so many lines of the results file told |
-| created | this run has written its first results line |
-| rewriting | the failures file is about to be replaced by one of this size and digest |
-
-Intents are kept for good. Unknown types and fields are passed over when the journal is read (`history.py`).
+`journal_lines.py` holds the types of its lines, `history.py` reads them back.
 """
 
 from __future__ import annotations
@@ -23,53 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Any, NamedTuple
 
 import anyio
 import anyio.lowlevel
-import orjson
 
 from ..errors import DiskTrouble
-from ..models import stamp
+from .journal_lines import Intent, JournalLine
 from .lines import Lines
-
-VERSION = 1
-
-
-class Intent(NamedTuple):
-    """One attempt that is about to leave. `body` is exactly what will be sent; `at` is UTC."""
-
-    key: str
-    identifier: str | None
-    is_filled: bool
-    attempt: int
-    at: datetime
-    run: str
-    source: str
-    line: int
-    spec_hash: str
-    body: bytes
-    is_resend: bool = False
-
-    def encode(self) -> bytes:
-        """The journal's line."""
-        said: dict[str, Any] = {
-            "key": self.key,
-            "type": "intent",
-            "identifier": self.identifier,
-            "filled": self.is_filled,
-            "attempt": self.attempt,
-            "at": stamp(self.at),
-            "run": self.run,
-            "source": self.source,
-            "line": self.line,
-            "specHash": self.spec_hash,
-            "body": orjson.Fragment(self.body),
-        }
-        if self.is_resend:
-            said["resend"] = True
-        return orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE)
 
 
 class Journal:
@@ -95,10 +40,10 @@ class Journal:
             self._wanted.set()
         return synced
 
-    def write(self, said: dict[str, Any]) -> int:
-        """Write one line, after all intents so far, and return its offset. Raises DiskTrouble."""
+    def write(self, line: JournalLine) -> int:
+        """Write one line, after all intents so far, and return its offset (bytes). Raises DiskTrouble."""
         self._write_gathered()
-        return self._lines.write(orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE))
+        return self._lines.write(line.encode())
 
     async def sync(self) -> None:
         """Return once everything is durable. Raises DiskTrouble."""
@@ -163,10 +108,10 @@ class Journal:
 
 
 def _wake(waiting: list[asyncio.Future[None]], failure: DiskTrouble | None = None) -> None:
-    for one in waiting:
-        if one.done():  # its row may have been cut off meanwhile
+    for synced in waiting:
+        if synced.done():  # its row may have been cut off meanwhile
             continue
         if failure is None:
-            one.set_result(None)
+            synced.set_result(None)
         else:
-            one.set_exception(failure)
+            synced.set_exception(failure)

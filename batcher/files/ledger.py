@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import TypeVar
 
 import anyio
-import orjson
 
 from ..config import Files
 from ..errors import DiskTrouble
@@ -21,9 +21,22 @@ from . import failures
 from .csv_form import is_csv
 from .disk import Storage
 from .failures_file import FailureCounts, FailuresFile
-from .history import History, Sent
-from .journal import VERSION, Intent, Journal
-from .lines import Lines, on_disk, open_lines, parse_line
+from .history import read_line
+from .journal import Journal
+from .journal_lines import (
+    Cleared,
+    FailureLine,
+    FirstCreated,
+    Fixed,
+    Intent,
+    JournalHeader,
+    KeyLine,
+    Rewriting,
+    RunBegan,
+    Settled,
+)
+from .key_history import IN_MEMORY, NO_HISTORY, KeyHistory, SentAttempt
+from .lines import Lines, corrupt, on_disk, open_lines
 from .past import Past
 from .results import encode_line, encode_record, head
 
@@ -50,7 +63,7 @@ class Ledger:
         self._encode = encode_record if is_csv(files.results) else encode_line
         self._on_trouble = on_trouble
         self.run = run
-        self.histories = past.journaled.histories
+        self._histories = dict(past.journaled.histories)
         self._has_created = False
         self._syncing = anyio.Lock()
         self._is_dirty = False
@@ -66,12 +79,24 @@ class Ledger:
     def begin(self, base_url: str, namespace: str, at: datetime) -> None:
         """Write what new files begin with, and that this run begins."""
         if self.journal.size() == 0:
-            header = {"type": "journal", "version": VERSION, "baseUrl": base_url, "namespace": namespace}
-            self.journal.write(header)
+            self.journal.write(JournalHeader(base_url, namespace))
         if self._results.size() == 0 and (start := head(self._files.results)):
             self._results.write(start)
         self._failures.begin()
-        self.journal.write({"type": "run", "run": self.run, "at": stamp(at)})
+        self.journal.write(RunBegan(self.run, stamp(at)))
+
+    @property
+    def histories(self) -> Mapping[str, KeyHistory]:
+        """What is known now of every key without a document, by key; it follows the run, and is read-only."""
+        return MappingProxyType(self._histories)
+
+    def history_of(self, key: str) -> KeyHistory:
+        """What is known now of this key; empty if nothing is, or if its document exists."""
+        return self._histories.get(key, NO_HISTORY)
+
+    def unclear(self, key: str) -> tuple[SentAttempt, ...]:
+        """This key's unclear attempts, oldest first."""
+        return self.history_of(key).unclear
 
     def intend(self, intent: Intent) -> Awaitable[None]:
         """From now on this attempt counts as unclear. To be awaited: then it is on disk.
@@ -79,90 +104,74 @@ class Ledger:
         `take_back` it if its request does not leave after all: waiting raised DiskTrouble, say.
         """
         synced = self.journal.intend(intent)  # first: what the journal does not take is not unclear
-        history = self.histories.get(intent.key)
-        if history is None:
-            history = self.histories[intent.key] = History()
-        sent = Sent(intent.identifier, intent.is_filled, intent.at, intent.spec_hash, -1, intent.body)
-        history.unclear.append(sent)
-        if intent.is_filled:
-            history.identifier = intent.identifier
+        self._histories[intent.key] = self.history_of(intent.key).after(intent, IN_MEMORY)
         return synced
+
+    def remember(self, key: str, identifier: str) -> None:
+        """Of a lost journal: this key was sent under this identifier, so it is sent under no other."""
+        self._histories[key] = self.history_of(key)._replace(identifier=identifier)
 
     def take_back(self, key: str) -> None:
         """The request of this key's last attempt does not leave; what is unclear now is an earlier one.
 
-        A journal that has failed is not told: it may lack that attempt, and would forget the earlier one in its place.
+        A journal that has failed gets no line: it may lack that attempt, and would forget the earlier one in its place.
         """
         if self.journal.has_failed:
-            self.histories[key].unclear.pop()
+            self._histories[key] = self.history_of(key).after(Cleared(key), IN_MEMORY)
         else:
             self.clear(key)
 
     def clear(self, key: str) -> None:
         """The last attempt of this key certainly did nothing."""
-        history = self.histories.get(key)
-        if history is not None and history.unclear:
-            history.unclear.pop()
-            self._dirty()
-            self.journal.write({"key": key, "type": "clear"})
+        if self.unclear(key):
+            self._write(Cleared(key))
 
     def settle(self, key: str) -> None:
         """None of this key's attempts did anything."""
-        history = self.histories.get(key)
-        if history is not None and history.unclear:
-            history.unclear.clear()
-            self._dirty()
-            self.journal.write({"key": key, "type": "settled"})
+        if self.unclear(key):
+            self._write(Settled(key))
 
-    def unclear(self, key: str) -> list[Sent]:
-        """This key's unclear attempts, oldest first."""
-        history = self.histories.get(key)
-        return history.unclear if history is not None else []
+    def _write(self, line: KeyLine) -> None:
+        """Write a line about one key, and let its history follow."""
+        self._dirty()
+        offset = self.journal.write(line)
+        self._histories[line.key] = self.history_of(line.key).after(line, offset)
 
-    def body_of(self, sent: Sent) -> bytes:
+    def body_of(self, sent: SentAttempt) -> bytes:
         """What that attempt sent."""
-        if sent.body is not None:
-            return sent.body
-        return orjson.dumps(self.intent_of(sent)["body"])
+        return sent.body if sent.body is not None else self.intent_of(sent).body
 
-    def intent_of(self, sent: Sent) -> dict[str, object]:
-        """An earlier run's intent, as the journal holds it."""
+    def intent_of(self, sent: SentAttempt) -> Intent:
+        """An earlier run's intent, as the journal holds it. Raises UsageError if somebody broke that line."""
         with on_disk(self._files.journal, "read"), self._storage.read(self._files.journal) as stream:
             stream.seek(sent.offset)
-            return parse_line(stream.readline(), self._files.journal, f"offset {sent.offset}")
+            line = read_line(stream.readline(), self._files.journal, f"offset {sent.offset}")
+        if not isinstance(line, Intent):
+            raise corrupt(self._files.journal, f"offset {sent.offset}", "not an intent")
+        return line
 
     def failure_of(self, key: str) -> Failed | Uncertain | None:
         """The last failed or uncertain outcome of this key, as the journal holds it."""
-        history = self.histories.get(key)
-        if history is None or history.failure is None:
-            return None
-        return failures.outcome_at(self._storage, self._files.journal, history.failure)
+        offset = self.history_of(key).failure
+        return None if offset is None else failures.outcome_at(self._storage, self._files.journal, offset)
 
     def close_failure(self, key: str) -> None:
-        """This key's failure is over: its row was mended and has another key."""
-        history = self.histories.get(key)
-        if history is not None and history.failure is not None:
-            history.failure = None
-            self._dirty()
-            self.journal.write({"key": key, "type": "mended"})
+        """This key's failure is over: its row was fixed and has another key."""
+        if self.history_of(key).failure is not None:
+            self._write(Fixed(key))
 
     def book(self, outcome: Outcome) -> None:
         """Write an outcome down. Nothing is counted that is not written."""
-        self._dirty()
         match outcome:
             case Created():
+                self._dirty()
                 self._results.write(self._encode(outcome))
-                self.histories.pop(outcome.key, None)
+                self._histories.pop(outcome.key, None)
                 if not self._has_created:
-                    self._has_created = self._wrote(self.journal.write, {"type": "created", "run": self.run})
+                    self._has_created = self._wrote(self.journal.write, FirstCreated(self.run))
             case Failed() | Uncertain():
-                line = failures.journal_line(outcome)
-                offset = self.journal.write(line)
-                history = self.histories.setdefault(outcome.key, History())
-                history.failure, history.is_uncertain = offset, isinstance(outcome, Uncertain)
-                if isinstance(outcome, Failed):
-                    history.unclear.clear()
-                self._wrote(self._failures.append, line)
+                self._write(FailureLine(outcome))
+                self._wrote(self._failures.append, outcome)
 
     def _wrote(self, write: Callable[[W], object], what: W) -> bool:
         """Write something beside an outcome that is on disk already: if it fails the run stops, but the outcome holds."""
@@ -206,13 +215,13 @@ class Ledger:
         """Replace the failures file by exactly the lines that still hold, and count them."""
         offsets = self._failing()
         size, digest = self._failures.measure(offsets)
-        self.journal.write({"type": "rewriting", "size": size, "digest": digest, "run": self.run})
+        self.journal.write(Rewriting(size, digest, self.run))
         await self.journal.sync()
         async with self._syncing:  # an fsync under way would find that its file has been replaced
             return self._failures.replace(offsets, is_input)
 
     def _failing(self) -> list[int]:
-        return sorted(history.failure for history in self.histories.values() if history.failure is not None)
+        return sorted(history.failure for history in self._histories.values() if history.failure is not None)
 
 
 @contextlib.asynccontextmanager
@@ -230,7 +239,7 @@ async def open_ledger(
     on_trouble: Callable[[DiskTrouble], None],
     appends_failures: bool = True,
 ) -> AsyncIterator[Ledger]:
-    """Open the files for the block, mend their tails, serve intents, and fsync outcomes at most `fsync_ms` late.
+    """Open the files for the block, repair their tails, serve intents, and fsync outcomes at most `fsync_ms` late.
 
     Without `appends_failures` the failures file is touched only when it is rewritten: it is being read.
     """

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..config import Files
 from ..errors import UsageError
 from ..models import Created, How
 from .disk import Storage
-from .history import Undone, undone_identifiers
-from .lines import parse_line, read_lines
+from .history import UndoneDocuments
+from .journal_lines import JournalHeader, parse_journal_line
+from .lines import read_lines
 from .results import read_results
 
 
@@ -36,23 +39,25 @@ class Ownership:
     undone_before: int
 
 
-def journal_header(storage: Storage, files: Files) -> dict[str, object]:
+def journal_header(storage: Storage, files: Files) -> JournalHeader:
     """The journal's first line. Without a journal nobody knows where these documents are, nor which were undone."""
     if storage.size(files.journal):
-        for _, line in read_lines(storage, files.journal):
-            return parse_line(line, files.journal, "1")
+        for _, text in read_lines(storage, files.journal):
+            with contextlib.suppress(ValueError):
+                if isinstance(line := parse_journal_line(text), JournalHeader):
+                    return line
+            raise UsageError(f"{files.journal}:1: this is not a batcher journal; nothing was deleted.")
     raise UsageError(
         f"{files.journal} is missing; it says where these documents are and which were deleted already. "
         "Put it back beside the results, then run undo again; nothing was deleted."
     )
 
 
-def find_owned(storage: Storage, files: Files) -> Ownership:
+def find_owned(storage: Storage, results: Path, undone: UndoneDocuments) -> Ownership:
     """All documents of the results file, told apart; the latest line of a document is the one that counts."""
-    undone: Undone = undone_identifiers(storage, files.journal)
     latest: dict[tuple[str, str], OwnedDocument] = {}
     adopted_at: dict[tuple[str, str], int] = {}  # the last of its lines that says so
-    for created in read_results(storage, files.results):
+    for created in read_results(storage, results):
         which = (created.key, created.identifier)
         one = latest[which] = _ours_of(created, latest.pop(which, None))
         if created.how is How.ADOPTED:

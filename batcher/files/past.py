@@ -7,7 +7,7 @@ from the journal.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from ..compact_map import Fingerprints
 from ..config import Files
 from ..errors import UsageError
 from .disk import Storage
-from .history import Journaled, Undone, read_journal, undone_identifiers
-from .journal import VERSION
+from .history import Journaled, read_journal
+from .journal_lines import VERSION
+from .key_history import NO_HISTORY, KeyHistory
 from .results import fingerprint, index_results
 
 
@@ -33,25 +34,36 @@ class RowState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What the files say before a run: the created keys with a fingerprint of what was sent, and all other histories."""
+    """What the files said when a run began: the created keys with a fingerprint of what was sent, and all else.
+
+    It stays as it was read, whatever the run does: what is true now the ledger knows.
+    """
 
     created: Fingerprints
     journaled: Journaled
-    uncertain: frozenset[str] = field(default_factory=frozenset)
-    failed: frozenset[str] = field(default_factory=frozenset)
+
+    def history_of(self, key: str) -> KeyHistory:
+        """What the journal said of this key; an empty history for one that it did not know, or that was created."""
+        return self.journaled.histories.get(key, NO_HISTORY)
+
+    @property
+    def uncertain(self) -> list[str]:
+        """The keys with an unclear attempt."""
+        return [key for key, history in self.journaled.histories.items() if history.is_open]
 
     def state(self, key: str, spec_hash: Callable[[], str], *, recreate: bool = False) -> RowState:
         """Where this row stands. Its content's hash is only asked for where it matters.
 
         With `recreate` an undone row is a new one.
         """
-        if key in self.uncertain:  # even if it is settled since: where a row stands does not change within a run
-            return RowState.UNCERTAIN
-        if key in self.failed:
-            return RowState.FAILED
-        history = self.journaled.histories.get(key) if self.journaled.histories else None
-        if history is not None and history.is_undone:
-            return RowState.UNDONE if not recreate and history.undone_hash in ("", spec_hash()) else RowState.NEW
+        history = self.journaled.histories.get(key)
+        if history is not None:
+            if history.is_open:
+                return RowState.UNCERTAIN
+            if history.failure is not None:
+                return RowState.FAILED
+            if history.is_undone:
+                return RowState.UNDONE if not recreate and history.undone_hash in ("", spec_hash()) else RowState.NEW
         sent = self.created.get(key)
         if sent is None:
             return RowState.NEW
@@ -61,16 +73,13 @@ class Past:
 def read_past(storage: Storage, files: Files, base_url: str, namespace: str) -> Past:
     """Read what earlier runs left. Writes nothing. Raises UsageError if these files belong to something else."""
     try:
-        undone: Undone = {}
-        created, journaled = _read(storage, files, undone)
-        if journaled.may_tell_of_undone:  # seldom; then what the results say is to be read in its light
-            undone = undone_identifiers(storage, files.journal)
-            created, journaled = _read(storage, files, undone)
+        created = index_results(storage, files.results, {})
+        journaled = read_journal(storage, files.journal, created.__contains__)
+        if undone := journaled.undone:  # seldom; then what the results say is to be read in its light
+            created = index_results(storage, files.results, undone)
+            journaled = read_journal(storage, files.journal, created.__contains__)
     except OSError as error:
         raise UsageError(f"cannot read {error.filename or files.journal}: {error.strerror}") from error
-    for key in undone:
-        if key in created:  # made anew since: its history is over
-            journaled.histories.pop(key, None)
     _check_header(files.journal, journaled, base_url, namespace)
     if journaled.has_created and storage.size(files.results) is None:
         raise UsageError(
@@ -78,30 +87,18 @@ def read_past(storage: Storage, files: Files, base_url: str, namespace: str) -> 
             f"over, move {files.journal} and {files.failures} away as well: then each row is looked up under its identifier "
             "when its create is refused, but one that was sent without an identifier, or made again after undo, is made twice."
         )
-    histories = journaled.histories.items()
-    return Past(
-        created,
-        journaled,
-        frozenset(key for key, history in histories if history.is_open),
-        frozenset(key for key, history in histories if history.failure is not None and not history.is_open),
-    )
-
-
-def _read(storage: Storage, files: Files, undone: Undone) -> tuple[Fingerprints, Journaled]:
-    created = index_results(storage, files.results, undone)
-    return created, read_journal(storage, files.journal, created.__contains__, undone)
+    return Past(created, journaled)
 
 
 def _check_header(path: Path, journaled: Journaled, base_url: str, namespace: str) -> None:
     if journaled.header is None:
         return
-    version = journaled.header.get("version")
-    if version != VERSION:
+    header = journaled.header
+    if header.version != VERSION:
         raise UsageError(
-            f"{path}:1: this journal has version {version}; this batcher reads version {VERSION}. Update it."
+            f"{path}:1: this journal has version {header.version}; this batcher reads version {VERSION}. Update it."
         )
-    for name, mine in (("baseUrl", base_url), ("namespace", namespace)):
-        theirs = journaled.header.get(name)
+    for name, theirs, mine in (("baseUrl", header.base_url, base_url), ("namespace", header.namespace, namespace)):
         if theirs != mine and not (name == "baseUrl" and mine == ""):  # `status` needs no base URL
             raise UsageError(
                 f"{path} was begun with {name} {theirs!r}, this run has {mine!r}. The same rows on another {name} "

@@ -19,7 +19,7 @@ from ..read.sources import SAVE_AS_UTF8
 from . import csv_form
 from .csv_form import is_csv
 from .disk import Storage
-from .history import Undone, key_of_line
+from .history import UndoneDocuments, key_of_line
 from .lines import JoinedLines, count_roughly, find_tail, is_object, parse_line, read_lines
 
 IdentifierOf = Callable[[str], str | None]
@@ -124,7 +124,7 @@ def read_results(storage: Storage, path: Path) -> Iterator[Created]:
         yield created_of(parse_line(text, path, str(number)), f"{path}:{number}")
 
 
-def index_results(storage: Storage, path: Path, undone: Undone) -> Fingerprints:
+def index_results(storage: Storage, path: Path, undone: UndoneDocuments) -> Fingerprints:
     """The created keys, each with the start of its spec hash; those whose last document was undone are left out."""
     left = LastDocuments(undone)
     if storage.size(path) is None:
@@ -141,7 +141,7 @@ def index_results(storage: Storage, path: Path, undone: Undone) -> Fingerprints:
     return created
 
 
-def _index_lines(storage: Storage, path: Path, undone: Undone, created: Fingerprints) -> Iterator[Created]:
+def _index_lines(storage: Storage, path: Path, undone: UndoneDocuments, created: Fingerprints) -> Iterator[Created]:
     """Take in what is as we write it, without parsing: a million lines are seconds. The rest is given out to be seen to.
 
     That is what somebody's program wrote anew, keys with escapes, and keys of which more than the beginning is wanted.
@@ -163,7 +163,7 @@ def _index_lines(storage: Storage, path: Path, undone: Undone, created: Fingerpr
 class LastDocuments:
     """Of the keys that undo has touched, those whose last document is still there. `latest`: key → identifier, value."""
 
-    def __init__(self, undone: Undone) -> None:
+    def __init__(self, undone: UndoneDocuments) -> None:
         self.latest: dict[str, tuple[str, int]] = {}
         self._undone = undone
         self._lines: dict[tuple[str, str], int] = {}
@@ -178,7 +178,7 @@ class LastDocuments:
 
 
 @contextmanager
-def open_identifiers(storage: Storage, path: Path, undone: Undone) -> Iterator[IdentifierOf]:
+def open_identifiers(storage: Storage, path: Path, undone: UndoneDocuments) -> Iterator[IdentifierOf]:
     """Under which identifier each created key's last document lies; None for a key that has none.
 
     Of a JSON lines file only the lines' places are kept, and a line is read again when it is asked for; of a CSV file

@@ -6,7 +6,7 @@ row is sent under the identifier of that attempt, which the server takes only on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from ..config import Files, Sending
 from ..errors import UsageError
 from ..files import csv_form
 from ..files.disk import Storage
-from ..files.history import History
 from ..files.lines import is_object
 from ..files.past import Past, RowState
 from ..models import Spec, UnclearAttempt
@@ -34,11 +33,13 @@ class Forgotten:
     """Sees the rows that are about to be sent for the first time, as the journal has it.
 
     `unnamed` are the places of those that were sent without an identifier, `renamed` of those that would be sent under
-    another one than before, with that one. `beside` is what a failures file says that is not the input, by key.
+    another one than before, with that one. `remember` takes key and identifier of an
+    attempt. `beside` is what a failures file says that is not the input, by key.
     """
 
     past: Past
     settings: Sending
+    remember: Callable[[str, str], None]
     beside: Mapping[str, UnclearAttempt] = field(default_factory=dict)
     unnamed: list[str] = field(default_factory=list)
     renamed: list[str] = field(default_factory=list)
@@ -55,13 +56,13 @@ class Forgotten:
             if not self.settings.resend_uncertain:
                 self.unnamed.append(row.place)
         elif row.identifier is None and self.settings.fill_identifiers:
-            self.past.journaled.histories.setdefault(row.key, History()).identifier = attempt.identifier
+            self.remember(row.key, attempt.identifier)
         elif row.identifier != attempt.identifier:
             self.renamed.append(f"{row.place} ({attempt.identifier})")
 
     def _is_known(self, key: str) -> bool:
-        history = self.past.journaled.histories.get(key)
-        return history is not None and bool(history.unclear or history.failure is not None or history.undone)
+        history = self.past.history_of(key)
+        return bool(history.unclear or history.failure is not None or history.undone)
 
     def refusal(self, files: Files) -> str | None:
         """Why nothing may be sent, and what to do; None if all is well."""

@@ -49,6 +49,7 @@ class Survey:
     warnings: list[str] = field(default_factory=list)
     booked: dict[RowState, int] = field(default_factory=dict)
     unwritten: int = 0
+    identifiers: dict[str, str] = field(default_factory=dict)  # by key, of attempts that a lost journal knew
     kept_failures: Path | None = None
 
     @property
@@ -82,7 +83,8 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], runtime: Runtime,
     past = read_past(runtime.storage, settings.files, base_url, settings.sending.namespace)
     files = settings.files
     beside = {} if is_fed_back(settings) else attempts_beside(runtime.storage, files.failures, past)
-    forgotten = Forgotten(past, settings.sending, beside)
+    identifiers: dict[str, str] = {}
+    forgotten = Forgotten(past, settings.sending, identifiers.__setitem__, beside)
     states = _RowStates(past, forgotten, recreate=settings.sending.recreate_undone)
     checked = check(
         sources,
@@ -105,8 +107,9 @@ def survey(settings: RunSettings, sources: tuple[Source, ...], runtime: Runtime,
     form = Form(layout_of(sources, settings.reading)) if is_csv(files.failures) else Form()
     written = (runtime.storage, files.failures, files.journal, past.journaled, form)
     is_open = is_left_open(*written) or (not plan.sending and is_stale(*written))
-    is_open = is_open or any(histories[key].is_untold for key in others)
+    is_open = is_open or any(histories[key].is_unreported for key in others)
     found = Survey(sources, past, checked, plan, form, base_url, started, begun, states.counts, orphans, is_open)
+    found.identifiers = identifiers
     found.asked = states.asked
     found.refusal = states.forgotten.refusal(files)
     _name_rows(found, states, observer)

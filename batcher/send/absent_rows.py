@@ -22,8 +22,8 @@ _GONE_HINT = "Put the row back, or run this failures file."
 async def settle_orphan(key: str, requester: Requester, ledger: Ledger, reconciler: Reconciler) -> Outcome | None:
     """Look one up. There → created; absent for good → failed, so that its content is not lost; else as it was."""
     if not ledger.unclear(key):  # an earlier run found that nothing was made, but ended before it could say so
-        said = ledger.failure_of(key)
-        return None if said is None else _gone(said, ledger, requester)
+        failure = ledger.failure_of(key)
+        return None if failure is None else _gone(failure, ledger, requester)
     progress = _way_of(key, ledger)
     outcome = await reconciler.settle(progress)
     if outcome is None and not ledger.unclear(key):
@@ -31,41 +31,27 @@ async def settle_orphan(key: str, requester: Requester, ledger: Ledger, reconcil
     return outcome
 
 
-def _gone(said: Failed | Uncertain, ledger: Ledger, requester: Requester) -> Failed:
-    return Failed(
-        key=said.key,
-        source=said.source,
-        line=said.line,
-        reason=Reason.INTERRUPTED,
-        status=404,
-        message=_GONE,
-        hint=_GONE_HINT,
-        attempts=0,
-        identifier=said.identifier,
-        at=stamp(requester.now()),
-        run=ledger.run,
-        spec=said.spec,
-    )
+def _gone(failure: Failed | Uncertain, ledger: Ledger, requester: Requester) -> Failed:
+    why = {"reason": Reason.INTERRUPTED, "status": 404, "message": _GONE, "hint": _GONE_HINT}
+    return failure.become(Failed, **why, attempts=0, at=stamp(requester.now()), run=ledger.run)
 
 
 def _way_of(key: str, ledger: Ledger) -> RowProgress:
     """The row as its last intent tells it."""
     sent = ledger.unclear(key)[-1]
     intent = ledger.intent_of(sent)
-    body = ledger.body_of(sent)
-    fields = orjson.loads(body)
+    fields = orjson.loads(intent.body)
     if sent.is_filled:
         fields.pop("identifier", None)
-    source, line = str(intent.get("source") or ""), int(str(intent.get("line") or 0))
     own = None if sent.is_filled else sent.identifier
-    row = Row(source, line, dict(fields))
+    row = Row(intent.source, intent.line, dict(fields))
     written, hashed = orjson.dumps(fields), hash_of(fields)
-    spec = Spec(key, source, line, str(fields["name"]), str(fields["modelId"]), own, written, hashed, row)
+    spec = Spec(key, row.source, row.line, str(fields["name"]), str(fields["modelId"]), own, written, hashed, row)
     return RowProgress(spec, sent.identifier, sent.is_filled, with_identifier(spec, sent.identifier))
 
 
 def left_open(ledger: Ledger) -> Iterator[RowProgress]:
     """Rows with an unclear attempt of an earlier run that no failures line tells of, or only one of a failure before."""
     for key, history in list(ledger.histories.items()):
-        if history.is_untold and history.unclear[-1].body is None:
+        if history.is_unreported and history.unclear[-1].body is None:
             yield _way_of(key, ledger)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..config import RunSettings
 from ..files.failures import is_edited
-from ..files.history import History
+from ..files.key_history import KeyHistory
 from ..files.ledger import Ledger
 from ..files.past import RowState
 from ..models import Failed, Reason, Uncertain
@@ -38,10 +38,10 @@ def book_mended(settings: RunSettings, runtime: Runtime, found: Survey, ledger: 
             said = ledger.failure_of(one.key)
             spec = as_read(one.row)
             if said is not None and _without_key(said.spec) != _without_key(spec):
-                ledger.book(_renewed(ledger.histories[one.key], replace(said, spec=spec)))
+                ledger.book(_renewed(ledger.history_of(one.key), replace(said, spec=spec)))
 
 
-def _renewed(history: History, said: Failed | Uncertain) -> Failed | Uncertain:
+def _renewed(history: KeyHistory, said: Failed | Uncertain) -> Failed | Uncertain:
     """The row's last outcome with its new spec. A run that died since may have left an attempt of it unclear.
 
     Then it is uncertain, whatever was said before: as failed it would be sent again without being looked up.
@@ -49,20 +49,9 @@ def _renewed(history: History, said: Failed | Uncertain) -> Failed | Uncertain:
     if history.is_uncertain or not history.is_open:
         return said
     identifier = history.unclear[-1].identifier
-    return Uncertain(
-        key=said.key,
-        source=said.source,
-        line=said.line,
-        reason=Reason.INTERRUPTED,
-        status=None,
-        message=DIED,
-        hint=UNCERTAIN if identifier is not None else UNCERTAIN_UNNAMED,
-        attempts=said.attempts,
-        identifier=identifier,
-        at=said.at,
-        run=said.run,
-        spec=said.spec,
-    )
+    hint = UNCERTAIN if identifier is not None else UNCERTAIN_UNNAMED
+    why = {"reason": Reason.INTERRUPTED, "status": None, "message": DIED, "hint": hint}
+    return said.become(Uncertain, **why, identifier=identifier)
 
 
 def _without_key(spec: object) -> object:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..config import RunSettings
 from ..errors import DiskTrouble
-from ..files.history import Sent
+from ..files.key_history import SentAttempt
 from ..files.ledger import Ledger
 from ..models import Failed, Problem, Reason, Row, Uncertain, stamp
 from ..plan.survey import Survey
@@ -17,7 +17,7 @@ from .hints import HINTS
 
 
 def invalid_outcome(
-    row: Row, key: str, problems: list[Problem], runtime: Runtime, unclear: Sequence[Sent] = ()
+    row: Row, key: str, problems: list[Problem], runtime: Runtime, unclear: Sequence[SentAttempt] = ()
 ) -> Failed | Uncertain:
     """The outcome of a row that has these problems. With an unclear attempt it is uncertain: failed forgets attempts."""
     outcome = Uncertain if unclear else Failed
@@ -45,9 +45,8 @@ def book_invalid(settings: RunSettings, runtime: Runtime, found: Survey, ledger:
 
     def book(row: Row, key: str, problems: list[Problem]) -> None:
         outcome = invalid_outcome(row, key, problems, runtime)
-        history = ledger.histories.get(key)
-        if history is not None and history.is_open:
-            return  # an attempt of it is unclear: uncertain until it is mended, as it cannot be called failed
+        if ledger.unclear(key):
+            return  # uncertain until its row is fixed: it can't be called failed
         before = ledger.failure_of(key)
         if before is not None and before.message == outcome.message and before.spec == outcome.spec:
             return

@@ -15,7 +15,7 @@ import anyio
 import orjson
 
 from ..config import Sending
-from ..files.history import Sent
+from ..files.key_history import SentAttempt
 from ..files.ledger import Ledger
 from ..models import Created, Failed, How, Outcome, Reason, Uncertain
 from ..omni.compare import is_match
@@ -84,7 +84,7 @@ class Reconciler:
         """A row whose unclear attempt had no identifier: only a person can settle it (contract 7)."""
         if progress.spec.identifier is not None and self.settings.adopt_existing:
             return await self._adopt_by_hand(progress, progress.spec.identifier)
-        history = self.ledger.histories[progress.key]
+        history = self.ledger.history_of(progress.key)
         if progress.attempts == 0 and history.failure is not None:
             return None if history.is_uncertain else self._uncertain(progress)
         candidates = await find_candidates(self.requester, progress.key, progress.spec.name, history.unclear[0].at)
@@ -204,11 +204,11 @@ class Reconciler:
         if all(one.identifier == progress.identifier for one in sent):
             self.ledger.settle(progress.key)
             return True
-        while sent[-1].identifier == progress.identifier:  # one without an identifier is before them
+        while self.ledger.unclear(progress.key)[-1].identifier == progress.identifier:  # one without is before them
             self.ledger.clear(progress.key)
         return False
 
-    def _reconciled(self, progress: RowProgress, there: There, sent: Sent) -> Created:
+    def _reconciled(self, progress: RowProgress, there: There, sent: SentAttempt) -> Created:
         return self._exists(progress, How.RECONCILED, there, sent.identifier or "", sent.spec_hash)
 
     def _adopted(self, progress: RowProgress, there: There, identifier: str) -> Created:

@@ -19,7 +19,7 @@ import orjson
 
 from ..config import Sending
 from ..errors import DiskTrouble
-from ..files.journal import Intent
+from ..files.journal_lines import Intent
 from ..files.ledger import Ledger
 from ..files.results import one_line
 from ..identity import fill_identifier
@@ -73,23 +73,22 @@ class Sender:
 
     def awaits_person(self, spec: Spec) -> bool:
         """Whether nothing can be asked or sent for this row: an attempt without identifier is unclear, and it says so."""
-        history = self.ledger.histories.get(spec.key)
-        if history is None or not history.unclear or not history.is_uncertain or self.settings.resend_uncertain:
+        history = self.ledger.history_of(spec.key)
+        if not history.unclear or not history.is_uncertain or self.settings.resend_uncertain:
             return False
         is_named = spec.identifier is not None and self.settings.adopt_existing
         return history.unclear[-1].identifier is None and history.failure is not None and not is_named
 
     def _set_out(self, spec: Spec) -> RowProgress:
         """Under which identifier (contract 5): an unclear attempt's, the user's, the journal's, or a new one."""
-        history = self.ledger.histories.get(spec.key)
-        unclear = history.unclear if history is not None else []
+        history = self.ledger.history_of(spec.key)
         identifier, is_filled = spec.identifier, False
-        if unclear:
-            identifier, is_filled = unclear[-1].identifier, unclear[-1].is_filled
+        if history.unclear:
+            identifier, is_filled = history.unclear[-1].identifier, history.unclear[-1].is_filled
         elif identifier is None and self.settings.fill_identifiers:
-            known = history.identifier if history is not None else None
-            undone = history.undone if history is not None else 0
-            identifier = known or fill_identifier(spec.name, spec.key, self.settings.namespace, undone)
+            identifier = history.identifier or fill_identifier(
+                spec.name, spec.key, self.settings.namespace, history.undone
+            )
             is_filled = True
         return RowProgress(spec, identifier, is_filled, with_identifier(spec, identifier))
 
@@ -227,7 +226,7 @@ class Sender:
         progress.is_resend = True
         progress.identifier = progress.spec.identifier
         if progress.identifier is None and self.settings.fill_identifiers:
-            history = self.ledger.histories[progress.key]
+            history = self.ledger.history_of(progress.key)
             progress.identifier = fill_identifier(
                 progress.spec.name, progress.key, self.settings.namespace, history.undone
             )
@@ -240,8 +239,8 @@ class Sender:
             if progress.is_intended:  # its intent was written, but the request never left
                 progress.is_intended = False
                 self.ledger.take_back(progress.key)
-            history = self.ledger.histories.get(progress.key)
-            if history is not None and history.is_open and (progress.attempts or history.failure is None):
+            history = self.ledger.history_of(progress.key)
+            if history.is_open and (progress.attempts or history.failure is None):
                 self._book(progress, progress.uncertain(self.ledger.run, self.requester.now()))
 
     def _book(self, progress: RowProgress, outcome: Outcome) -> None:

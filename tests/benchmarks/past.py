@@ -10,7 +10,7 @@ import orjson
 
 from batcher.config import Reading
 from batcher.files.failures import digest_of
-from batcher.files.journal import Intent
+from batcher.files.journal_lines import Intent
 from batcher.files.results import encode_line
 from batcher.identity import fill_identifier, spec_hash
 from batcher.models import Created, How, Spec

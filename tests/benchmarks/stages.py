@@ -19,7 +19,8 @@ import uvloop
 from batcher.cli.loop import spare_collector
 from batcher.config import Reading
 from batcher.files.disk import Disk
-from batcher.files.journal import Intent, Journal
+from batcher.files.journal import Journal
+from batcher.files.journal_lines import Intent
 from batcher.files.lines import open_lines
 from batcher.files.results import encode_line, one_line
 from batcher.identity import fill_identifier

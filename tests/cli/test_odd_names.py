@@ -15,7 +15,7 @@ import pytest
 from batcher.files.disk import Disk
 from batcher.files.failures import Form
 from batcher.files.history import read_journal
-from batcher.files.journal import Intent
+from batcher.files.journal_lines import Intent
 from batcher.files.ledger import open_ledger
 from batcher.files.past import read_past
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from batcher.commands.undo import undo
 from batcher.errors import UsageError
 from batcher.files.disk import Disk
-from batcher.files.history import read_journal, undone_identifiers
+from batcher.files.history import read_journal
 from batcher.files.past import read_past
 from batcher.files.results import created_of, encode_line, encode_record, fingerprint, head, index_results
 from batcher.plan.repair_input import tidy
@@ -109,7 +109,7 @@ def test_an_undone_line_that_lacks_something_is_a_clear_error(tmp_path: Path, la
     path = tmp_path / "j.jsonl"
     path.write_bytes(b'{"type":"journal"}\n' + orjson.dumps(line) + b"\n")
     with pytest.raises(UsageError, match=":2: "):
-        undone_identifiers(Disk(), path)
+        read_journal(Disk(), path, lambda _: True)
 
 
 async def test_a_stray_quote_does_not_cut_off_the_records_after_it(tmp_path: Path) -> None:

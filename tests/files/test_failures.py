@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from batcher.errors import UsageError
 from batcher.files import csv_form
 from batcher.files.disk import Disk
-from batcher.files.failures import FIELDS, Form, digest_of, is_edited, journal_line, journaled_lines, outcome_at
+from batcher.files.failures import Form, digest_of, is_edited, journaled_failures, outcome_at
 from batcher.files.history import read_journal
+from batcher.files.journal_lines import FailureLine
 from batcher.models import Failed, Reason, Uncertain
 from batcher.plan.repair_input import tidy
 from batcher.read.csv_table import Layout
-from batcher.read.failures_csv import failures_from_csv
+from batcher.read.failures_csv import FAILURES, failures_from_csv
 
 HEAD = '{"type":"journal","version":1,"baseUrl":"b","namespace":""}\n'
 CSV = Form(Layout(("name", "modelId")))
@@ -46,7 +47,7 @@ def failed(key: str, message: str = "no") -> Failed:
 
 def texts(form: Form, *outcomes: Failed) -> list[bytes]:
     """Their lines."""
-    return [form.line(journal_line(one)) for one in outcomes]
+    return [form.line(one) for one in outcomes]
 
 
 def keys(path: Path) -> list[str]:
@@ -59,11 +60,9 @@ def keys(path: Path) -> list[str]:
 
 def test_a_line_has_the_contracts_fields() -> None:
     """All of them, in order, from what the journal says."""
-    said = journal_line(failed("k"))
-    assert list(said)[:2] == ["key", "type"]
-    assert tuple(json.loads(Form().line(said))) == FIELDS
-    uncertain = Uncertain(**{name: getattr(failed("k"), name) for name in Failed.__dataclass_fields__})
-    assert json.loads(Form().line(journal_line(uncertain)))["outcome"] == "uncertain"
+    assert list(json.loads(FailureLine(failed("k")).encode()))[:2] == ["key", "type"]
+    assert tuple(json.loads(Form().line(failed("k")))) == (*FAILURES, "spec")
+    assert json.loads(Form().line(failed("k").become(Uncertain)))["outcome"] == "uncertain"
 
 
 class Past:
@@ -78,8 +77,8 @@ class Past:
     def book(self, *outcomes: Failed) -> None:
         """The run writes outcomes to both."""
         for outcome in outcomes:
-            with self.journal.open("a") as file:
-                file.write(json.dumps(journal_line(outcome), separators=(",", ":")) + "\n")
+            with self.journal.open("ab") as file:
+                file.write(FailureLine(outcome).encode())
             with self.path.open("ab") as file:
                 file.writelines(texts(self.form, outcome))
 
@@ -170,17 +169,18 @@ def test_lines_are_read_from_the_journal_at_their_offsets(past: Past) -> None:
     past.book(failed("a"), failed("b"))
     said = read_journal(Disk(), past.journal, lambda _: False)
     offsets = sorted(one.failure for one in said.histories.values() if one.failure is not None)
-    assert [line["key"] for line in journaled_lines(Disk(), past.journal, offsets)] == ["a", "b"]
+    assert [line.key for line in journaled_failures(Disk(), past.journal, offsets)] == ["a", "b"]
     assert [outcome_at(Disk(), past.journal, offset) for offset in offsets] == [failed("a"), failed("b")]
 
 
 def test_an_outcome_that_somebody_broke_is_named(past: Past) -> None:
-    """Its reason is none of the contract's: the place is said, nothing is guessed."""
+    """Its reason isn't one of the contract's: the error names the place, nothing is guessed."""
     past.book(failed("a"))
     past.journal.write_bytes(past.journal.read_bytes().replace(b'"rejected"', b'"dejected"'))
-    (history,) = read_journal(Disk(), past.journal, lambda _: False).histories.values()
+    with pytest.raises(UsageError, match=r"j:2: .*dejected"):
+        read_journal(Disk(), past.journal, lambda _: False)
     with pytest.raises(UsageError, match=r":offset \d+: .*dejected"):
-        outcome_at(Disk(), past.journal, history.failure or 0)
+        outcome_at(Disk(), past.journal, len(HEAD))
 
 
 @given(st.sampled_from(list(FORMS)), st.lists(st.sampled_from("abc"), max_size=8), st.data())

@@ -10,6 +10,7 @@ import pytest
 
 from batcher.errors import DiskTrouble
 from batcher.files.journal import Journal
+from batcher.files.journal_lines import Cleared
 from batcher.files.lines import Lines
 
 from ..support import virtual
@@ -61,7 +62,7 @@ def test_the_other_fsync_is_told_of_the_error(intents_seconds: float) -> None:
             file.is_failing = True
 
             async def outcomes() -> None:
-                journal.write({"key": "x", "type": "clear"})
+                journal.write(Cleared("x"))
                 with pytest.raises(DiskTrouble):
                     await journal.sync()  # takes the error, at 0.95 s
 

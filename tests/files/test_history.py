@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from batcher.errors import UsageError
 from batcher.files.disk import Disk
-from batcher.files.history import Journaled, key_of_line, read_journal, undone_identifiers
+from batcher.files.history import Journaled, key_of_line, read_journal
 
 HEAD = {"type": "journal", "version": 1, "baseUrl": "b", "namespace": ""}
 AT = "2026-11-23T10:00:00.000+00:00"
@@ -27,7 +27,13 @@ def intent(key: str, identifier: str | None = "doc-1", **more: Any) -> dict[str,
 
 def say(key: str, kind: str, **more: Any) -> dict[str, Any]:
     """Another line."""
-    return {"key": key, "type": kind, **more}
+    return {"key": key, "type": kind, **more} | (outcome(kind) if kind in ("failed", "uncertain") else {})
+
+
+def outcome(kind: str) -> dict[str, Any]:
+    """The further fields of a failure's line."""
+    fields = {"source": "d", "line": 1, "outcome": kind, "reason": "timeout", "status": None, "message": "m"}
+    return fields | {"hint": "h", "attempts": 1, "identifier": None, "at": AT, "run": "r", "spec": {}}
 
 
 def read(directory: Path, *lines: dict[str, Any], created: tuple[str, ...] = ()) -> Journaled:
@@ -41,7 +47,6 @@ def test_no_journal_says_nothing(tmp_path: Path) -> None:
     """A first run."""
     said = read_journal(Disk(), tmp_path / "no", lambda _: False)
     assert (said.header, said.histories, said.has_created) == (None, {}, False)
-    assert undone_identifiers(Disk(), tmp_path / "no") == {}
 
 
 CASES: list[tuple[str, list[dict[str, Any]], int]] = [
@@ -104,9 +109,10 @@ def test_undo_counts_and_names(tmp_path: Path) -> None:
     undone = say("k", "undone", identifier="doc-1", specHash="ab")
     history = read(tmp_path, intent("k"), undone).histories["k"]
     assert (history.is_undone, history.undone, history.undone_hash, history.identifier) == (True, 1, "ab", None)
-    history = read(tmp_path, intent("k"), undone, intent("k", "doc-2")).histories["k"]
+    journaled = read(tmp_path, intent("k"), undone, intent("k", "doc-2"))
+    history = journaled.histories["k"]
     assert (history.is_undone, history.undone, len(history.unclear)) == (False, 1, 1)
-    assert set(undone_identifiers(Disk(), tmp_path / "j")["k"]) == {"doc-1"}
+    assert set(journaled.undone["k"]) == {"doc-1"}
 
 
 @given(
@@ -122,7 +128,7 @@ def test_one_reading_of_the_journal_tells_whether_undo_has_deleted_anything(
     created = tuple(key for key, _, is_created in said if is_created)
     with tempfile.TemporaryDirectory() as directory:
         journaled = read(Path(directory), *lines, created=created)
-        assert journaled.may_tell_of_undone is bool(undone_identifiers(Disk(), Path(directory) / "j"))
+        assert set(journaled.undone) == {key for key, kind, _ in said if kind == "undone"}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +137,7 @@ def test_one_reading_of_the_journal_tells_whether_undo_has_deleted_anything(
         (b"{oops\n", r"j:1: "),
         (b'{"type":"results"}\n', r"j:1: this is not a batcher journal"),
         (json.dumps(HEAD).encode() + b'\n{"key":"k","type"\n{"key":"k","type":"clear"}\n', r"j:2: "),
-        (json.dumps(HEAD).encode() + b'\n{"key":"k","type":"intent"}\n', r"j:2: this journal line lacks something"),
+        (json.dumps(HEAD).encode() + b'\n{"key":"k","type":"intent"}\n', r"j:2: .*'identifier'"),
         (json.dumps(HEAD).encode() + b'\n{"key":"k","type":"intent","identifier":null,"at":"noon"}\n', r"j:2: "),
         (json.dumps(HEAD).encode() + b'\n{"type":"rewriting","size":"x","digest":""}\n', r"j:2: "),
         (json.dumps(HEAD).encode() + b"\n7\n", r"j:2: "),

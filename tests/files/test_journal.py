@@ -14,7 +14,8 @@ import pytest
 from batcher.errors import DiskTrouble
 from batcher.files.disk import Disk
 from batcher.files.history import read_journal
-from batcher.files.journal import Intent, Journal
+from batcher.files.journal import Journal
+from batcher.files.journal_lines import Cleared, Intent, JournalHeader
 from batcher.files.lines import Lines
 
 from ..support import virtual
@@ -168,7 +169,7 @@ def test_an_intent_that_another_line_could_not_take_along_is_not_made() -> None:
             await anyio.lowlevel.checkpoint()
             file.is_full = True
             with pytest.raises(DiskTrouble, match="No space left"):
-                journal.write({"key": "k2", "type": "clear"})
+                journal.write(Cleared("k2"))
             file.is_full = False  # a shorter line would fit again
         assert b'"k1"' not in file.text
 
@@ -193,7 +194,7 @@ async def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "j"
     with Disk().append(path) as file:
         journal = Journal(Lines(file, path))
-        journal.write({"type": "journal", "version": 1, "baseUrl": "b", "namespace": ""})
+        journal.write(JournalHeader("b", ""))
         async with journal.group_syncs():
             offset = journal.size()
             await journal.intend(intent("k"))

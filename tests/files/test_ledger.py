@@ -16,7 +16,7 @@ from batcher.config import Files
 from batcher.errors import DiskTrouble, UsageError
 from batcher.files.disk import AppendFile, Disk, DiskFile
 from batcher.files.failures import Form
-from batcher.files.journal import Intent
+from batcher.files.journal_lines import Intent, Undone
 from batcher.files.ledger import Ledger, open_ledger
 from batcher.files.nowhere import Nowhere
 from batcher.files.past import Past, RowState, read_past
@@ -125,8 +125,7 @@ async def test_an_undone_row_is_new_again_only_when_asked_or_changed(tmp_path: P
     async with opened(tmp_path) as ledger:
         await ledger.intend(intent("k"))
         ledger.book(created("k"))
-        said = {"key": "k", "type": "undone", "identifier": "doc-1", "specHash": spec_hash(BODY), "lines": 1}
-        ledger.journal.write(said)
+        ledger.journal.write(Undone("k", "doc-1", spec_hash(BODY), 1, AT, "r2"))
     past = past_of(files)
     assert past.state("k", lambda: spec_hash(BODY)) is RowState.UNDONE
     assert past.state("k", lambda: spec_hash(BODY), recreate=True) is RowState.NEW
@@ -212,7 +211,7 @@ async def test_settling_and_clearing(tmp_path: Path) -> None:
         ledger.clear("k")
         assert [sent.identifier for sent in ledger.unclear("k")] == ["doc-1"]
         ledger.settle("k")
-        assert ledger.unclear("k") == []
+        assert ledger.unclear("k") == ()
         size = ledger.journal.size()
         ledger.clear("k")
         ledger.settle("nobody")

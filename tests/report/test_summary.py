@@ -168,7 +168,7 @@ def test_the_object_is_json_and_adds_up(tmp_path: Path) -> None:
     """Rows = created + failed + uncertain + notAttempted; a failure keeps its reason and hint."""
     files = Files(results=tmp_path / "r", failures=tmp_path / "f", journal=tmp_path / "j")
     whole = summary(created_now=3, adopted=1, failed=2, uncertain=1, to_do=4, interrupted=True, files=files)
-    uncertain = Uncertain(**{name: getattr(failed(), name) for name in Failed.__slots__})
+    uncertain = failed().become(Uncertain)
     found = orjson.loads(orjson.dumps(summary_object(summary(created_now=1, failed=1, first_failures=(uncertain,)))))
     assert found["firstFailures"][0] | {"line": 0} == {
         "key": "id:a",

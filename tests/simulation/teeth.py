@@ -14,7 +14,8 @@ from unittest.mock import patch
 
 from batcher.files import lines
 from batcher.files.disk import Storage
-from batcher.files.journal import Intent, Journal
+from batcher.files.journal import Journal
+from batcher.files.journal_lines import Intent
 from batcher.files.past import Past, RowState
 from batcher.models import Created, How
 from batcher.omni.verdicts import Refused, There
@@ -112,7 +113,7 @@ class NoResumeFilter(Real):
     @contextlib.contextmanager
     def broken(self) -> Iterator[None]:
         """As `Real`."""
-        with patch.object(Past, "standing", lambda *_, **__: RowState.NEW):
+        with patch.object(Past, "state", lambda *_, **__: RowState.NEW):
             yield
 
 

@@ -1,0 +1,247 @@
+"""The journal's lines, one type each: written by `encode`, read back by `parse_journal_line`.
+
+Lines are JSON objects; a line about one row has its `key` first. The bytes are part of the contract: a journal that an
+earlier version began is continued, so no field here is ever renamed.
+
+| on disk | type | says |
+|---|---|---|
+| journal | JournalHeader | the first line: version, base URL (`sandbox` for any sandbox) and namespace of all that follows |
+| run | RunBegan | a run began: id and time; with `command`, an undo |
+| intent | Intent | one attempt is about to leave: identifier, whether it was filled in, hash and body of what is sent |
+| clear | Cleared | the key's last attempt certainly did nothing |
+| settled | Settled | none of the key's attempts so far did anything |
+| failed, uncertain | FailureLine | an outcome, with all fields of its failures line |
+| mended | Fixed | the row that failed under this key has another key now, since somebody fixed its key |
+| undone | Undone | undo deleted this document, which so many lines of the results file named |
+| created | FirstCreated | this run has written its first results line |
+| rewriting | Rewriting | the failures file is about to be replaced by one of this size and digest |
+
+Intents are kept for good. Fields that are not known are skipped; a line of a type that is not known is `Unknown`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, NamedTuple
+
+import orjson
+
+from ..models import Failed, Uncertain, encode_failure, parse_failure, stamp
+
+VERSION = 1
+_ALL_LINES = 1 << 62  # what `Undone.lines` is where the journal doesn't say
+
+
+class JournalHeader(NamedTuple):
+    """Which server and namespace this journal is about. `version` is what the file names, None if it names none."""
+
+    base_url: str
+    namespace: str
+    version: object = VERSION
+
+    def encode(self) -> bytes:
+        """The journal's first line."""
+        place = {"baseUrl": self.base_url, "namespace": self.namespace}
+        return _encoded({"type": "journal", "version": self.version} | place)
+
+
+class RunBegan(NamedTuple):
+    """A run (or the `command`) began. `at` is UTC, ISO 8601 with milliseconds."""
+
+    run: str
+    at: str
+    command: str | None = None
+
+    def encode(self) -> bytes:
+        """The line."""
+        command = {} if self.command is None else {"command": self.command}
+        return _encoded({"type": "run", "run": self.run, "at": self.at} | command)
+
+
+class Intent(NamedTuple):
+    """One attempt that is about to leave. `body` is exactly what will be sent; `at` is UTC."""
+
+    key: str
+    identifier: str | None
+    is_filled: bool
+    attempt: int
+    at: datetime
+    run: str
+    source: str
+    line: int
+    spec_hash: str
+    body: bytes
+    is_resend: bool = False
+
+    def encode(self) -> bytes:
+        """The line."""
+        line: dict[str, Any] = {
+            "key": self.key,
+            "type": "intent",
+            "identifier": self.identifier,
+            "filled": self.is_filled,
+            "attempt": self.attempt,
+            "at": stamp(self.at),
+            "run": self.run,
+            "source": self.source,
+            "line": self.line,
+            "specHash": self.spec_hash,
+            "body": orjson.Fragment(self.body),
+        }
+        if self.is_resend:
+            line["resend"] = True
+        return _encoded(line)
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyOnly:
+    key: str
+    kind: ClassVar[str]
+
+    def encode(self) -> bytes:
+        """The line."""
+        return _encoded({"key": self.key, "type": self.kind})
+
+
+class Cleared(_KeyOnly):
+    """The key's last attempt certainly did nothing."""
+
+    kind = "clear"
+
+
+class Settled(_KeyOnly):
+    """None of the key's attempts so far did anything."""
+
+    kind = "settled"
+
+
+class Fixed(_KeyOnly):
+    """The row that failed under this key has another key now."""
+
+    kind = "mended"  # the word of earlier versions, whose journals are continued
+
+
+@dataclass(frozen=True, slots=True)
+class FailureLine:
+    """A row ended without a document that we know of."""
+
+    outcome: Failed | Uncertain
+
+    @property
+    def key(self) -> str:
+        """The row's key."""
+        return self.outcome.key
+
+    def encode(self) -> bytes:
+        """The line: the failures file's fields, and the type behind the key."""
+        fields = encode_failure(self.outcome)
+        return _encoded({"key": self.key, "type": fields["outcome"]} | fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """Undo deleted this document, which `lines` lines of the results file named. With more it was created anew."""
+
+    key: str
+    identifier: str
+    spec_hash: str
+    lines: int
+    at: str
+    run: str
+
+    def encode(self) -> bytes:
+        """The line."""
+        line = {"key": self.key, "type": "undone", "identifier": self.identifier, "specHash": self.spec_hash}
+        return _encoded(line | {"lines": self.lines, "at": self.at, "run": self.run})
+
+
+@dataclass(frozen=True, slots=True)
+class FirstCreated:
+    """This run has written its first results line: from now on the results file must be there."""
+
+    run: str
+
+    def encode(self) -> bytes:
+        """The line."""
+        return _encoded({"type": "created", "run": self.run})
+
+
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """The failures file is about to be replaced by one of this size (bytes) and digest."""
+
+    size: int
+    digest: str
+    run: str
+
+    def encode(self) -> bytes:
+        """The line."""
+        return _encoded({"type": "rewriting", "size": self.size, "digest": self.digest, "run": self.run})
+
+
+class Unknown(NamedTuple):
+    """A line of a type that a later version writes."""
+
+
+KeyLine = Intent | Cleared | Settled | FailureLine | Fixed | Undone
+JournalLine = JournalHeader | RunBegan | KeyLine | FirstCreated | Rewriting
+
+
+def parse_journal_line(text: bytes) -> JournalLine | Unknown:
+    """Read a line back. Raises ValueError saying what is wrong with it."""
+    line = orjson.loads(text)
+    if not isinstance(line, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - what is wrong is the file, not the caller's argument
+    parse = _PARSERS.get(str(line.get("type")))
+    if parse is None:
+        return Unknown()
+    try:
+        return parse(line)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from None
+
+
+def _intent(line: Mapping[str, Any]) -> Intent:
+    identifier = line["identifier"]
+    return Intent(
+        str(line["key"]),
+        None if identifier is None else str(identifier),
+        bool(line["filled"]),
+        int(line.get("attempt") or 0),
+        datetime.fromisoformat(line["at"]),
+        str(line.get("run") or ""),
+        str(line.get("source") or ""),
+        int(line.get("line") or 0),
+        str(line["specHash"]),
+        orjson.dumps(line["body"]),
+        bool(line.get("resend")),
+    )
+
+
+def _undone(line: Mapping[str, Any]) -> Undone:
+    lines = line["lines"] if isinstance(line.get("lines"), int) else _ALL_LINES
+    spec_hash = str(line.get("specHash") or "")
+    return Undone(
+        str(line["key"]), str(line["identifier"]), spec_hash, lines, str(line.get("at")), str(line.get("run"))
+    )
+
+
+_PARSERS: dict[str, Callable[[Mapping[str, Any]], JournalLine]] = {
+    "journal": lambda line: JournalHeader(str(line.get("baseUrl")), str(line.get("namespace")), line.get("version")),
+    "run": lambda line: RunBegan(str(line.get("run")), str(line.get("at")), line.get("command")),
+    "intent": _intent,
+    "clear": lambda line: Cleared(str(line["key"])),
+    "settled": lambda line: Settled(str(line["key"])),
+    "failed": lambda line: FailureLine(parse_failure(line)),
+    "uncertain": lambda line: FailureLine(parse_failure(line)),
+    "mended": lambda line: Fixed(str(line["key"])),
+    "undone": _undone,
+    "created": lambda line: FirstCreated(str(line.get("run"))),
+    "rewriting": lambda line: Rewriting(int(line["size"]), str(line["digest"]), str(line.get("run"))),
+}
+
+
+def _encoded(line: dict[str, Any]) -> bytes:
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
