@@ -1,21 +1,6 @@
 """`batcher undo`: what a results file created goes to Trash; without --yes it is only listed.
 
-The JSON object of `batcher undo --json` and `--summary FILE`:
-
-| field | type | meaning |
-|---|---|---|
-| command, exitCode | text, integer | `undo`; contract 10 |
-| results, baseUrl | texts | the results file, and where its documents are (`sandbox` for any sandbox) |
-| dryRun | boolean | without --yes: nothing was deleted |
-| documents | integer | of this results file and not undone before; equals deleted + notDeleted + left |
-| deleted, notDeleted, left | integers | moved to Trash (or gone already); refused by the server; not reached |
-| adopted, undoneBefore | integers | documents that undo never touches; documents that it deleted earlier |
-| uncertain | integer | rows that are uncertain (with --force) |
-| requests, elapsedSeconds | numbers | requests sent; wall time |
-| stopped | text or null | why it stopped early |
-| interrupted, deadlineReached | booleans | what else ended it early |
-| first | objects | up to twenty of the documents, newest first: identifier, name, key |
-| problems | objects | up to 1,000 documents that were not deleted: source, line, part (the identifier), message |
+`batcher/report/README.md` documents the object of `--json` and `--summary FILE`.
 """
 
 from __future__ import annotations

@@ -1,21 +1,6 @@
 """`batcher verify`: created documents against their rows; each difference on a line of its own.
 
-The JSON object of `batcher verify --json` and `--summary FILE`:
-
-| field | type | meaning |
-|---|---|---|
-| command, exitCode | text, integer | `verify`; contract 10 |
-| inputs, baseUrl | texts, text | as named; where the documents are (`sandbox` for any sandbox) |
-| rows | integer | rows read; equals created + undone + notCreated + invalid |
-| created | integer | rows with a document; equals same + different + missing + unreadable + left |
-| same, different, missing | integers | documents as their rows say; that differ; that are not there |
-| unreadable, left | integers | documents of which nobody can tell; that were not looked at |
-| changed | integer | created rows that have changed since they were sent |
-| undone, notCreated, invalid | integers | other rows |
-| details | integer | parts that were sent and do not come back |
-| requests, elapsedSeconds | numbers | requests sent; wall time |
-| stopped, interrupted | text or null, boolean | what ended it early |
-| problems | objects | up to 1,000: source, line, part (what kind of difference), message |
+`batcher/report/README.md` documents the object of `--json` and `--summary FILE`.
 """
 
 from __future__ import annotations

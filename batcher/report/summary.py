@@ -1,37 +1,6 @@
 """What a run did, in counts that add up, as text for people and as one JSON object for programs.
 
-The JSON object of `batcher run --json` and `--summary FILE`:
-
-| field | type | meaning |
-|---|---|---|
-| command | text | `run` |
-| exitCode | integer | what the command exits with (contract 10) |
-| run | text | id of this run, also in each line of the files |
-| startedAt, finishedAt | text | UTC, ISO 8601 |
-| elapsedSeconds | number | wall time of the run |
-| inputs | texts | as named on the command line |
-| baseUrl, sandbox | text, boolean | where documents were sent |
-| rows | integer | rows read; equals created + failed + uncertain + notAttempted |
-| created | integer | createdNow + createdBefore + reconciled + adopted |
-| createdNow | integer | created by this run, with a clear answer |
-| createdBefore | integer | created by an earlier run; not sent again |
-| reconciled | integer | found in existence by this run after an unclear attempt |
-| adopted | integer | existed under the row's identifier and matched; booked as the row's by this run |
-| failed, invalid | integer | rows without a document, and how many of these are invalid rows |
-| uncertain | integer | rows of which nobody knows yet |
-| notAttempted | integer | toDo + undone |
-| toDo | integer | rows that a further run will send |
-| undone | integer | rows whose documents `batcher undo` deleted |
-| changed | integer | created before, but the row differs now from what was sent (part of createdBefore) |
-| otherFailures | integer | lines of the failures file whose rows these inputs do not hold; no part of rows |
-| requests, requestsPerSecond | number | requests sent, retries, look-ups and preflight included |
-| rate | text | the rate that was allowed, for each key |
-| stopped | text or null | why the run stopped early |
-| interrupted, deadlineReached, limitReached | boolean | what ended the run before its last row |
-| files | object or null | `results`, `failures`, `journal`, `keptFailures` (a hand-edited failures file, or null) |
-| firstFailures | objects | up to ten: key, source, line, outcome, reason, status, message, hint |
-| warnings | texts | as shown |
-| error | text | only if the command ended with an error; then fields that are not known are absent |
+`README.md` beside this file documents the object field by field.
 """
 
 from __future__ import annotations
@@ -51,7 +20,7 @@ SHOWN_FAILURES = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The counts and circumstances of one run; the module's table says what each means. Times are UTC.
+    """The counts and circumstances of one run; README.md says what each means. Times are UTC.
 
     `rate` is for each of `keys`.
     """
@@ -120,7 +89,7 @@ def exit_code(summary: Summary) -> int:
 
 
 def summary_object(summary: Summary) -> dict[str, object]:
-    """The fields that `summary`'s docstring documents, in that order, without `command` and `exitCode`."""
+    """The fields that README.md documents, in that order, without `command` and `exitCode`."""
     return {
         "run": summary.run,
         "startedAt": summary.started,

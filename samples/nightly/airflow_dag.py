@@ -66,7 +66,7 @@ def batcher_nightly() -> None:
 
     @task
     def report_failures() -> None:
-        raise RuntimeError(f"some rows failed: mend {DIRECTORY}/dashboards.failures.jsonl and run it")
+        raise RuntimeError(f"some rows failed: fix {DIRECTORY}/dashboards.failures.jsonl and run it")
 
     @task
     def run_again() -> None:

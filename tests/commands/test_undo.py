@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from batcher.cli import undo as cli_undo
 from batcher.commands.undo import Undoing, UndoSettings, undo
 from batcher.config import Endpoint, Sending
 from batcher.errors import Locked, UsageError
@@ -428,15 +427,6 @@ def test_the_command_lists_first_and_deletes_with_yes(tmp_path: Path) -> None:
     assert "23 not attempted (23 undone)" in after.stderr
     again = start(tmp_path, "undo", "d.sandbox.results.jsonl", "--sandbox", "--yes")
     assert (again.returncode, again.stderr) == (0, "d.sandbox.results.jsonl: nothing to delete (23 deleted before)\n")
-
-
-def test_the_fields_of_the_final_object_are_documented(tmp_path: Path) -> None:
-    """The module's table names each field that `undo --json` has, and no other."""
-    sheet(tmp_path, 1)
-    start(tmp_path, "run", "d.csv", "--sandbox")
-    said = json.loads(start(tmp_path, "undo", "d.sandbox.results.jsonl", "--json").stdout)
-    table = re.findall(r"^\| ([a-zA-Z, ]+) \|", cli_undo.__doc__ or "", re.MULTILINE)[1:]
-    assert sorted(said) == sorted(name for names in table for name in names.split(", "))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from typing import Any
 import orjson
 import pytest
 
-from batcher.cli import verify as cli_verify
 from batcher.commands.findings import findings
 from batcher.commands.verify import Verified, verify
 from batcher.errors import UsageError
@@ -322,5 +321,3 @@ def test_the_command(tmp_path: Path) -> None:
     said = json.loads(done.stdout)
     assert (said["command"], said["exitCode"], said["rows"], said["created"]) == ("verify", 1, 4, 3)
     assert [(one["line"], one["part"]) for one in said["problems"]] == [(2, "renamed"), (3, "missing")]
-    table = re.findall(r"^\| ([a-zA-Z, ]+) \|", cli_verify.__doc__ or "", re.MULTILINE)[1:]
-    assert sorted(said) == sorted(name for names in table for name in names.split(", "))

@@ -1,4 +1,4 @@
-"""The sample inputs are what the README says of them."""
+"""The samples are what their README says of them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from batcher.config import Reading
 from batcher.errors import InvalidInput
+from tests.cli.test_cli import start
 from tests.support.faulty import FaultyServer
 from tests.support.rows import Told, read_rows
 from tests.support.runs import MODEL, Job
@@ -38,7 +39,7 @@ def test_the_csv_and_jsonl_samples_agree() -> None:
 
 @pytest.mark.parametrize(("name", "rows", "valid"), [("broken.csv", 48, 3), ("broken.jsonl", 12, 1)])
 def test_the_broken_samples_show_a_problem_of_every_row_but_a_few(name: str, rows: int, valid: int) -> None:
-    """One pass names them all, and the rows that are not fine are the ones that say so in their name."""
+    """One pass names them all, and the invalid rows are the ones that say so in their name."""
     told = Told(SAMPLES / name)
     assert (told.checked.rows, told.checked.valid) == (rows, valid)
     assert {problem.line for problem in told.problems} == {row.line for row, _ in told.invalid}
@@ -59,8 +60,8 @@ def test_the_spreadsheet_sample_is_what_such_a_program_writes() -> None:
     assert {row.columns[0] for row in read_rows([SAMPLES / "spreadsheet.csv"], Reading())} == {"Model ID"}
 
 
-async def test_every_broken_row_can_be_mended_in_the_failures_file(tmp_path: Path) -> None:
-    """Refused as a whole at first; with --skip-invalid all 45 are told of; mended and fed in, every row is created."""
+async def test_every_broken_row_can_be_fixed_in_the_failures_file(tmp_path: Path) -> None:
+    """Refused as a whole at first; with --skip-invalid all 45 are recorded; fixed and fed in, every row is created."""
     job, broken = Job(tmp_path), tmp_path / "broken.csv"
     shutil.copyfile(SAMPLES / "broken.csv", broken)
     async with FaultyServer() as server:
@@ -70,10 +71,10 @@ async def test_every_broken_row_can_be_mended_in_the_failures_file(tmp_path: Pat
         assert _names_in(tmp_path) == ["broken.csv"]
         ran = await job.run(server.base_url, inputs=[broken], skip_invalid=True)
         assert (ran.code, ran.summary.created, ran.summary.invalid, len(job.failures)) == (1, 3, 45, 45)
-        mended = [
-            {**line, "spec": {"modelId": MODEL, "name": f"mended {number}"}} for number, line in enumerate(job.failures)
+        fixed = [
+            {**line, "spec": {"modelId": MODEL, "name": f"fixed {number}"}} for number, line in enumerate(job.failures)
         ]
-        job.files.failures.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in mended))
+        job.files.failures.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in fixed))
         ran = await job.run(server.base_url, inputs=[job.files.failures])
         assert (ran.code, ran.summary.rows, ran.summary.created) == (0, 45, 45)
         assert job.failures == []
@@ -82,3 +83,22 @@ async def test_every_broken_row_can_be_mended_in_the_failures_file(tmp_path: Pat
 
 def _names_in(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
+
+
+def test_the_output_is_what_comes_out(tmp_path: Path) -> None:
+    """A rehearsal on the mixed file makes the three files that the samples show, but for ids, times and run."""
+    shutil.copy(SAMPLES / "output" / "mixed.jsonl", tmp_path)
+    shown = start(tmp_path, "run", "mixed.jsonl", "--sandbox", "--skip-invalid")
+    assert shown.returncode == 1, shown.stderr
+    for kind in ("results", "failures", "journal"):
+        name = f"mixed.sandbox.{kind}.jsonl"
+        made, kept = (_lines(directory / name) for directory in (tmp_path, SAMPLES / "output"))
+        assert made == kept
+
+
+VARYING = {"hint", "run", "at", "elapsedMs", "response", "dashboardId", "workbookId", "url", "requestId", "digest"}
+
+
+def _lines(path: Path) -> list[dict[str, object]]:
+    lines = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    return [{name: None if name in VARYING else value for name, value in line.items()} for line in lines]

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import batcher.report.summary
 from batcher.cli.screen.next_steps import next_steps
 from batcher.cli.screen.summary_text import summary_text
 from batcher.config import Files
@@ -147,14 +146,6 @@ def test_a_run_shorter_than_a_period_is_not_said_to_have_overstepped() -> None:
 def test_the_first_line_says_how_it_ended(fields: dict[str, Any], headline: str) -> None:
     """One sentence before the counts."""
     assert summary_text(summary(**fields), ()).splitlines()[0] == headline
-
-
-def test_the_object_has_exactly_the_documented_fields() -> None:
-    """The table in the module's docstring is the contract; it names each field and no other."""
-    rows = re.findall(r"^\| ([A-Za-z, ]+?) \|", batcher.report.summary.__doc__ or "", re.MULTILINE)
-    documented = [name.strip() for row in rows[1:] for name in row.split(",")]
-    fields = ["command", "exitCode", *summary_object(summary(created_now=1)), "error"]
-    assert sorted(documented) == sorted(fields)
 
 
 def test_several_keys_add_up_to_what_was_allowed() -> None:
