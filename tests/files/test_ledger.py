@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +12,15 @@ from typing import Any
 
 import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from batcher.config import Files
 from batcher.errors import DiskTrouble, UsageError
 from batcher.files.disk import AppendFile, Disk, DiskFile
 from batcher.files.failures import Form
 from batcher.files.journal_lines import Intent, Undone
+from batcher.files.key_history import NO_HISTORY, KeyHistory
 from batcher.files.ledger import Ledger, open_ledger
 from batcher.files.nowhere import Nowhere
 from batcher.files.past import Past, RowState, read_past
@@ -24,6 +28,7 @@ from batcher.identity import spec_hash
 from batcher.models import Created, Failed, How, Reason, Uncertain
 
 from ..support import virtual
+from ..support.runs import QuickDisk
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 BODY = b'{"modelId":"m","name":"n"}'
@@ -294,3 +299,65 @@ async def test_status_needs_no_base_url(tmp_path: Path) -> None:
     async with opened(tmp_path):
         pass
     assert read_past(Disk(), files_in(tmp_path), "", "").created.get("k") is None
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["intend", "take_back", "clear", "settle", "fail", "doubt", "fix", "create"]),
+        st.sampled_from(["a", "b"]),
+        st.sampled_from([None, "doc-1", "doc-2"]),
+    ),
+    max_size=12,
+)
+
+
+async def take(ledger: Ledger, step: str, key: str, identifier: str | None) -> None:
+    """One step of a run."""
+    match step:
+        case "intend":
+            await ledger.intend(intent(key, identifier))
+        case "fail":
+            ledger.book(unsuccessful(Failed, key))
+        case "doubt":
+            ledger.book(unsuccessful(Uncertain, key))
+        case "fix":
+            ledger.close_failure(key)
+        case "create":
+            ledger.book(created(key))
+        case _:
+            getattr(ledger, step)(key)
+
+
+def known(histories: Mapping[str, KeyHistory]) -> dict[str, KeyHistory]:
+    """Without what is not the same on disk and in memory: where an attempt's body is."""
+    same = {
+        key: history._replace(unclear=tuple(sent._replace(offset=0, body=None) for sent in history.unclear))
+        for key, history in histories.items()
+    }
+    return {key: history for key, history in same.items() if history != NO_HISTORY}
+
+
+@settings(max_examples=40)
+@given(STEPS, STEPS)
+def test_the_ledger_knows_what_a_later_run_would_read(
+    first: list[tuple[str, str, str | None]], second: list[tuple[str, str, str | None]]
+) -> None:
+    """After any steps of two runs; and what a run has read at its start stays as it was, whatever the run does."""
+
+    async def main(directory: Path) -> None:
+        done: set[str] = set()
+        for steps in (first, second):
+            past = past_of(files_in(directory))
+            before = dict(past.journaled.histories)
+            async with opened(directory, QuickDisk()) as ledger:
+                for step, key, identifier in steps:
+                    if key not in done:  # nothing is sent for a row that is created
+                        await take(ledger, step, key, identifier)
+                    if step == "create":
+                        done.add(key)
+                now = known(ledger.histories)
+            assert now == known(past_of(files_in(directory)).journaled.histories)
+            assert past.journaled.histories == before
+
+    with tempfile.TemporaryDirectory() as directory:
+        virtual.run(lambda: main(Path(directory)))
