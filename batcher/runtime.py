@@ -15,7 +15,7 @@ from time import perf_counter
 from .config import Sending
 from .files.disk import Disk, Storage
 from .models import stamp
-from .pace.shared import SharedPace
+from .pace.store import PaceStore
 from .transport.reply import Transport
 
 
@@ -29,7 +29,7 @@ class Runtime:
 
     storage: Storage = field(default_factory=Disk)
     transport: Transport | None = None
-    shared_pace: SharedPace | None = None
+    shared_pace: PaceStore | None = None
     now: Callable[[], datetime] = _now
     timer: Callable[[], float] = perf_counter
     random: Random = field(default_factory=Random)
@@ -50,8 +50,15 @@ def state_directory(environ: Mapping[str, str]) -> Path:
     return Path(platformdirs.user_state_dir("batcher", appauthor=False))
 
 
-def runtime_of(sending: Sending, environ: Mapping[str, str], warn: Callable[[str], None]) -> Runtime:
-    """The real world. Without a rate, or with `--no-shared-pace`, the pace is shared with nobody."""
+def shared_pace_of(sending: Sending, environ: Mapping[str, str], warn: Callable[[str], None]) -> PaceStore | None:
+    """Where the runs that use the same key meet. None without a rate, or with `--no-shared-pace`."""
     if not sending.shared_pace or sending.rate is None:
-        return Runtime()
-    return Runtime(shared_pace=SharedPace(state_directory(environ), warn))
+        return None
+    from .pace.local_store import LocalPaceStore  # noqa: PLC0415 - only a run that sends at a rate needs SQLite
+
+    return LocalPaceStore(state_directory(environ), warn)
+
+
+def runtime_of(sending: Sending, environ: Mapping[str, str], warn: Callable[[str], None]) -> Runtime:
+    """The real world."""
+    return Runtime(shared_pace=shared_pace_of(sending, environ, warn))

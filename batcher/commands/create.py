@@ -23,9 +23,8 @@ from ..omni.fields import KEY
 from ..omni.v1 import Omni
 from ..pace.gate import Gate
 from ..pace.rate import Rate
-from ..pace.shared import SharedPace
 from ..plan.lost_journal import Forgotten
-from ..runtime import Runtime, state_directory
+from ..runtime import Runtime, shared_pace_of
 from ..send.batch import Batch
 from ..send.drain import Drain, End
 from ..send.invalid import invalid_outcome
@@ -76,7 +75,7 @@ async def create(
     if settings is None:
         pace = Rate.parse(rate) if isinstance(rate, str) else rate
         settings = Sending(rate=pace, concurrency=concurrency, max_attempts=max_attempts, shared_pace=shared_pace)
-    shared = SharedPace(state_directory(os.environ), on_warning) if settings.shared_pace and settings.rate else None
+    shared = shared_pace_of(settings, os.environ, on_warning)
     runtime = Runtime(storage=Disk() if journal is not None else Nowhere(), shared_pace=shared)
     files = _files(Path(journal) if journal is not None else Path("nowhere.journal.jsonl"))
     drain = Drain()

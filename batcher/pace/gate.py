@@ -23,7 +23,7 @@ from ..errors import Stopped
 from ..keys import ApiKey
 from .pacer import Pacer, Slot
 from .rate import Rate
-from .shared import SharedPace
+from .store import PaceStore
 
 __all__ = ["Gate", "KeysRefused", "Slot"]
 
@@ -54,7 +54,7 @@ class Gate:
     `shared` makes other runs with the same key count, too.
     """
 
-    def __init__(self, keys: Sequence[ApiKey], rate: Rate | None, *, shared: SharedPace | None = None) -> None:
+    def __init__(self, keys: Sequence[ApiKey], rate: Rate | None, *, shared: PaceStore | None = None) -> None:
         self._keys = tuple(keys)
         self._rate = rate
         self._shared = shared
@@ -156,9 +156,10 @@ class Gate:
                 await self._wanted.wait()
             await pacer.smooth()
             while self._waiters and not pacer.dropped:
-                granted = pacer.try_grant()
+                granted = await pacer.try_grant()
                 if isinstance(granted, Slot):
-                    self._hand_over(granted)
+                    if not self._hand_over(granted):  # the waiter has gone while the store was asked
+                        granted.give_back()
                     break
                 await pacer.rest(granted)
 

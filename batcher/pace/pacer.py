@@ -11,8 +11,9 @@ from aiolimiter import AsyncLimiter
 from ..errors import InternalError
 from ..keys import ApiKey
 from .brake import Brake
-from .rate import CATCH_UP, Rate, Window
-from .shared import Permit, RunShare
+from .rate import CATCH_UP, Rate
+from .store import PaceShare, Permit
+from .window import Window
 
 _SHORTEST_REST_SECONDS = 0.001  # timers are no finer; a shorter rest would only spin
 _SLACK_SECONDS = 0.01  # starts may make up for timers that were late by this much
@@ -72,7 +73,7 @@ class Pacer:
         self,
         key: ApiKey,
         rate: Rate | None,
-        share: RunShare | None,
+        share: PaceShare | None,
         *,
         now: Callable[[], float],
         hand_over: Callable[[Slot], bool],
@@ -122,24 +123,33 @@ class Pacer:
         await self._limiter.acquire()
         self._smoothed = True
 
-    def try_grant(self) -> Slot | float:
+    async def try_grant(self) -> Slot | float:
         """A slot, or the seconds to wait (`inf`: until something changes)."""
+        wait = self._wait_seconds()
+        if wait > 0.0:
+            self.rest_from_sharing()
+            return wait
+        if self._share is None:
+            return self._grant(None)
+        epoch = self.epoch
+        answer = await self._share.take()
+        if isinstance(answer, float):
+            return answer
+        if self.epoch != epoch:  # braked or dropped while the store was asked
+            answer.give_back()
+            return 0.0
+        return self._grant(answer)
+
+    def _wait_seconds(self) -> float:
+        """How long brake and window make us wait."""
         now = self.now()
         wait = max(self.brake.until, self._spaced_until(now)) - now
         if wait <= 0.0 and self._window is not None:
             wait = self._window.opens_at(now) - now
-        if wait > 0.0:
-            self.rest_from_sharing()
-            return wait
-        permit = None
-        if self._share is not None:
-            answer = self._share.take()
-            if isinstance(answer, float):
-                return answer
-            permit = answer
-        return self._grant(now, permit)
+        return wait
 
-    def _grant(self, now: float, permit: Permit | None) -> Slot:
+    def _grant(self, permit: Permit | None) -> Slot:
+        now = self.now()
         if self._window is not None:
             self._window.grant()
             self._smoothed = False

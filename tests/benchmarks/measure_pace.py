@@ -34,8 +34,8 @@ import anyio
 
 from batcher.keys import ApiKey
 from batcher.pace.gate import Gate
+from batcher.pace.local_store import LocalPaceStore
 from batcher.pace.rate import MARGIN, Rate
-from batcher.pace.shared import SharedPace
 from tests.benchmarks.measured_server import MODEL
 
 HERE = [sys.executable, "-m", "tests.benchmarks.measure_pace"]
@@ -60,7 +60,7 @@ async def send(told: Told) -> None:
     """Send as fast as the gate allows for `seconds`, then print every start (wall clock)."""
     starts: list[float] = []
     key = ApiKey("measured")
-    shared = SharedPace(told.state, lambda text: print(text, file=sys.stderr))
+    shared = LocalPaceStore(told.state, lambda text: print(text, file=sys.stderr))
 
     async def work(gate: Gate) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", told.port)

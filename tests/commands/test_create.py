@@ -127,7 +127,7 @@ async def test_all_who_use_a_key_share_its_rate(
     assert len(arrivals) == 4
     if shared_pace:
         assert arrivals[2] - arrivals[0] > 0.99  # each by itself would have had its second one after half of that
-    assert (len(list(state.iterdir())) if state.exists() else 0) == shared_pace
+    assert len(list(state.glob("*.sqlite"))) == shared_pace
 
 
 async def test_an_invalid_spec_does_not_make_its_unclear_attempt_forgotten(tmp_path: Path) -> None:
