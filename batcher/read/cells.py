@@ -81,7 +81,10 @@ def cells_of(record: str, delimiter: str) -> list[str]:
         return []
 
 
-def allow_long_cells() -> None:
-    """Python's csv refuses cells of more than 131,072 characters unless told otherwise, for the whole process."""
-    if csv.field_size_limit() < LONGEST_CELL:
-        csv.field_size_limit(LONGEST_CELL)
+def allow_long_cells(most: int = LONGEST_CELL) -> None:
+    """Python's csv refuses cells of more than 131,072 characters. Its limit holds for the whole process, so raise it only.
+
+    How long a row of an input may be is asked where rows are read, not here.
+    """
+    if csv.field_size_limit() < (limit := max(most, LONGEST_CELL)):
+        csv.field_size_limit(limit)

@@ -7,29 +7,21 @@ import io
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import chain, islice, tee
 
 from ..errors import UsageError
 from ..models import Row
 from ..omni.fields import API_FIELDS, KEY
 from . import failures_lines
+from .broken import TOO_LONG, Broken, shortened
+from .cells import allow_long_cells
 from .columns import field_of
 from .failures_csv import OUTCOME_PREFIX, failures_line
 from .streams import CHUNK_BYTES, LineGuard
 
 _LINE_ROWS = 4  # a line may hold a few cells, each as long as a row may be
 _BEHIND = 16  # lines of which the text is still known
-_MOST_SHOWN = 10_000  # characters kept of a broken record
 _DELIMITERS = ",;\t"
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A record that is none: its text, and what csv says of it."""
-
-    text: str
-    error: str
 
 
 Record = tuple[int, list[str] | Broken]
@@ -90,6 +82,7 @@ def _require(header: Header, source: str, line: int) -> None:
 
 def open_table(stream: io.BufferedIOBase, source: str, max_row_bytes: int) -> tuple[Header, Iterator[Record]]:
     """The header of a CSV text (UTF-8); then each row's first line and its cells, or what is wrong with it."""
+    allow_long_cells(max_row_bytes)
     guarded = io.BufferedReader(LineGuard(stream, source, _LINE_ROWS * max_row_bytes), CHUNK_BYTES)
     text = io.TextIOWrapper(guarded, encoding="utf-8", newline="")
     first, skipped = _first_line(text)
@@ -108,7 +101,7 @@ def open_table(stream: io.BufferedIOBase, source: str, max_row_bytes: int) -> tu
         cells = next(reader)
     except csv.Error as error:
         raise UsageError(f"{source}:{skipped + 1}: the header's quoting is broken: {error}") from None
-    return header_of(cells, source, skipped + 1, delimiter), _records(reader, copy, skipped)
+    return header_of(cells, source, skipped + 1, delimiter), _records(reader, copy, skipped, max_row_bytes)
 
 
 def _first_line(text: io.TextIOWrapper) -> tuple[str, int]:
@@ -128,13 +121,15 @@ def _delimiter(first: str) -> str:
     return max(_DELIMITERS, key=fit)
 
 
-def _records(reader: Iterator[list[str]], lines: Iterator[str], skipped: int) -> Iterator[Record]:
+def _records(reader: Iterator[list[str]], lines: Iterator[str], skipped: int, most: int) -> Iterator[Record]:
     """Each record; `lines` are the reader's lines once more, which follow it closely, for the text of a broken one."""
     before = reader.line_num  # type: ignore[attr-defined] # csv's reader has no name to annotate with
     behind = before
     while True:
         try:
             for cells in reader:
+                if sum(map(len, cells)) > most:
+                    raise csv.Error(TOO_LONG)  # noqa: TRY301 - as csv itself does with a cell that is too long
                 yield skipped + before + 1, cells
                 line_num = reader.line_num  # type: ignore[attr-defined]
                 behind += line_num - before
@@ -146,7 +141,7 @@ def _records(reader: Iterator[list[str]], lines: Iterator[str], skipped: int) ->
             _drop(lines, behind)
             line_num = reader.line_num  # type: ignore[attr-defined]
             text = "".join(islice(lines, line_num - before)).rstrip("\r\n")
-            yield skipped + before + 1, Broken(_shortened(text), str(error))
+            yield skipped + before + 1, Broken(shortened(text), _fault(str(error)))
             before, behind = line_num, 0
         else:
             return
@@ -156,12 +151,13 @@ def _drop(lines: Iterator[str], count: int) -> None:
     deque(islice(lines, count), maxlen=0)
 
 
-def _shortened(text: str) -> str:
-    """The text of a broken record, which may be the rest of the file."""
-    if len(text) <= _MOST_SHOWN:
-        return text
-    digest = blake2b(text.encode(), digest_size=8).hexdigest()
-    return f"{text[:_MOST_SHOWN]}… ({len(text)} characters, {digest})"
+def _fault(error: str) -> str:
+    """What is wrong with a record, for a person; `error` is csv's word for it."""
+    if error == TOO_LONG or "field limit" in error:
+        return f"{TOO_LONG}; is a quote never closed?"
+    if "unexpected end" in error:
+        return "a quote that opens here is never closed, so the rest of the file ran into this row; close it"
+    return f"the quoting is broken ({error}); write a quote inside a quoted cell twice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +171,7 @@ class Table:
     def row(self, line: int, record: list[str] | Broken) -> Row | None:
         """The row in a record; None if it is blank."""
         if isinstance(record, Broken):
-            return Row(self.source, line, {}, text=record.text, fault=_quoting(record.error))
+            return Row(self.source, line, {}, text=record.text, fault=record.fault)
         if not any(record):
             return None
         header, cells = self.header, record
@@ -189,14 +185,6 @@ class Table:
             said = failures_line(header.columns, header.fields, cells)
             return failures_lines.row_of(self.source, line, said, is_csv=True)
         return Row(self.source, line, dict(zip(header.fields, cells, strict=True)), cells=True, columns=header.columns)
-
-
-def _quoting(error: str) -> str:
-    if "field limit" in error:
-        return "holds a cell that is longer than --max-row-bytes allows; is a quote never closed?"
-    if "unexpected end" in error:
-        return "a quote that is opened here is never closed, so the rest of the file ran into this row; close it"
-    return f"the quoting is broken ({error}); write a quote inside of a quoted cell twice"
 
 
 def _too_many(found: int, allowed: int) -> str:

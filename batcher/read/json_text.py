@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import orjson
 
-_DEEPEST = 250  # levels; what is deeper cannot be written again
+TOO_DEEP = "is nested more than 250 levels deep"  # then it can't be written again
 _DIGITS = bytes(48 if 48 <= code <= 57 else 32 for code in range(256))
 _LONG_NUMBER = b"0" * 19  # only integers of 19 digits and more can fall outside of 64 bits
 
@@ -30,7 +30,7 @@ def parse_object(raw: bytes, *, trusted: bool = False) -> dict[str, object]:
     try:
         written = orjson.dumps(value)
     except TypeError:
-        raise BrokenJson(f"is nested more than {_DEEPEST} levels deep") from None
+        raise BrokenJson(TOO_DEEP) from None
     if written != raw and (doubt := doubt_of(raw, written)):
         raise BrokenJson(doubt)
     return value
@@ -57,7 +57,7 @@ def _slow_doubt(raw: bytes) -> str | None:
     except BrokenJson as doubt:
         return str(doubt)
     except RecursionError:
-        return f"is nested more than {_DEEPEST} levels deep"
+        return TOO_DEEP
     return None
 
 

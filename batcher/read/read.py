@@ -7,7 +7,6 @@ is a `UsageError`. Nothing is kept of a row that has been given out.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -22,7 +21,7 @@ from . import csv_table, json_texts, workbook
 from .csv_table import Header, Layout, Table
 from .failures_lines import as_read
 from .json_text import shown
-from .json_texts import CutOff, Texts
+from .json_texts import Texts
 from .sources import SAVE_AS_UTF8, Source, has_mark, naming, open_bytes, open_utf8
 
 __all__ = ["as_read", "format_of", "layout_of", "read_contents"]
@@ -81,12 +80,13 @@ def _open(source: Source, reading: Reading, *, trusted: bool) -> Iterator[Conten
         return
     with open_utf8(source) as stream:
         if kind == "csv":
-            _allow_long_cells(reading)
             header, records = csv_table.open_table(stream, source.name, reading.max_row_bytes)
             yield Table(source.name, header, _named(source, records))
+        elif kind == "json":
+            texts = json_texts.elements(stream, source.name, reading.max_row_bytes)
+            yield Texts(source.name, _named(source, texts), trusted)
         else:
-            split = json_texts.lines if kind == "jsonl" else json_texts.elements
-            yield Texts(source.name, _named(source, split(stream, reading.max_row_bytes)), trusted)
+            yield Texts(source.name, _named(source, json_texts.lines(stream, reading.max_row_bytes)), trusted)
 
 
 def _named(source: Source, records: Iterator[T]) -> Iterator[T]:
@@ -96,12 +96,10 @@ def _named(source: Source, records: Iterator[T]) -> Iterator[T]:
 
 @contextmanager
 def _naming(source: Source) -> Iterator[None]:
-    """As `decode.naming`, and says in which line a text stops being UTF-8, or what is cut off."""
+    """As `decode.naming`, and says in which line a text stops being UTF-8."""
     with naming(source.name):
         try:
             yield
-        except CutOff as error:
-            raise UsageError(f"{source.name}: the file is cut off ({error}); make it again") from None
         except UnicodeDecodeError as error:
             if error.encoding != "utf-8":
                 raise
@@ -118,12 +116,6 @@ def _not_utf8(source: Source) -> str:
                 found = line[max(error.start - 20, 0) : error.start + 1].decode("latin-1")
                 return f"{source.name}:{number}: is not UTF-8 text, at {shown(found)}"
     return f"{source.name}: is not UTF-8 text"
-
-
-def _allow_long_cells(reading: Reading) -> None:
-    """Python's csv refuses cells of more than 131,072 characters unless told otherwise, for the whole process."""
-    if csv.field_size_limit() != reading.max_row_bytes:
-        csv.field_size_limit(reading.max_row_bytes)
 
 
 def _sheet(source: Source, reading: Reading) -> tuple[Header, Iterator[csv_table.Record]]:

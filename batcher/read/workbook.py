@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from .csv_table import Broken
+from .csv_table import Record
 from .sources import Source, naming, open_bytes
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
 
-def sheet_rows(source: Source, sheet: str | None) -> Iterator[tuple[int, list[str] | Broken]]:
+def sheet_rows(source: Source, sheet: str | None) -> Iterator[Record]:
     """The sheet's row number (1-based) and cells of each row. `sheet` None means the first one.
 
     Raises UsageError if the reader is not installed, the file is no workbook, or the sheet is not in it.

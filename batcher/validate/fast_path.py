@@ -16,7 +16,8 @@ import orjson
 from pydantic import ValidationError
 
 from ..omni.fields import KEY, MOST_OF_DESCRIPTION, MOST_OF_NAME
-from ..read.csv_table import Broken, Header, Table
+from ..read.broken import Broken
+from ..read.csv_table import Header, Table
 from ..read.failures_lines import is_failure
 from ..read.json_text import doubt_of
 from ..read.read import Content
