@@ -88,7 +88,7 @@ def _names_in(directory: Path) -> list[str]:
 def test_the_output_is_what_comes_out(tmp_path: Path) -> None:
     """A rehearsal on the mixed file makes the three files that the samples show, but for ids, times and run."""
     shutil.copy(SAMPLES / "output" / "mixed.jsonl", tmp_path)
-    shown = start(tmp_path, "run", "mixed.jsonl", "--sandbox", "--skip-invalid")
+    shown = start(tmp_path, "run", "mixed.jsonl", "--sandbox", "--skip-invalid", "--rate", "none", "--concurrency", "1")
     assert shown.returncode == 1, shown.stderr
     for kind in ("results", "failures", "journal"):
         name = f"mixed.sandbox.{kind}.jsonl"
