@@ -40,9 +40,9 @@ async def look(
     """
     runtime = runtime or Runtime()
     with open_tidied(settings, runtime, sys.stdin.buffer) as sources:
-        found = survey(replace(settings, skip_invalid=True), sources, runtime, observer)
-    if found.refusal is not None:
-        observer.warning(found.refusal)
+        surveyed = survey(replace(settings, skip_invalid=True), sources, runtime, observer)
+    if surveyed.refusal is not None:
+        observer.warning(surveyed.refusal)
     endpoint = settings.endpoint
     if not endpoint.keys:
         raise UsageError(endpoint.no_key_hint)
@@ -53,8 +53,10 @@ async def look(
         endpoint, sending, settings.files, drain, runtime, observer.warning, keeps=False
     ) as requester:
         keys = len(endpoint.keys)
-        asked = await preflight(requester, found.asked, budget=budget_when_asked_for(found.asked, keys), keys=keys)
+        asked = await preflight(
+            requester, surveyed.asked, budget=budget_when_asked_for(surveyed.asked, keys), keys=keys
+        )
     if trouble := asked.trouble or drain.reasons.get(End.STOPPED):
         raise UsageError(trouble)
-    named = len(found.asked.models) + len(found.asked.identifiers)
-    return OnlineCheck(found.plan, asked, named - asked.models - asked.identifiers)
+    named = len(surveyed.asked.models) + len(surveyed.asked.identifiers)
+    return OnlineCheck(surveyed.plan, asked, named - asked.models - asked.identifiers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,10 @@ from ..plan.lost_journal import Forgotten
 from ..runtime import Runtime, shared_pace_of
 from ..send.batch import Batch
 from ..send.drain import Drain, End
-from ..send.invalid import invalid_outcome
 from ..send.requester import Requester
+from ..send.unsent import invalid_outcome
 from ..transport.client import Client
-from ..validate.check import Checked, Listeners, ValidRow, check_row
+from ..validate.check import Checked, InvalidRow, ValidRow, check_row
 from ..validate.claims import UNPLACED, Claims, Places, holding
 from ..validate.validate import Validator
 from .outcome_stream import Outcomes
@@ -93,7 +93,7 @@ async def create(
             try:
                 with anyio.CancelScope(shield=True):
                     await ledger.sync()
-                    await ledger.rewrite_failures(lambda _: True)
+                    await ledger.rewrite_failures()
             except DiskTrouble as trouble:
                 if outcomes.trouble is not None:  # what comes out of the block is another exception
                     on_warning(str(trouble))
@@ -180,8 +180,6 @@ class _Intake:
         self._recreate = settings.recreate_undone
         self._validator = Validator(Reading())
         self._checked = Checked(Claims(Places([Path("specs")])))
-        self._told = Listeners(on_problem=lambda _: None, on_row=self._keep, on_invalid=self._refuse)
-        self._found: ValidRow | None = None
         self._number = 0
 
     def sent(self, specs: Iterable[Any] | AsyncIterable[Any]) -> Iterator[Spec] | AsyncIterator[Spec]:
@@ -203,11 +201,12 @@ class _Intake:
         if not isinstance(given, Spec):
             self._number += 1
             row = Row("specs", self._number, dict(given))
-            check_row(row, self._checked, self._validator, self._told)
-            if self._found is None:
-                return None
-            given = self._validator.spec_of(row, self._found.key, self._found.body)
-            self._found = None
+            match check_row(row, self._checked, self._validator):
+                case InvalidRow(row, key, problems):
+                    self._refuse(row, key, problems)
+                    return None
+                case ValidRow() as valid:
+                    given = valid.spec()
         elif not self._is_first(given):
             return None
         state = self._past.state(given.key, lambda: given.spec_hash, recreate=self._recreate)
@@ -231,10 +230,7 @@ class _Intake:
         self._refuse(spec.row, claims.another(f"{spec.key}~", UNPLACED), [problem])
         return False
 
-    def _keep(self, found: ValidRow) -> None:
-        self._found = found
-
-    def _refuse(self, row: Row, key: str, problems: list[Problem]) -> None:
+    def _refuse(self, row: Row, key: str, problems: Sequence[Problem]) -> None:
         self._batch.book(invalid_outcome(row, key, problems, self._runtime, self._ledger.unclear(key)))
 
 

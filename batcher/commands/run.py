@@ -4,7 +4,7 @@
                                                    └─ open ─ preflight ─ settle what is unclear ─ send new rows
                                                       ─ send what failed before ─ rewrite failures ─ count ─ the end
 
-`survey` reads the inputs once before the first request; `Batch` pulls them a second time, row by row. `summarise` counts.
+`survey` reads the inputs once, before the first request, and spools the rows to send; `Batch` takes them from there.
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import anyio
 
 from ..config import RunSettings
 from ..errors import DiskTrouble, Stopped, UsageError
-from ..files.failures_file import FailureCounts
 from ..files.ledger import Ledger, open_ledger
 from ..files.lock import lock
 from ..files.past import RowState
 from ..plan.repair_input import is_fed_back, open_tidied, tidy_input
-from ..plan.survey import Survey, keep_edited, survey
+from ..plan.survey import SENT, SpooledRows, Survey, keep_edited, open_spools, survey
 from ..read.sources import open_inputs
 from ..report.observers import Observer
 from ..report.plan import Plan
@@ -33,12 +32,10 @@ from ..send.absent_rows import left_open, settle_orphan
 from ..send.batch import Batch
 from ..send.connect import open_requester
 from ..send.drain import Drain, End
-from ..send.edits import book_mended
-from ..send.invalid import book_invalid
 from ..send.preflight import budget_of, preflight
-from ..send.read_ahead import read_ahead
 from ..send.requester import Requester
-from .summarise import rows_without_outcome, summarise
+from ..send.unsent import book_edits, book_invalid
+from .summarise import count_unfinished, rows_left, summarise
 
 
 async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtime: Runtime | None = None) -> Summary:
@@ -51,117 +48,123 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
     with lock(settings.files, runtime.storage, runtime.holder), contextlib.ExitStack() as stack:
         tidy_input(settings, runtime)
         sources = stack.enter_context(open_inputs(settings.inputs, sys.stdin.buffer))
-        found = survey(settings, sources, runtime, observer)
-        if found.refusal is not None:
-            raise UsageError(found.refusal)
-        if not found.has_work:
-            return summarise(settings, runtime, found, drain)
-        if not settings.endpoint.keys and (found.plan.sending or found.orphans):
+        spooled = stack.enter_context(open_spools(runtime.storage, settings.files))
+        surveyed = survey(settings, sources, runtime, observer, spooled)
+        if surveyed.refusal is not None:
+            raise UsageError(surveyed.refusal)
+        if not surveyed.has_work:
+            return summarise(settings, runtime, surveyed, spooled, drain)
+        if not settings.endpoint.keys and (surveyed.plan.sending or surveyed.orphans):
             raise UsageError(settings.endpoint.no_key_hint)
-        keep_edited(settings, runtime, found)
-        return await _send(settings, found, observer, drain, runtime)
+        return await _Run(settings, runtime, surveyed, spooled, observer, drain).live()
 
 
 def status(settings: RunSettings, *, observer: Observer, runtime: Runtime | None = None) -> Plan:
     """What a run would find; reads only. Raises UsageError."""
     runtime = runtime or Runtime()
     with open_tidied(settings, runtime, sys.stdin.buffer) as sources:
-        found = survey(replace(settings, skip_invalid=True), sources, runtime, observer)
-    if found.refusal is not None:
-        observer.warning(found.refusal)
-    return found.plan
+        surveyed = survey(replace(settings, skip_invalid=True), sources, runtime, observer)
+    if surveyed.refusal is not None:
+        observer.warning(surveyed.refusal)
+    return surveyed.plan
 
 
-async def _send(settings: RunSettings, found: Survey, observer: Observer, drain: Drain, runtime: Runtime) -> Summary:
-    async with _open(settings, found, observer, drain, runtime) as (requester, ledger):
-        batch = Batch(requester, ledger, settings.sending, drain, observer.outcome, runtime.random)
-        observer.planned(found.plan)
-        with observer.working(found.plan.sending, requester):
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run that has something to do."""
+
+    settings: RunSettings
+    runtime: Runtime
+    survey: Survey
+    spooled: SpooledRows
+    observer: Observer
+    drain: Drain
+
+    async def live(self) -> Summary:
+        """Send, settle, and bring the files up to date."""
+        kept = keep_edited(self.settings, self.runtime, self.survey)
+        async with self._open() as (requester, ledger):
+            outcome = self.observer.outcome
+            batch = Batch(requester, ledger, self.settings.sending, self.drain, outcome, self.runtime.random)
+            self.observer.planned(self.survey.plan)
+            with self.observer.working(self.survey.plan.sending, requester):
+                try:
+                    self._book_unsent(ledger)
+                    if self.survey.plan.sending or self.survey.orphans:
+                        await self._send_all(requester, ledger, batch)
+                except Stopped as stopped:
+                    self.drain.start(End.STOPPED, str(stopped))
+            await self._close_files(ledger, requester, batch)
+        return summarise(
+            self.settings,
+            self.runtime,
+            self.survey,
+            self.spooled,
+            self.drain,
+            batch=batch,
+            kept_failures=kept,
+            requests=requester.requests,
+        )
+
+    def _book_unsent(self, ledger: Ledger) -> None:
+        book_invalid(self.spooled.invalid, self.runtime, ledger)
+        if is_fed_back(self.settings) and self.survey.is_edited:
+            for state in SENT:
+                book_edits(self.spooled.valid[state], ledger)
+
+    async def _send_all(self, requester: Requester, ledger: Ledger, batch: Batch) -> None:
+        """Everything that asks the server, in the order of the module's picture."""
+        if self.settings.preflight:
+            keys = len(self.settings.endpoint.keys)
+            await preflight(requester, self.survey.asked, budget=budget_of(self.survey.plan.sending), keys=keys)
+        with self.drain.waits():
+            for key in self.survey.orphans:
+                outcome = await settle_orphan(key, requester, ledger, batch.sender.reconciler)
+                if outcome is not None:
+                    ledger.book(outcome)
+        for state in SENT:
+            if self.spooled.valid[state]:
+                await batch.send_all(iter(self.spooled.valid[state]), failed_before=state is RowState.FAILED)
+
+    async def _close_files(self, ledger: Ledger, requester: Requester, batch: Batch) -> None:
+        """Bring the failures file up to date, if the disk lets us.
+
+        One that is the input is left as it is while some of its rows have not been tried: it may be all there is of them.
+        """
+        with anyio.CancelScope(shield=True):
             try:
-                book_invalid(settings, runtime, found, ledger)
-                book_mended(settings, runtime, found, ledger)
-                if found.plan.sending or found.orphans:
-                    await _send_all(settings, found, requester, ledger, batch, drain)
-            except Stopped as stopped:
-                drain.start(End.STOPPED, str(stopped))
-        held = await _close_files(ledger, found, requester, batch if is_fed_back(settings) else None)
-    requests, histories = requester.requests, ledger.histories
-    return summarise(settings, runtime, found, drain, batch=batch, held=held, requests=requests, histories=histories)
+                for progress in left_open(ledger):
+                    ledger.book(progress.uncertain(ledger.run, requester.now()))
+                await ledger.sync()
+                unfinished = count_unfinished(self.survey, self.spooled, ledger.histories)
+                left = rows_left(self.survey, unfinished, batch.tally) + self.survey.plan.undone
+                if not left or not is_fed_back(self.settings):
+                    await ledger.rewrite_failures()
+            except DiskTrouble as trouble:
+                requester.stop(str(trouble))
 
-
-async def _send_all(
-    settings: RunSettings, found: Survey, requester: Requester, ledger: Ledger, batch: Batch, drain: Drain
-) -> None:
-    """Everything that asks the server, in the order of the module's picture."""
-    if settings.preflight:
-        keys = len(settings.endpoint.keys)
-        await preflight(requester, found.asked, budget=budget_of(found.plan.sending), keys=keys)
-    await _settle_orphans(requester, ledger, batch, found, drain)
-    for state in (RowState.UNCERTAIN, RowState.NEW, RowState.FAILED):
-        await _send_pass(state, settings, found, ledger, batch)
-
-
-async def _send_pass(state: RowState, settings: RunSettings, found: Survey, ledger: Ledger, batch: Batch) -> None:
-    """The rows of one standing, in the order of the inputs; no reading if there are none."""
-    if found.count(state) == 0:
-        return
-    with contextlib.closing(found.specs(settings, state)) as specs:
-        async with read_ahead(specs, ledger.journal, settings.sending.concurrency) as ahead:
-            found.booked[state] = await batch.send_all(ahead, failed_before=state is RowState.FAILED)
-
-
-async def _settle_orphans(requester: Requester, ledger: Ledger, batch: Batch, found: Survey, drain: Drain) -> None:
-    with drain.waits():
-        for key in found.orphans:
-            outcome = await settle_orphan(key, requester, ledger, batch.sender.reconciler)
-            if outcome is not None:
-                ledger.book(outcome)
-
-
-async def _close_files(
-    ledger: Ledger, found: Survey, requester: Requester, fed_back: Batch | None
-) -> FailureCounts | None:
-    """Bring the failures file up to date; None if the disk does not let us.
-
-    One that is the input is left as it is while some of its rows have not been tried: it may be all there is of them.
-    """
-    held = None
-    with anyio.CancelScope(shield=True):
-        try:
-            for progress in left_open(ledger):
-                ledger.book(progress.uncertain(ledger.run, requester.now()))
-            await ledger.sync()
-            counted = ledger.count_failures(found.is_input)
-            if fed_back is None or rows_without_outcome(found, fed_back.tally, counted) == 0:
-                counted = await ledger.rewrite_failures(found.is_input)
-            held = counted
-        except DiskTrouble as trouble:
-            requester.stop(str(trouble))
-    return held
-
-
-@contextlib.asynccontextmanager
-async def _open(
-    settings: RunSettings, found: Survey, observer: Observer, drain: Drain, runtime: Runtime
-) -> AsyncIterator[tuple[Requester, Ledger]]:
-    """Everything that a run holds open."""
-    sending = settings.sending
-    async with (
-        open_requester(settings.endpoint, sending, settings.files, drain, runtime, observer.warning) as requester,
-        open_ledger(
-            runtime.storage,
-            settings.files,
-            found.past,
-            run=runtime.run_id,
-            now=runtime.now,
-            form=found.form,
-            base_url=found.base_url,
-            namespace=sending.namespace,
-            fsync_ms=sending.fsync_ms,
-            on_trouble=lambda trouble: drain.start(End.STOPPED, str(trouble)),
-            appends_failures=not is_fed_back(settings),
-        ) as ledger,
-    ):
-        for key, identifier in found.identifiers.items():
-            ledger.remember(key, identifier)
-        yield requester, ledger
+    @contextlib.asynccontextmanager
+    async def _open(self) -> AsyncIterator[tuple[Requester, Ledger]]:
+        """Everything that a run holds open."""
+        sending, files, runtime = self.settings.sending, self.settings.files, self.runtime
+        async with (
+            open_requester(
+                self.settings.endpoint, sending, files, self.drain, runtime, self.observer.warning
+            ) as requester,
+            open_ledger(
+                runtime.storage,
+                files,
+                self.survey.past,
+                run=runtime.run_id,
+                now=runtime.now,
+                form=self.survey.form,
+                base_url=self.survey.base_url,
+                namespace=sending.namespace,
+                fsync_ms=sending.fsync_ms,
+                on_trouble=lambda trouble: self.drain.start(End.STOPPED, str(trouble)),
+                appends_failures=not is_fed_back(self.settings),
+            ) as ledger,
+        ):
+            for key, identifier in self.survey.identifiers.items():
+                ledger.remember(key, identifier)
+            yield requester, ledger

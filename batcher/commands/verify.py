@@ -9,8 +9,7 @@ created are only counted. Of each row fingerprints are kept, and of its results 
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -22,18 +21,18 @@ from ..errors import Stopped, UsageError
 from ..files.history import UndoneDocuments
 from ..files.past import Past, RowState, read_past
 from ..files.results import IdentifierOf, open_identifiers
+from ..files.spool import Spool, open_spool
 from ..models import Problem, Spec
 from ..omni.verdicts import Absent, There, Unknown
 from ..pace.gate import KeysRefused
 from ..plan.repair_input import open_tidied
-from ..read.sources import Source
 from ..report.observers import Observer
 from ..runtime import Runtime
 from ..send.connect import open_requester
 from ..send.drain import Drain, End
 from ..send.requester import Requester
 from ..send.workers import WorkerPool, backoff_seconds
-from ..validate.check import Checked, ValidRow, check, read_specs
+from ..validate.check import Checked, ValidRow, check
 from .findings import findings
 
 _COMPARED = (RowState.CREATED, RowState.CHANGED)
@@ -86,16 +85,17 @@ async def verify(
     begun = perf_counter()
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
     found = Verified(base_url)
-    with open_tidied(settings, runtime, sys.stdin.buffer) as sources:
+    spool = open_spool(runtime.storage, settings.files.results, Spec)
+    with open_tidied(settings, runtime, sys.stdin.buffer) as sources, spool as specs:
         past = read_past(runtime.storage, settings.files, base_url, settings.sending.namespace)
-        states = _RowStates(past)
+        states = _RowStates(past, specs)
         checked = check(sources, settings.reading, on_problem=lambda _: None, on_row=states.see)
+        specs.seal()
         _count(found, checked, states)
         if found.created:
             if not settings.endpoint.keys:
                 raise UsageError(settings.endpoint.no_key_hint)
-            specs = _specs(settings, sources, checked, states)
-            await _compare_all(settings, found, past.journaled.undone, specs, observer, drain, runtime)
+            await _compare_all(settings, found, past.journaled.undone, iter(specs), observer, drain, runtime)
     found.elapsed_seconds = perf_counter() - begun
     found.stopped = drain.reasons.get(End.STOPPED)
     found.interrupted = End.INTERRUPTED in drain.reasons
@@ -104,17 +104,17 @@ async def verify(
 
 @dataclass(slots=True)
 class _RowStates:
-    """Where rows stand, counted. Nothing is sent, so an undone row is not created anew."""
+    """Where rows stand, counted; created ones are spooled. Nothing is sent, so an undone row is not created anew."""
 
     past: Past
+    created: Spool[Spec]
     counts: dict[RowState, int] = field(default_factory=dict)
 
     def see(self, row: ValidRow) -> None:
         state = self.past.state(row.key, row.spec_hash)
         self.counts[state] = self.counts.get(state, 0) + 1
-
-    def of(self, spec: Spec) -> RowState:
-        return self.past.state(spec.key, lambda: spec.spec_hash)
+        if state in _COMPARED:
+            self.created.add(row.spec())
 
 
 def _count(found: Verified, checked: Checked, states: _RowStates) -> None:
@@ -126,24 +126,17 @@ def _count(found: Verified, checked: Checked, states: _RowStates) -> None:
     found.not_created = checked.valid - found.created - found.undone
 
 
-def _specs(settings: RunSettings, sources: tuple[Source, ...], checked: Checked, states: _RowStates) -> Generator[Spec]:
-    """The created rows, read again; each is proven to be the row that was checked."""
-    for spec in read_specs(sources, settings.reading, checked):
-        if states.of(spec) in _COMPARED:
-            yield spec
-
-
 async def _compare_all(
     settings: RunSettings,
     found: Verified,
     undone: UndoneDocuments,
-    specs: Generator[Spec],
+    specs: Iterator[Spec],
     observer: Observer,
     drain: Drain,
     runtime: Runtime,
 ) -> None:
     files, warn = settings.files, observer.warning
-    with open_identifiers(runtime.storage, files.results, undone) as identifier_of, closing(specs):
+    with open_identifiers(runtime.storage, files.results, undone) as identifier_of:
         async with open_requester(
             settings.endpoint, settings.sending, files, drain, runtime, warn, keeps=False
         ) as requester:
@@ -163,7 +156,7 @@ class _Comparison:
         found: Verified,
         observer: Observer,
         runtime: Runtime,
-        specs: Generator[Spec],
+        specs: Iterator[Spec],
         identifier_of: IdentifierOf,
     ) -> None:
         self.pool = WorkerPool(settings.sending.concurrency)

@@ -10,14 +10,16 @@ import contextlib
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import IO, BinaryIO, Protocol
 
 import anyio.to_thread
 
 READ_BUFFER_BYTES = 1 << 20
+SPOOL_BUFFER_BYTES = 1 << 17
 # fdatasync leaves out the modification time, which nobody needs; macOS has only fsync
 _sync_to_disk = getattr(os, "fdatasync", os.fsync)
 
@@ -58,6 +60,9 @@ class Storage(Protocol):
 
     def copy(self, path: Path, to: Path) -> None:
         """Copy a file's bytes to a new file, fsynced."""
+
+    def spool(self, beside: Path) -> AbstractContextManager[IO[bytes]]:
+        """An empty file without a name, in the same directory, to write and read back; gone with the block."""
 
     def lock(self, path: Path, holder: bytes) -> AbstractContextManager[None]:
         """Hold the lock of `path` inside the block; `holder` says who. Raises BlockingIOError with that text if taken."""
@@ -160,6 +165,16 @@ class Disk:
             target.flush()
             os.fsync(target.fileno())
         _sync_directory(to.parent)
+
+    @contextlib.contextmanager
+    def spool(self, beside: Path) -> Iterator[IO[bytes]]:
+        """Only its owner may read it, though it has no name."""
+        stream = tempfile.TemporaryFile(dir=beside.parent, buffering=SPOOL_BUFFER_BYTES)  # noqa: SIM115 - closed below
+        try:
+            yield stream
+        finally:
+            with contextlib.suppress(OSError):  # what a full disk did not take
+                stream.close()
 
     @contextlib.contextmanager
     def lock(self, path: Path, holder: bytes) -> Iterator[None]:

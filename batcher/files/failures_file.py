@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from ..config import Files
-from ..models import Failed, Reason, Uncertain
+from ..models import Failed, Uncertain
 from .disk import Storage
 from .failures import Form, digest_of, journaled_failures
 from .lines import Lines, on_disk
-
-
-@dataclass(slots=True)
-class FailureCounts:
-    """The failures file's lines, counted: those of this run's inputs, and others."""
-
-    failed: int = 0
-    invalid: int = 0
-    uncertain: int = 0
-    others: int = 0
-
-    def count(self, outcome: Failed | Uncertain, is_input: Callable[[str], bool]) -> None:
-        """Count one line."""
-        if not is_input(outcome.key):
-            self.others += 1
-        elif isinstance(outcome, Uncertain):
-            self.uncertain += 1
-        else:
-            self.failed += 1
-            self.invalid += outcome.reason is Reason.INVALID
 
 
 class FailuresFile:
@@ -62,28 +41,16 @@ class FailuresFile:
         """Return once what was appended is durable."""
         await self._lines.sync()
 
-    def count(self, offsets: list[int], is_input: Callable[[str], bool]) -> FailureCounts:
-        """Count these lines, and leave the file as it is."""
-        held = FailureCounts()
-        for outcome in journaled_failures(self._storage, self._files.journal, offsets):
-            held.count(outcome, is_input)
-        return held
-
     def measure(self, offsets: list[int]) -> tuple[int, str]:
         """Size in bytes and digest of a file of these lines."""
-        return digest_of(self._chunks(offsets, lambda _: None))
+        return digest_of(self._chunks(offsets))
 
-    def replace(self, offsets: list[int], is_input: Callable[[str], bool]) -> FailureCounts:
-        """Make it a file of these lines, in one step, and count them."""
-        held = FailureCounts()
+    def replace(self, offsets: list[int]) -> None:
+        """Make it a file of these lines, in one step."""
         with on_disk(self._files.failures, "replace"):
-            self._storage.replace(
-                self._files.failures, self._chunks(offsets, lambda outcome: held.count(outcome, is_input))
-            )
-        return held
+            self._storage.replace(self._files.failures, self._chunks(offsets))
 
-    def _chunks(self, offsets: list[int], see: Callable[[Failed | Uncertain], None]) -> Iterator[bytes]:
+    def _chunks(self, offsets: list[int]) -> Iterator[bytes]:
         yield self._form.head()
         for outcome in journaled_failures(self._storage, self._files.journal, offsets):
-            see(outcome)
             yield self._form.line(outcome)

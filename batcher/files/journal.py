@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
 import anyio
@@ -27,7 +27,6 @@ class Journal:
         self._gathered: list[bytes] = []  # intents that wait for the next group
         self._waiting: list[asyncio.Future[None]] = []  # those who wait for them
         self._failure: DiskTrouble | None = None
-        self.on_busy: Callable[[], None] = lambda: None  # called when a group begins to wait for the disk
 
     def intend(self, intent: Intent) -> Awaitable[None]:
         """Write the intent with the next group. To be awaited: then it would survive a power cut. Raises DiskTrouble."""
@@ -85,7 +84,6 @@ class Journal:
                 await anyio.lowlevel.checkpoint()
                 self._wanted.clear()
                 waiting, self._waiting = self._waiting, []
-                self.on_busy()
                 await self.sync()
                 _wake(waiting, self._failure)  # a line that was written meanwhile may have failed with them
         except DiskTrouble as trouble:

@@ -20,7 +20,7 @@ from ..models import Created, Failed, Outcome, Uncertain, stamp
 from . import failures
 from .csv_form import is_csv
 from .disk import Storage
-from .failures_file import FailureCounts, FailuresFile
+from .failures_file import FailuresFile
 from .history import read_line
 from .journal import Journal
 from .journal_lines import (
@@ -207,18 +207,14 @@ class Ledger:
             await self.journal.sync()
             await self._failures.sync()
 
-    def count_failures(self, is_input: Callable[[str], bool]) -> FailureCounts:
-        """Count the lines that hold, and leave the failures file as it is."""
-        return self._failures.count(self._failing(), is_input)
-
-    async def rewrite_failures(self, is_input: Callable[[str], bool]) -> FailureCounts:
-        """Replace the failures file by exactly the lines that still hold, and count them."""
+    async def rewrite_failures(self) -> None:
+        """Replace the failures file by exactly the lines that still hold."""
         offsets = self._failing()
         size, digest = self._failures.measure(offsets)
         self.journal.write(Rewriting(size, digest, self.run))
         await self.journal.sync()
         async with self._syncing:  # an fsync under way would find that its file has been replaced
-            return self._failures.replace(offsets, is_input)
+            self._failures.replace(offsets)
 
     def _failing(self) -> list[int]:
         return sorted(history.failure for history in self._histories.values() if history.failure is not None)

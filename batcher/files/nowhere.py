@@ -6,7 +6,7 @@ import contextlib
 import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from .disk import AppendFile
 
@@ -52,6 +52,11 @@ class Nowhere:
 
     def copy(self, path: Path, to: Path) -> None:
         """Nothing to copy."""
+
+    @contextlib.contextmanager
+    def spool(self, beside: Path) -> Iterator[IO[bytes]]:  # noqa: ARG002
+        """In memory."""
+        yield io.BytesIO()
 
     @contextlib.contextmanager
     def lock(self, path: Path, holder: bytes) -> Iterator[None]:  # noqa: ARG002

@@ -17,16 +17,14 @@ class BrokenJson(ValueError):  # noqa: N818 - named after the thing
     """The text cannot be taken for what it says; the message tells why, for a person."""
 
 
-def parse_object(raw: bytes, *, trusted: bool = False) -> dict[str, object]:
-    """The object in `raw`. Raises BrokenJson. With `trusted` the text has been through here before."""
+def parse_object(raw: bytes) -> dict[str, object]:
+    """The object in `raw`. Raises BrokenJson."""
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise BrokenJson(f"is not JSON: {explain(error)}") from None
     if type(value) is not dict:
         raise BrokenJson(f"must be a JSON object {{…}}, but is {kind_of(value)}")
-    if trusted:
-        return value
     try:
         written = orjson.dumps(value)
     except TypeError:

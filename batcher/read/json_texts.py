@@ -164,11 +164,10 @@ class _Text:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """An open file of JSON texts, and the rows that they are. With `trusted` they have been read before."""
+    """An open file of JSON texts, and the rows that they are."""
 
     source: str
     records: Iterator[Record]
-    trusted: bool = False
 
     def row(self, line: int, record: bytes | Broken) -> Row | None:
         """The row in a text, an object of fields or a line of a failures file; None if it is blank."""
@@ -177,7 +176,7 @@ class Texts:
         if not record or record.isspace():
             return None
         try:
-            fields = parse_object(record, trusted=self.trusted)
+            fields = parse_object(record)
         except BrokenJson as error:
             return Row(self.source, line, {}, text=record.decode("utf-8", "replace").strip(), fault=str(error))
         if failures_lines.is_failure(fields):

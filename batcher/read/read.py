@@ -53,13 +53,12 @@ class Content(Protocol):
         """The row in a record; None if it is blank."""
 
 
-def read_contents(inputs: Sequence[Source | Path], reading: Reading, *, trusted: bool = False) -> Iterator[Content]:
+def read_contents(inputs: Sequence[Source | Path], reading: Reading) -> Iterator[Content]:
     """Each input, one after the other, as it is opened: its records, as they are found, and what makes rows of them.
 
     Args:
         inputs: what `decode.open_inputs` gives (then each is read only up to its size at that time), or paths.
         reading: how to read them.
-        trusted: these rows have been read before and nothing was found, so the doubts about JSON are left out.
 
     Raises:
         UsageError: something is wrong with a whole file; also while records are taken.
@@ -68,12 +67,12 @@ def read_contents(inputs: Sequence[Source | Path], reading: Reading, *, trusted:
         source = given if isinstance(given, Source) else Source(str(given), given)
         with ExitStack() as stack:
             with _naming(source):
-                content = stack.enter_context(_open(source, reading, trusted=trusted))
+                content = stack.enter_context(_open(source, reading))
             yield content
 
 
 @contextmanager
-def _open(source: Source, reading: Reading, *, trusted: bool) -> Iterator[Content]:
+def _open(source: Source, reading: Reading) -> Iterator[Content]:
     kind = format_of(source, reading)
     if kind == "xlsx":
         yield Table(source.name, *_sheet(source, reading))
@@ -84,9 +83,9 @@ def _open(source: Source, reading: Reading, *, trusted: bool) -> Iterator[Conten
             yield Table(source.name, header, _named(source, records))
         elif kind == "json":
             texts = json_texts.elements(stream, source.name, reading.max_row_bytes)
-            yield Texts(source.name, _named(source, texts), trusted)
+            yield Texts(source.name, _named(source, texts))
         else:
-            yield Texts(source.name, _named(source, json_texts.lines(stream, reading.max_row_bytes)), trusted)
+            yield Texts(source.name, _named(source, json_texts.lines(stream, reading.max_row_bytes)))
 
 
 def _named(source: Source, records: Iterator[T]) -> Iterator[T]:

@@ -72,15 +72,13 @@ class Batch:
         self._on_waiting = on_waiting
         self._room = room
         self._left = settings.limit
-        self._booked = 0
         self._pulling = anyio.Lock()
         self._streak: tuple[str, int] = ("", 0)
         self._counts_streak = True
 
-    async def send_all(self, specs: Iterator[Spec] | AsyncIterator[Spec], *, failed_before: bool = False) -> int:
-        """Send them all, or until the drain; how many reached a new outcome. `failed_before`: in an earlier run."""
+    async def send_all(self, specs: Iterator[Spec] | AsyncIterator[Spec], *, failed_before: bool = False) -> None:
+        """Send them all, or until the drain. `failed_before`: in an earlier run."""
         self._counts_streak = not failed_before
-        self._booked = 0
 
         async def step() -> bool:
             if self._room is not None:
@@ -106,7 +104,6 @@ class Batch:
                 await self.pool.work(step)
             except BaseExceptionGroup as group:
                 self._stop_by(group)
-        return self._booked
 
     async def _next(self, specs: AsyncIterator[Spec]) -> Spec | None:
         async with self._pulling:  # an asynchronous source is asked by one worker at a time
@@ -130,7 +127,6 @@ class Batch:
     def book(self, outcome: Outcome) -> None:
         """Write it down, count it, tell; and stop when the same failure comes again and again."""
         self._ledger.book(outcome)
-        self._booked += 1
         self.tally.count(outcome)
         self._on_outcome(outcome)
         if isinstance(outcome, Created):

@@ -1,7 +1,7 @@
 """Who has which key: gives each row its own, and tells when a key or an identifier is another row's already.
 
-For each key one number is kept: 32 bits of a hash of the row's body and 32 of its place (which input, which line). So
-the second pass over the inputs can prove that it reads what was checked, and a clash can name the other row.
+For each key one number is kept: 32 bits of a hash of the row's body and 32 of its place (which input, which line). So a
+copy of a row is recognized, and a clash can name the other row.
 """
 
 from __future__ import annotations
@@ -110,20 +110,6 @@ class Claims:
             count += 1
         self.repeated.put(base, count)
         return key
-
-    def again(self, base: str, value: int, counted: Fingerprints) -> str | None:
-        """The key that `base` led to for this value in the first pass, or None if it did not.
-
-        `counted` holds how far the second pass has come with each key that repeats.
-        """
-        if self.keys.get(base) == value:
-            return base
-        for count in range((counted.get(base) or 1) + 1, (self.repeated.get(base) or 1) + 1):
-            key = f"{base}~{count}"
-            if self.keys.get(key) == value:
-                counted.put(base, count)
-                return key
-        return None
 
     def is_copy(self, base: str, value: int) -> bool:
         """Is a row, the second or later with this `base`, wholly identical to an earlier one?"""

@@ -23,6 +23,7 @@ from batcher.files.journal import Journal
 from batcher.files.journal_lines import Intent
 from batcher.files.lines import open_lines
 from batcher.files.results import encode_line, one_line
+from batcher.files.spool import open_spool
 from batcher.identity import fill_identifier
 from batcher.keys import ApiKey
 from batcher.models import How, Spec
@@ -33,20 +34,19 @@ from batcher.send.row_progress import RowProgress
 from batcher.send.sender import with_identifier
 from batcher.transport.http import open_transport
 from batcher.transport.reply import Answer, Reply
-from batcher.validate.check import check, read_specs
+from batcher.validate.check import check
 
 WORKERS = 64
 RUN = "benchmark"
 
 
 def read(path: Path) -> tuple[Sequence[Spec], float]:
-    """The second reading: each row once more, proven to be the one that was checked."""
-    checked = check([path], Reading(), on_problem=lambda _: None)
-    begun = process_time()
-    for _ in read_specs([path], Reading(), checked):
-        pass
-    seconds = process_time() - begun
-    return tuple(read_specs([path], Reading(), checked)), seconds
+    """Each row from the spool that the check has put it into."""
+    with open_spool(Disk(), path, Spec) as spool:
+        check([path], Reading(), on_problem=lambda _: None, on_row=lambda row: spool.add(row.spec()))
+        begun = process_time()
+        specs = tuple(spool)
+        return specs, process_time() - begun
 
 
 def intend(specs: Sequence[Spec]) -> tuple[Sequence[Intent], float]:

@@ -155,8 +155,7 @@ async def test_two_specs_with_one_key_are_one_document(tmp_path: Path) -> None:
     """
     path, reading = tmp_path / "d.jsonl", batcher.Reading()
     path.write_text("".join(f"{json.dumps(one)}\n" for one in (row("a"), row("a", description="twin"))))
-    checked = batcher.check([path], reading, on_problem=print)
-    first, twin = batcher.read_specs([path], reading, checked)
+    first, twin = batcher.read_specs([path], reading)
     settings = batcher.Sending(rate=None, fill_identifiers=False, concurrency=1)
     async with FaultyServer() as server, batcher.Client(server.base_url, "key") as client:
         async with batcher.create([first, first, twin], client, journal=None, settings=settings) as outcomes:

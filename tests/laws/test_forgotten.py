@@ -10,7 +10,6 @@ import pytest
 import batcher
 from batcher.commands import run
 from batcher.errors import UsageError
-from batcher.read.sources import open_inputs
 
 from ..support.faulty import FaultyServer, named, on
 from ..support.runs import Job, Ran, Witness, contents, row
@@ -168,9 +167,7 @@ async def test_a_program_is_told_before_such_a_row_leaves(tmp_path: Path) -> Non
     job.rows(row("b"))
     async with FaultyServer(LOST) as server:
         await leave(job, server, fill_identifiers=False)
-        with open_inputs([job.files.failures]) as inputs:
-            checked = batcher.check(inputs, batcher.Reading(), on_problem=print)
-            given = list(batcher.read_specs(inputs, batcher.Reading(), checked))
+        given = list(batcher.read_specs([job.files.failures], batcher.Reading()))
         async with batcher.Client(server.base_url, "key") as client:
             with pytest.raises(batcher.Stopped, match="sent without an identifier"):
                 async with batcher.create(given, client, rate=None, journal=tmp_path / "x.journal.jsonl") as outcomes:

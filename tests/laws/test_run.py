@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from batcher.errors import InvalidInput, Locked, UsageError
 from batcher.identity import fill_identifier, spec_hash
 from batcher.send.drain import Drain
 
+from ..files.test_spool import FullDisk
 from ..support.faulty import FaultyServer
 from ..support.runs import MODEL, Job, Witness, contents, row
 
@@ -258,3 +260,27 @@ async def test_a_created_row_appears_in_results_as_it_happens(tmp_path: Path) ->
     async with FaultyServer("422@3") as server:
         await job.run(server.base_url, witness=witness, concurrency=1, drain=Drain())
     assert seen == [1, 2, 3, 4, 5, 6]
+
+
+async def test_an_input_that_changes_while_the_run_sends_makes_no_difference(tmp_path: Path) -> None:
+    """It was read once: what was checked is what is sent, whatever becomes of the file."""
+    job = Job(tmp_path)
+    job.rows(*specs(20))
+    witness = Witness()
+    witness.on_outcome = lambda _: job.rows(row("other"))
+    async with FaultyServer() as server:
+        ran = await job.run(server.base_url, witness=witness, concurrency=1)
+    assert (ran.code, ran.counts) == (0, {"created_now": 20})
+    assert sorted(server.created_by_name) == sorted(f"n{n}" for n in range(20))
+
+
+async def test_no_room_for_the_checked_rows_sends_and_writes_nothing(tmp_path: Path) -> None:
+    """The disk is full before the first request: exit code 2, and no file appears."""
+    job = Job(tmp_path)
+    job.rows(*specs(3))
+    job.runtime = replace(job.runtime, storage=FullDisk())
+    async with FaultyServer() as server:
+        with pytest.raises(UsageError, match=r"Make room.*nothing was sent"):
+            await job.run(server.base_url)
+    assert server.seen == []
+    assert set(contents(tmp_path)) == {"d.jsonl"}

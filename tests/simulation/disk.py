@@ -185,6 +185,12 @@ class ProcessDisk:
         self.step("copied")
 
     @contextmanager
+    def spool(self, beside: Path) -> Iterator[BinaryIO]:  # noqa: ARG002 - it dies with its process
+        """As `Storage`."""
+        self.step("spool")
+        yield io.BytesIO()
+
+    @contextmanager
     def lock(self, path: Path, holder: bytes) -> Iterator[None]:
         """As `Storage`; a crash lets go of it."""
         self.step("lock")

@@ -14,7 +14,7 @@ from batcher.config import Reading
 from batcher.models import Problem, Row
 from batcher.read.read import read_contents
 from batcher.read.sources import Source, open_inputs
-from batcher.validate.check import Checked, ValidRow, check, read_specs
+from batcher.validate.check import Checked, ValidRow, check
 
 MODEL = "3f2b8c1e-5d4a-4b6f-9a7e-2c1d0e9f8a7b"
 OTHER_MODEL = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"
@@ -58,7 +58,7 @@ def jsonl(rows: list[dict[str, object]]) -> bytes:
 
 
 class Told:
-    """What a check said, and what it found; then the specs of the second pass."""
+    """What a check said, and what it found."""
 
     def __init__(self, *paths: Path, reading: Reading = Reading()) -> None:  # noqa: B008 - frozen
         self.problems: list[Problem] = []
@@ -71,10 +71,10 @@ class Told:
                 reading,
                 on_problem=self.problems.append,
                 on_row=self.first.append,
-                on_invalid=lambda row, key, _: self.invalid.append((row, key)),
+                on_invalid=lambda row: self.invalid.append((row.row, row.key)),
                 on_warning=self.warnings.append,
             )
-            self.specs = list(read_specs(inputs, reading, self.checked))
+            self.specs = [row.spec() for row in self.first]
 
     @property
     def said(self) -> list[str]:

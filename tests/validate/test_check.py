@@ -1,4 +1,4 @@
-"""The two passes: keys, clashes, copies, the proof that nothing changed, and memory that does not grow with the rows."""
+"""One pass over the inputs: keys, clashes, copies, specs, and memory that does not grow with the rows."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batcher.config import Reading
-from batcher.errors import Stopped
 from batcher.identity import name_key, spec_hash
+from batcher.models import Problem
 from batcher.plan.asked import Asked
 from batcher.read.read import as_read
-from batcher.validate.check import check, read_specs
+from batcher.validate.check import read_specs
 from tests.support.rows import (
     COLUMNS,
     ITEM,
@@ -116,8 +116,8 @@ def test_what_the_preflight_wants_to_know(tmp_path: Path) -> None:
     assert (found.checked.rows, found.checked.valid, found.checked.invalid) == (4, 2, 2)
 
 
-def test_both_passes_say_the_same(tmp_path: Path) -> None:
-    """Through every way that a row may take: quick, long, broken, clashing, fed back."""
+def test_a_spec_says_what_was_checked(tmp_path: Path) -> None:
+    """Through every way that a row may take: fast, full, broken, clashing, fed back."""
     rows = [
         doc("a"),
         doc("a"),
@@ -137,23 +137,16 @@ def test_both_passes_say_the_same(tmp_path: Path) -> None:
     assert [spec.line for spec in found.specs] == [1, 2, 3, 5, 9]
 
 
-@pytest.mark.parametrize("change", ["edit", "cut", "swap", "break", "insert", "key"])
-def test_an_input_that_changes_between_the_passes_stops_the_run(tmp_path: Path, change: str) -> None:
-    """What is sent is what was checked, or nothing."""
-    rows = [doc("a"), doc("b"), doc("c", key="k")]
+def test_specs_come_as_the_inputs_are_read(tmp_path: Path) -> None:
+    """`read_specs` is one pass: it gives what `check` finds valid, and tells what is wrong with the rest."""
+    rows = [doc("a"), doc("b", description=7), doc("c", key="k"), doc("a")]
     path = write(tmp_path / "a.jsonl", jsonl(rows))
-    checked = check([path], Reading(), on_problem=print)
-    changed = {
-        "edit": [doc("a"), doc("b", description="new"), rows[2]],
-        "cut": rows[:2],
-        "swap": [rows[1], rows[0], rows[2]],
-        "break": [doc("a"), {"modelId": MODEL, "name": 7}, rows[2]],
-        "insert": [doc("new"), *rows],
-        "key": [doc("a"), doc("b"), doc("c", key="q")],
-    }[change]
-    write(path, jsonl(changed))
-    with pytest.raises(Stopped, match="was changed while the run read it"):
-        list(read_specs([path], Reading(), checked))
+    problems: list[Problem] = []
+    specs = read_specs([path], Reading(), on_problem=problems.append)
+    first = next(specs)
+    path.unlink()
+    assert [first, *specs] == told(tmp_path, rows).specs
+    assert [(problem.line, problem.field) for problem in problems] == [(2, "description")]
 
 
 def test_several_inputs_are_one_run(tmp_path: Path) -> None:
@@ -218,17 +211,21 @@ def test_a_row_nested_deeply_can_stand_in_a_failures_line(tmp_path: Path, name: 
 MEASURE = """
 import re, sys
 from pathlib import Path
-from batcher.validate.check import check, read_specs
 from batcher.config import Reading
+from batcher.files.disk import Disk
+from batcher.files.spool import open_spool
+from batcher.models import Spec
+from batcher.validate.check import check
 path = Path(sys.argv[1])
-checked = check([path], Reading(), on_problem=print)
-for spec in read_specs([path], Reading(), checked): pass
-print(checked.valid, re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+with open_spool(Disk(), path, Spec) as specs:
+    check([path], Reading(), on_problem=print, on_row=lambda row: specs.add(row.spec()))
+    valid = sum(1 for _ in specs)
+print(valid, re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 """
 
 
 def test_memory_hardly_grows_with_the_rows(tmp_path: Path) -> None:
-    """Issue 6: at most 64 bytes for each further row, both passes together."""
+    """Issue 6: at most 64 bytes for each further row, checked, spooled and read back."""
     used = []
     for count in (20_000, 120_000):
         path = tmp_path / f"{count}.jsonl"

@@ -1,0 +1,74 @@
+"""Values on disk between their making and their use: written once, then read in the same order (contract 4).
+
+What was checked is what is sent, however the input changes meanwhile, and memory holds none of it. The file has no
+name, so no crash leaves it behind.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Generic, TypeVar
+
+from ..errors import UsageError
+from .disk import Storage
+from .lines import on_disk
+
+T = TypeVar("T")
+
+
+class Spool(Generic[T]):
+    """Values of one kind. The file is made with the first one."""
+
+    def __init__(self, storage: Storage, beside: Path, stack: ExitStack) -> None:
+        self._storage = storage
+        self._beside = beside
+        self._stack = stack
+        self._stream: IO[bytes] | None = None
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, value: T) -> None:
+        """Keep one more. Raises UsageError if the disk does not take it."""
+        with self._refusing():
+            if self._stream is None:
+                self._stream = self._stack.enter_context(self._storage.spool(self._beside))
+            self._stream.write(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
+        self._count += 1
+
+    def seal(self) -> None:
+        """Everything is added. Raises UsageError if the disk does not take it."""
+        if self._stream is not None:
+            with self._refusing():
+                self._stream.flush()
+
+    def __iter__(self) -> Iterator[T]:
+        """All of them, in order; one reader at a time. Raises DiskTrouble."""
+        if self._stream is None:
+            return
+        self._stream.seek(0)
+        for _ in range(self._count):
+            with on_disk(self._beside, "read the rows spooled beside"):
+                value: T = pickle.load(self._stream)  # noqa: S301 - this process wrote it, and nobody else can
+            yield value
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UsageError(
+                f"{self._beside.parent}: cannot keep the checked rows here ({error.strerror or error}). "
+                "Make room, or name another place with --results; nothing was sent."
+            ) from error
+
+
+@contextmanager
+def open_spool(storage: Storage, beside: Path, kind: type[T]) -> Iterator[Spool[T]]:  # noqa: ARG001 - for the type checker
+    """One spool of values of this kind for the block, beside this file."""
+    with ExitStack() as stack:
+        yield Spool(storage, beside, stack)
