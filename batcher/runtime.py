@@ -1,4 +1,4 @@
-"""What a run takes from outside itself: disk, wire, clock and chance. The simulation brings its own."""
+"""What a run takes from outside itself: disk, wire, clock, chance and judgment. The simulation brings its own."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from .config import Sending
 from .files.disk import Disk, Storage
 from .models import stamp
 from .pace.store import PaceStore
 from .transport.reply import Transport
+
+if TYPE_CHECKING:
+    from .send.settle_rules import Case, Decision
 
 
 def _now() -> datetime:
@@ -25,7 +29,10 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """`now` is UTC; `timer` counts seconds; `transport` None means HTTP to the endpoint; `run_id` names this run."""
+    """`now` is UTC; `timer` counts seconds; `transport` None means HTTP to the endpoint; `run_id` names this run.
+
+    `decide` says what a look means for a row in doubt; None: `settle_rules.decide`.
+    """
 
     storage: Storage = field(default_factory=Disk)
     transport: Transport | None = None
@@ -33,6 +40,7 @@ class Runtime:
     now: Callable[[], datetime] = _now
     timer: Callable[[], float] = perf_counter
     random: Random = field(default_factory=Random)
+    decide: Callable[[Case], Decision] | None = None
     run_id: str = field(default_factory=lambda: secrets.token_hex(4))
 
     @property

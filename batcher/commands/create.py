@@ -20,7 +20,7 @@ from ..files.nowhere import Nowhere
 from ..files.past import Past, RowState, read_past
 from ..models import Problem, Row, Spec
 from ..omni.fields import KEY
-from ..omni.v1 import Omni
+from ..omni.v1 import V1
 from ..pace.gate import Gate
 from ..pace.rate import Rate
 from ..plan.lost_journal import Forgotten
@@ -131,9 +131,16 @@ async def _open(
             )
         )
         gate = await stack.enter_async_context(Gate(client.keys, settings.rate, shared=runtime.shared_pace))
-        omni = Omni(client.transport, client.base_url)
         give_up = settings.give_up_after_seconds
-        requester = Requester(omni, gate, drain, give_up_after_seconds=give_up, warn=warn, now=runtime.now)
+        requester = Requester(
+            V1(client.base_url),
+            client.transport,
+            gate,
+            drain,
+            give_up_after_seconds=give_up,
+            warn=warn,
+            now=runtime.now,
+        )
 
         def tell_again(spec: Spec) -> None:
             said = ledger.failure_of(spec.key)
@@ -141,7 +148,7 @@ async def _open(
                 batch.tally.count(said)
                 outcomes.put(replace(said, source=spec.source, line=spec.line))
 
-        batch = Batch(requester, ledger, settings, drain, outcomes.put, runtime.random, outcomes.room, tell_again)
+        batch = Batch(requester, ledger, settings, drain, outcomes.put, runtime, outcomes.room, tell_again)
         outcomes.tally = batch.tally
         yield batch, ledger, _Intake(past, ledger, outcomes, batch, runtime, files, settings)
 

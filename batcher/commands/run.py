@@ -85,7 +85,7 @@ class _Run:
         kept = keep_edited(self.settings, self.runtime, self.survey)
         async with self._open() as (requester, ledger):
             outcome = self.observer.outcome
-            batch = Batch(requester, ledger, self.settings.sending, self.drain, outcome, self.runtime.random)
+            batch = Batch(requester, ledger, self.settings.sending, self.drain, outcome, self.runtime)
             self.observer.planned(self.survey.plan)
             with self.observer.working(self.survey.plan.sending, requester):
                 try:

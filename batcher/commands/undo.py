@@ -24,15 +24,15 @@ from ..files.lock import lock
 from ..files.owned import OwnedDocument, find_owned, journal_header
 from ..files.past import Past, read_past
 from ..models import Problem, stamp
-from ..omni.judge import judge_delete
-from ..omni.verdicts import Absent, Braked, EndpointUnusable, KeyRefused, Refused, There, Unknown, Unsent
+from ..omni.verdicts import Absent, Refused, Unknown
 from ..pace.gate import KeysRefused
 from ..report.observers import Observer
 from ..runtime import Runtime
+from ..send.asking import ask_until_known
 from ..send.connect import open_requester
 from ..send.drain import Drain, End
 from ..send.requester import Requester
-from ..send.workers import WorkerPool, backoff_seconds
+from ..send.workers import WorkerPool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +180,7 @@ class _Deletion:
         self._found = found
         self._observer = observer
         self._runtime = runtime
-        self._pool = WorkerPool(settings.concurrency)
+        self._pool = WorkerPool(settings.concurrency, runtime.random)
         self._pulled = iter(found.chosen)
         self._streak: tuple[str, int] = ("", 0)
 
@@ -199,15 +199,15 @@ class _Deletion:
         if one is None:
             return False
         try:
-            verdict = await self._delete(one)
-            match verdict:
+            question = self._requester.api.delete(one.identifier)
+            match await ask_until_known(self._requester, self._pool, one.key, question, self._settings.max_attempts):
                 case Absent():
                     self._write_undone(one)
                 case Refused(status=status, message=message):
                     self._keep(one, f"{status}: {message}")
                 case Unknown(status=status, message=message):
                     self._keep(one, message if status is None else f"{status}: {message}")
-                case None:
+                case _:
                     return False
             await self._journal.sync()
         except DiskTrouble as trouble:
@@ -216,29 +216,6 @@ class _Deletion:
         except KeysRefused:
             return False
         return True
-
-    async def _delete(self, one: OwnedDocument) -> Absent | Refused | Unknown | None:
-        """One document, through brakes and outages; None if the undo must stop. A second DELETE does no harm."""
-        requester, asked = self._requester, 0
-        while True:
-            verdict = await requester.request(
-                one.key,
-                lambda key: requester.omni.delete(key, one.identifier),
-                lambda reply: judge_delete(reply, one.identifier, now=requester.now()),
-            )
-            match verdict:
-                case Absent() | Refused():
-                    return verdict
-                case EndpointUnusable(message):
-                    requester.stop(message)
-                    return None
-                case Unknown():
-                    asked += not requester.outage.is_on
-                    if asked >= self._settings.max_attempts:
-                        return verdict
-                    await self._pool.wait_without_slot(backoff_seconds(max(1, asked), self._runtime.random))
-                case Braked() | KeyRefused() | Unsent() | There():
-                    continue
 
     def _write_undone(self, one: OwnedDocument) -> None:
         at, run = stamp(self._runtime.now()), self._runtime.run_id

@@ -28,10 +28,11 @@ from ..pace.gate import KeysRefused
 from ..plan.repair_input import open_tidied
 from ..report.observers import Observer
 from ..runtime import Runtime
+from ..send.asking import ask_until_known
 from ..send.connect import open_requester
 from ..send.drain import Drain, End
 from ..send.requester import Requester
-from ..send.workers import WorkerPool, backoff_seconds
+from ..send.workers import WorkerPool
 from ..validate.check import Checked, ValidRow, check
 from .findings import findings
 
@@ -159,12 +160,11 @@ class _Comparison:
         specs: Iterator[Spec],
         identifier_of: IdentifierOf,
     ) -> None:
-        self.pool = WorkerPool(settings.sending.concurrency)
+        self.pool = WorkerPool(settings.sending.concurrency, runtime.random)
         self._requester = requester
         self._max_attempts = settings.sending.max_attempts
         self._found = found
         self._observer = observer
-        self._random = runtime.random
         self._specs = specs
         self._identifier_of = identifier_of
 
@@ -175,7 +175,8 @@ class _Comparison:
             identifier = None if spec is None else self._identifier_of(spec.key)
             if spec is None or identifier is None:
                 return False
-            look = await self._look(spec.key, identifier)
+            question = self._requester.api.get(identifier)
+            look = await ask_until_known(self._requester, self.pool, spec.key, question, self._max_attempts)
         except KeysRefused:
             return False
         except (Stopped, UsageError) as error:
@@ -194,17 +195,6 @@ class _Comparison:
             case _:
                 return False
         return True
-
-    async def _look(self, key: str, identifier: str) -> There | Absent | Unknown | None:
-        asked = 0
-        while True:
-            look = await self._requester.look(key, identifier)
-            if not isinstance(look, Unknown):
-                return look
-            asked += not self._requester.outage.is_on
-            if asked >= self._max_attempts:
-                return look
-            await self.pool.wait_without_slot(backoff_seconds(max(1, asked), self._random))
 
     def _compare(self, spec: Spec, identifier: str, document: Mapping[str, Any]) -> None:
         sent = orjson.loads(spec.body)

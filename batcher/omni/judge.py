@@ -1,4 +1,4 @@
-"""What a reply means and when to try again: pure functions, no clocks, no waiting (contract 7 and 9)."""
+"""What a reply of version 1 means: pure functions, no clocks, no waiting (contract 7 and 9)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ from typing import assert_never
 from ..models import Reason
 from ..transport.headers import printable, retry_after
 from ..transport.reply import Answer, Cause, Lost, NotSent, Reply
-from . import v1
+from .v1_answers import (
+    document_of,
+    json_of,
+    made_of,
+    message_of,
+    names_other_field,
+    proves_absence,
+    says_deleted,
+    speaks_of_model,
+    speaks_of_token,
+)
 from .verdicts import (
     Absent,
     Braked,
     EndpointUnusable,
     KeyRefused,
     Look,
-    Made,
     Refused,
     There,
     Unclear,
@@ -67,11 +76,11 @@ def judge_look(reply: Reply, identifier: str, *, now: datetime) -> Look:
             common = _judge_common(reply, is_first=False, now=now)
             if isinstance(common, Braked | KeyRefused | EndpointUnusable):
                 return common
-            message = v1.message_of(reply)
-            has_json = isinstance(v1.json_of(reply), dict)
-            if status == 200 and (document := v1.document_of(reply)) is not None:
+            message = message_of(reply)
+            has_json = isinstance(json_of(reply), dict)
+            if status == 200 and (document := document_of(reply)) is not None:
                 return There(status, document, reply.body)
-            if v1.proves_absence(reply, identifier):
+            if proves_absence(reply, identifier):
                 return Absent()
             if has_json and (status in (403, 422) or (status == 400 and "analysis" in message.lower())):
                 return There(status, None)
@@ -97,12 +106,12 @@ def judge_ask(reply: Reply, *, now: datetime) -> Look:
                 return common
             if isinstance(common, Unclear):
                 return Unknown(common.reason, status, common.message, is_outage=common.is_outage)
-            if isinstance(v1.json_of(reply), dict):
+            if isinstance(json_of(reply), dict):
                 if 200 <= status < 300:
                     return There(status, None, reply.body)
                 if status in (404, 405):
                     return Absent()
-            return Unknown(Reason.BAD_RESPONSE, status, v1.message_of(reply))
+            return Unknown(Reason.BAD_RESPONSE, status, message_of(reply))
         case _:
             assert_never(reply)
 
@@ -114,32 +123,31 @@ def judge_delete(reply: Reply, identifier: str, *, now: datetime) -> Look | Refu
         return look
     match look:
         case There():
-            return Absent() if v1.says_deleted(reply) else Refused(Reason.REJECTED, reply.status, v1.message_of(reply))
-        case Absent() if v1.proves_absence(reply, identifier):
+            return Absent() if says_deleted(reply) else Refused(Reason.REJECTED, reply.status, message_of(reply))
+        case Absent() if proves_absence(reply, identifier):
             return look
         case Absent():
-            return Unknown(Reason.BAD_RESPONSE, reply.status, v1.message_of(reply))
+            return Unknown(Reason.BAD_RESPONSE, reply.status, message_of(reply))
         case Unknown(status=403):
-            return Refused(Reason.FORBIDDEN, 403, v1.message_of(reply))
+            return Refused(Reason.FORBIDDEN, 403, message_of(reply))
         case Unknown(status=204):
             return Absent()
         case Unknown() if 400 <= reply.status < 500 and reply.status not in (408, 425):
-            return Refused(Reason.REJECTED, reply.status, v1.message_of(reply))
+            return Refused(Reason.REJECTED, reply.status, message_of(reply))
         case _:
             return look
 
 
 def _judge_success(answer: Answer, *, is_first: bool) -> Verdict:
-    made = v1.made_of(answer)
-    if made is not None:
-        return Made(answer.status, made, answer.body)
+    if (made := made_of(answer)) is not None:
+        return made
     end = None
-    if is_first and v1.json_of(answer) is None:
+    if is_first and json_of(answer) is None:
         end = _NO_OMNI.format(what=f"{answer.status} with something that is not JSON")
     return Unclear(
         Reason.BAD_RESPONSE,
         answer.status,
-        f"an unreadable answer ({v1.message_of(answer)[:120]})",
+        f"an unreadable answer ({message_of(answer)[:120]})",
         end=end,
     )
 
@@ -151,30 +159,30 @@ def _judge_common(
     status = answer.status
     wait = retry_after(answer.headers, now)
     if status == 429 or (status == 503 and "retry-after" in answer.headers):
-        return Braked(status, v1.message_of(answer), wait)
-    if status == 401 or (status in (400, 403) and v1.speaks_of_token(answer)):
-        return KeyRefused(status, v1.message_of(answer))
+        return Braked(status, message_of(answer), wait)
+    if status == 401 or (status in (400, 403) and speaks_of_token(answer)):
+        return KeyRefused(status, message_of(answer))
     if 300 <= status < 400 and is_first:
         target = printable(answer.headers.get("location", "nowhere"))
         return EndpointUnusable(_NO_OMNI.format(what=f"{status}, a redirect to {target.split('?')[0]}"))
     if status >= 500 or status in (408, 425):
         reason = Reason.SERVER_ERROR if status >= 500 else Reason.TIMEOUT
-        return Unclear(reason, status, v1.message_of(answer), is_outage=status in _OUTAGE)
+        return Unclear(reason, status, message_of(answer), is_outage=status in _OUTAGE)
     return None
 
 
 def _judge_refusal(answer: Answer) -> Refused | EndpointUnusable:
     """A 3xx or 4xx that is about this row, or about the address."""
-    status, message = answer.status, v1.message_of(answer)
+    status, message = answer.status, message_of(answer)
     match status:
         case 404 | 405 | 410:
-            if v1.speaks_of_model(answer):
+            if speaks_of_model(answer):
                 return Refused(Reason.NOT_FOUND, status, message)
             return EndpointUnusable(_NO_CREATE.format(status=status, message=message))
         case 403:
             return Refused(Reason.FORBIDDEN, status, message)
         case 400 | 409:
-            return Refused(Reason.REJECTED, status, message, may_be_taken=not v1.names_other_field(message))
+            return Refused(Reason.REJECTED, status, message, may_be_taken=not names_other_field(message))
         case _ if status < 400:
             return Refused(Reason.BAD_RESPONSE, status, f"a redirect, which is not followed ({message})")
         case _:

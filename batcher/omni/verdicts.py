@@ -1,23 +1,25 @@
-"""What replies can mean: verdicts on a create, looks at a document. `retry.py` tells which one a reply is.
+"""What replies can mean: verdicts on a create, looks at a document. `judge.py` tells which one a reply is.
 
 A verdict on a create says above all whether the attempt is *clear*: whether we know what it did.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..models import Reason
 from ..transport.reply import Cause
-from . import v1
 
 
 class Made(NamedTuple):
-    """The document was made. `identifier` is what the server says it is."""
+    """The document was made. `identifier` is what the server calls it; None if the answer doesn't name it."""
 
     status: int
-    made: v1.Made
+    identifier: str | None
+    dashboard_id: str | None
+    workbook_id: str | None
     response: bytes
 
 
@@ -81,11 +83,18 @@ Verdict = Made | Refused | Braked | KeyRefused | EndpointUnusable | Unsent | Unc
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """A document as read back. A field that the answer doesn't hold is missing from `fields`."""
+
+    fields: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class There:
     """A document with this identifier exists. `document` is None where it cannot be read (403, 422, 400-analysis)."""
 
     status: int
-    document: v1.Document | None
+    document: Document | None
     response: bytes = field(default=b"null", repr=False)
 
 

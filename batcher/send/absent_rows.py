@@ -13,7 +13,7 @@ from ..omni.verdicts import Refused
 from .reconcile import Reconciler
 from .requester import Requester
 from .row_progress import RowProgress
-from .sender import with_identifier
+from .settle_rules import SendAgain
 
 _GONE = "it was not created, and its row is no longer in the input"
 _GONE_HINT = "Put the row back, or run this failures file."
@@ -25,10 +25,12 @@ async def settle_orphan(key: str, requester: Requester, ledger: Ledger, reconcil
         failure = ledger.failure_of(key)
         return None if failure is None else _gone(failure, ledger, requester)
     progress = _way_of(key, ledger)
-    outcome = await reconciler.settle(progress)
-    if outcome is None and not ledger.unclear(key):
-        return progress.failed(Refused(Reason.INTERRUPTED, 404, _GONE), ledger.run, requester.now(), _GONE_HINT)
-    return outcome
+    settled = await reconciler.settle(progress)
+    if not isinstance(settled, SendAgain):
+        return settled
+    if ledger.unclear(key):
+        return None
+    return progress.failed(Refused(Reason.INTERRUPTED, 404, _GONE), ledger.run, requester.now(), _GONE_HINT)
 
 
 def _gone(failure: Failed | Uncertain, ledger: Ledger, requester: Requester) -> Failed:
@@ -47,7 +49,7 @@ def _way_of(key: str, ledger: Ledger) -> RowProgress:
     row = Row(intent.source, intent.line, dict(fields))
     written, hashed = orjson.dumps(fields), hash_of(fields)
     spec = Spec(key, row.source, row.line, str(fields["name"]), str(fields["modelId"]), own, written, hashed, row)
-    return RowProgress(spec, sent.identifier, sent.is_filled, with_identifier(spec, sent.identifier))
+    return RowProgress(spec, sent.identifier, sent.is_filled, intent.body)
 
 
 def left_open(ledger: Ledger) -> Iterator[RowProgress]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from random import Random
 
 import anyio
 
@@ -12,9 +11,11 @@ from ..config import Sending
 from ..errors import BatcherError, InternalError
 from ..files.ledger import Ledger
 from ..models import Created, Failed, How, Outcome, Spec, Uncertain
+from ..runtime import Runtime
 from .drain import Drain, End
 from .requester import Requester
 from .sender import Sender
+from .settle_rules import decide
 from .workers import WorkerPool
 
 
@@ -56,14 +57,14 @@ class Batch:
         settings: Sending,
         drain: Drain,
         on_outcome: Callable[[Outcome], None],
-        random: Random,
+        runtime: Runtime,
         room: Callable[[], Awaitable[None]] | None = None,
         on_waiting: Callable[[Spec], None] = lambda _: None,
     ) -> None:
         self.tally = Tally()
         self.is_limit_reached = False
-        self.pool = WorkerPool(settings.concurrency)
-        self.sender = Sender(requester, ledger, settings, self.pool, self.book, random)
+        self.pool = WorkerPool(settings.concurrency, runtime.random)
+        self.sender = Sender(requester, ledger, settings, self.pool, self.book, runtime.decide or decide)
         self._requester = requester
         self._ledger = ledger
         self._settings = settings

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from ..config import Endpoint, Files, Sending
-from ..omni.v1 import Omni
+from ..omni.v1 import V1
 from ..pace.gate import Gate
 from ..runtime import Runtime
 from ..transport.http import open_transport
@@ -47,7 +47,8 @@ async def open_requester(
             )
         gate = await stack.enter_async_context(Gate(endpoint.keys, sending.rate, shared=runtime.shared_pace))
         yield Requester(
-            Omni(transport, base_url),
+            V1(base_url),
+            transport,
             gate,
             drain,
             give_up_after_seconds=sending.give_up_after_seconds,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from contextvars import ContextVar
 from enum import StrEnum
-from types import TracebackType
 
 import anyio
 
@@ -61,52 +59,12 @@ class Drain:
             finally:
                 self._waits.remove(scope)
 
-    def in_flight(self) -> Flight:
-        """A block that a starting drain does not touch."""
-        flight = _shared.get() or Flight(anyio.CancelScope(), is_own=True)
-        flight.flights, flight.is_shielded = self._flights, not self._is_aborted
-        return flight
-
-
-@contextlib.contextmanager
-def sharing_scope() -> Iterator[None]:
-    """A task's block of many requests, one after the other: `in_flight` shields one scope for all of them.
-
-    A scope for each would cost as much as its entry in the journal.
-    """
-    with anyio.CancelScope() as scope:
-        token = _shared.set(Flight(scope, is_own=False))
-        try:
-            yield
-        finally:
-            _shared.reset(token)
-
-
-class Flight:
-    """One request in flight. Not a generator's context manager: every request passes here."""
-
-    __slots__ = ("_is_own", "_scope", "flights", "is_shielded")
-
-    def __init__(self, scope: anyio.CancelScope, *, is_own: bool) -> None:
-        self._scope = scope
-        self._is_own = is_own
-        self.flights: set[anyio.CancelScope] = set()
-        self.is_shielded = True
-
-    def __enter__(self) -> None:
-        if self._is_own:
-            self._scope.__enter__()
-        self._scope.shield = self.is_shielded
-        self.flights.add(self._scope)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        self.flights.discard(self._scope)
-        if self._is_own:
-            return self._scope.__exit__(kind, error, trace)
-        self._scope.shield = False
-        return False
-
-
-_shared: ContextVar[Flight | None] = ContextVar("_shared", default=None)
+    @contextlib.contextmanager
+    def in_flight(self) -> Iterator[None]:
+        """A block that a starting drain doesn't touch; only `abort` cuts it off."""
+        with anyio.CancelScope(shield=not self._is_aborted) as scope:
+            self._flights.add(scope)
+            try:
+                yield
+            finally:
+                self._flights.discard(scope)

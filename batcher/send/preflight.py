@@ -11,24 +11,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain, zip_longest
 
 from ..keys import ApiKey
 from ..models import Reason
-from ..omni.judge import judge_ask, judge_look
-from ..omni.v1 import has_records, offers_create, owner_of
+from ..omni.api import Question
 from ..omni.verdicts import Absent, Braked, EndpointUnusable, KeyRefused, Look, There, Unknown, Unsent
 from ..plan.asked import Asked
-from ..transport.reply import Reply
 from .requester import Requester
 
 MOST_REQUESTS = 20
 MOST_WHEN_ASKED_FOR = 60  # a minute at the default rate
 SHARE_OF_ROWS = 0.02
-
-Send = Callable[[ApiKey], Awaitable[Reply]]
-Judge = Callable[[Reply], Look]
 
 
 def budget_of(sending: int) -> int:
@@ -64,7 +58,7 @@ async def preflight(requester: Requester, asked: Asked, *, budget: int, keys: in
             if asking.left <= 0 or requester.drain.is_on:
                 break
             await question()
-    return asking.found
+    return asking.result
 
 
 @dataclass(slots=True)
@@ -74,11 +68,11 @@ class _Asking:
     requester: Requester
     asked: Asked
     left: int
-    found: Preflight = field(default_factory=Preflight)
+    result: Preflight = field(default_factory=Preflight)
 
     def questions(self) -> Iterator[Callable[[], Awaitable[None]]]:
         """What to ask, the most telling first."""
-        models = deque(sorted(self.asked.models, key=lambda one: -self.asked.models[one].rows))
+        models = deque(sorted(self.asked.models, key=lambda model: -self.asked.models[model].rows))
         if models:
             yield self._model_question(models.popleft())
         yield self._ask_description
@@ -88,22 +82,17 @@ class _Asking:
 
     async def ask_keys(self, keys: int) -> None:
         """Who is it? The gate gives each key its turn."""
+        api = self.requester.api
         owners: dict[ApiKey, str | None] = {}
         for _ in range(keys):
             if self.left <= 0 or self.requester.drain.is_on:
                 break
-            used: list[ApiKey] = []
-
-            def whoami(key: ApiKey, used: list[ApiKey] = used) -> Awaitable[Reply]:
-                used.append(key)
-                return self.requester.omni.whoami(key)
-
-            look = await self._ask("whoami", whoami, self._judge_key)
-            if _is_missing(look) and self.left > 0:  # an older instance
-                look = await self._ask("models", self.requester.omni.models, self._judge_key)
-            if isinstance(look, There) and used:
-                owners[used[-1]] = owner_of(look.response)
-        self.found.keys = len(owners)
+            answer = await self._ask_with_key("whoami", api.whoami())
+            if answer is not None and self.left > 0 and _is_missing(answer[1]):  # an older instance
+                answer = await self._ask_with_key("models", api.models())
+            if answer is not None and isinstance(answer[1], There):
+                owners[answer[0]] = api.owner_of(answer[1].response)
+        self.result.keys = len(owners)
         self._compare_owners(owners)
 
     def _compare_owners(self, owners: dict[ApiKey, str | None]) -> None:
@@ -112,23 +101,23 @@ class _Asking:
             if owner is not None:
                 groups.setdefault(owner, []).append(key.number)
         if len(groups) > 1:
-            said = "; ".join(
-                f"{'keys' if len(one) > 1 else 'key'} {', '.join(map(str, one))}" for one in groups.values()
+            owned = "; ".join(
+                f"{'keys' if len(numbers) > 1 else 'key'} {', '.join(map(str, numbers))}" for numbers in groups.values()
             )
             self.requester.warn(
-                f"the API keys belong to {len(groups)} different users ({said}), and documents land in the own folder of "
+                f"the API keys belong to {len(groups)} different users ({owned}), and documents land in the own folder of "
                 "the key's owner: which row lands where is left to chance. Use keys of one user."
             )
 
     def _model_question(self, model_id: str) -> Callable[[], Awaitable[None]]:
         async def ask() -> None:
-            look = await self._ask(f"model {model_id}", lambda key: self.requester.omni.models(key, model_id))
-            known = has_records(look.response) if isinstance(look, There) else None
+            look = await self._ask(f"model {model_id}", self.requester.api.models(model_id))
+            known = self.requester.api.has_records(look.response) if isinstance(look, There) else None
             if known is None:
                 return
-            self.found.models += 1
+            self.result.models += 1
             if not known:
-                self.found.unknown_models += 1
+                self.result.unknown_models += 1
                 mentions = self.asked.models[model_id]
                 self.requester.warn(f"the model {model_id} is not known there, or not to this key: {mentions}")
 
@@ -136,60 +125,51 @@ class _Asking:
 
     def _identifier_question(self, identifier: str) -> Callable[[], Awaitable[None]]:
         async def ask() -> None:
-            look = await self._ask(
-                f"identifier {identifier}",
-                lambda key: self.requester.omni.get(key, identifier),
-                partial(self._judge_document, identifier),
-            )
+            look = await self._ask(f"identifier {identifier}", self.requester.api.get(identifier))
             if isinstance(look, There):
-                self.found.taken += 1
+                self.result.taken += 1
                 self.requester.warn(
                     f"{self.asked.identifiers[identifier]}: the identifier {identifier!r} is taken already; the row will "
                     "fail, or with --adopt-existing become that document if it reads the same"
                 )
-            self.found.identifiers += isinstance(look, There | Absent)
+            self.result.identifiers += isinstance(look, There | Absent)
 
         return ask
 
     async def _ask_description(self) -> None:
-        look = await self._ask("openapi.json", self.requester.omni.description)
+        look = await self._ask("openapi.json", self.requester.api.description())
         if not isinstance(look, There):
             return
-        self.found.offers_create = offers_create(look.response)
-        if self.found.offers_create is False:
+        self.result.offers_create = self.requester.api.offers_create(look.response)
+        if self.result.offers_create is False:
             self._stop(
                 "this instance no longer offers v1 create: its openapi.json has no POST /api/v1/documents. "
                 "Ask the vendor which version it offers; --no-preflight tries all the same."
             )
 
-    def _judge_key(self, reply: Reply) -> Look:
-        return judge_ask(reply, now=self.requester.now())
+    async def _ask(self, what: str, question: Question[Look]) -> Look | None:
+        """As `_ask_with_key`, of what a good key may not be allowed to ask: only whoami tells that it's refused."""
+        answer = await self._ask_with_key(
+            what, Question(question.request, lambda reply, now: _not_of_key(question.judge(reply, now)))
+        )
+        return answer[1] if answer is not None else None
 
-    def _judge_other(self, reply: Reply) -> Look:
-        """A key may be good and yet not allowed to ask this: only whoami tells."""
-        look = judge_ask(reply, now=self.requester.now())
-        return Unknown(Reason.FORBIDDEN, look.status, look.message) if isinstance(look, KeyRefused) else look
-
-    def _judge_document(self, identifier: str, reply: Reply) -> Look:
-        look = judge_look(reply, identifier, now=self.requester.now())
-        return Unknown(Reason.FORBIDDEN, look.status, look.message) if isinstance(look, KeyRefused) else look
-
-    async def _ask(self, what: str, send: Send, judge: Judge | None = None) -> Look | None:
+    async def _ask_with_key(self, what: str, question: Question[Look]) -> tuple[ApiKey, Look] | None:
         """One question, through brakes and outages as long as requests are left; None if there is no answer to use."""
         requester = self.requester
         while self.left > 0 and not requester.drain.is_on:
             self.left -= 1
             before = requester.requests
-            look: Look = await requester.request(f"preflight: {what}", send, judge or self._judge_other)
-            self.found.requests += requester.requests - before
+            key, look = await requester.ask_with_key(f"preflight: {what}", question)
+            self.result.requests += requester.requests - before
             match look:
                 case EndpointUnusable(message):
                     self._stop(message)
                     return None
                 case KeyRefused():
                     if not requester.gate.keys_left:
-                        self.found.trouble = "the server refused the API key"
-                    return look
+                        self.result.trouble = "the server refused the API key"
+                    return key, look
                 case Unsent():
                     self.left += 1  # nothing reached the server: wait for it as everything else does
                 case Braked():
@@ -197,14 +177,18 @@ class _Asking:
                 case Unknown() if requester.outage.is_on:
                     self.left += 1
                 case There() | Absent() | Unknown():
-                    return look
+                    return key, look
         return None
 
     def _stop(self, message: str) -> None:
-        self.found.trouble = message
+        self.result.trouble = message
         self.requester.stop(message)
 
 
-def _is_missing(look: Look | None) -> bool:
+def _not_of_key(look: Look) -> Look:
+    return Unknown(Reason.FORBIDDEN, look.status, look.message) if isinstance(look, KeyRefused) else look
+
+
+def _is_missing(look: Look) -> bool:
     """Whether this instance does not have that endpoint."""
     return isinstance(look, Absent) or (isinstance(look, Unknown) and look.status in (404, 405))

@@ -1,20 +1,26 @@
 """Requests at the pace: each takes its slot of the rate, and brakes, refused keys and outages are dealt with here.
 
-Everything that batcher asks of the server goes through `Requester.request`: creates, look-ups, preflight, undo, verify.
+    async with requester.permit(row) as permit:   # waits for outage, brake and slot
+        if permit.is_open and permit.start():     # False: ask for another permit
+            reply = await permit.send(request)
+            permit.learn(reply, verdict)          # brake, outage and keys
+
+Everything that batcher asks of the server passes here: creates as above, with their intent before `start`; look-ups,
+preflight, undo and verify by `ask`, which does the same for one question.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TypeVar
 
+import anyio
 import anyio.lowlevel
 
 from ..keys import ApiKey
-from ..omni.judge import judge_look
-from ..omni.v1 import Omni
+from ..omni.api import Api, Question, Request, V
 from ..omni.verdicts import (
     Absent,
     Braked,
@@ -31,11 +37,11 @@ from ..omni.verdicts import (
 )
 from ..pace.gate import Gate, KeysRefused, Slot
 from ..transport.headers import printable
-from ..transport.reply import Answer, Cause, Reply
+from ..transport.reply import Answer, Cause, Reply, Transport
 from .drain import Drain, End
+from .limited_rows import LimitedRows
 from .outage import Outage
 
-V = TypeVar("V", bound=Verdict | Look)
 SERVER_ERRORS = 500
 
 
@@ -44,7 +50,8 @@ class Requester:
 
     def __init__(
         self,
-        omni: Omni,
+        api: Api,
+        transport: Transport,
         gate: Gate,
         drain: Drain,
         *,
@@ -52,81 +59,63 @@ class Requester:
         warn: Callable[[str], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.omni = omni
+        self.api = api
+        self.transport = transport
         self.gate = gate
         self.drain = drain
         self.now = now
         self.warn = warn
         self.outage = Outage(give_up_after_seconds, self.stop)
-        self._give_up_after_seconds = give_up_after_seconds
-        self._braked_since: float | None = None  # when the server began to answer nothing but 429 and 503
+        self.limited = LimitedRows()
         self.requests = 0
         self.in_flight = 0
-        self.passed = 0  # answers that no brake held up
-        self.has_answer = False
+        self._give_up_after_seconds = give_up_after_seconds
+        self._braked_since: float | None = None  # when the server began to answer nothing but 429 and 503
+        self._has_answer = False
         self._is_deprecation_told = False
-        self._limited: dict[str, int] = {}  # row → how many had passed when it last met a 429
 
-    async def request(
-        self,
-        row: str,
-        send: Callable[[ApiKey], Awaitable[Reply]],
-        judge: Callable[[Reply], V],
-        prepare: Callable[[], Awaitable[None]] | None = None,
-    ) -> V:
-        """One request and what its reply means. Waits for outage, brake and slot, then for `prepare` (the intent).
+    @asynccontextmanager
+    async def permit(self, row: str) -> AsyncIterator[Permit]:
+        """Wait for outage, brake and slot: then one request may be sent in the block, which only `Drain.abort` cuts off.
 
         `row` tells troubles of one row from troubles of several. Raises KeysRefused with the last key gone.
         """
-        while True:
-            is_probe = self.outage.is_on and await self.outage.enter()
-            slot: Slot | None = None
-            try:
-                slot = self.gate.slot_at_once() or await self.gate.slot()
-                if self.outage.is_on and not is_probe:
-                    continue
-                with self.drain.in_flight():
-                    if prepare is not None and not self.drain.is_on:
-                        await prepare()
-                    if not self.drain.is_on and slot.start():
-                        self.requests += 1
-                        self.in_flight += 1
-                        try:
-                            reply = await send(slot.key)
-                        finally:
-                            self.in_flight -= 1
-                        verdict = judge(reply)
-                        self._tell(row, slot, reply, verdict, is_probe=is_probe)
-                        return verdict
-                # braked meanwhile, or draining: then this is where it ends
+        is_probe = await self.outage.enter()
+        slot: Slot | None = None
+        try:
+            slot = await self._slot()
+            with self.drain.in_flight():
+                yield Permit(self, row, slot, is_probe=is_probe)
+            if slot.started_at is None:  # braked meanwhile, or draining: then this is where it ends
                 slot.give_back()
                 await anyio.lowlevel.checkpoint()
-            except KeysRefused as refused:
-                self.stop(str(refused))
-                await anyio.lowlevel.checkpoint()
-                raise
-            finally:
-                if slot is not None:
-                    slot.give_back()  # does nothing once it was started
-                if is_probe:
-                    self.outage.leave()
+        finally:
+            if slot is not None:
+                slot.give_back()  # does nothing once it was started
+            if is_probe:
+                self.outage.leave()
 
-    async def look(self, row: str, identifier: str) -> There | Absent | Unknown | None:
-        """GET a document, through brakes and outages. None if the run must stop."""
+    async def _slot(self) -> Slot:
+        try:
+            return await self.gate.slot()
+        except KeysRefused as refused:
+            self.stop(str(refused))
+            await anyio.lowlevel.checkpoint()
+            raise
+
+    async def ask(self, row: str, question: Question[V]) -> V:
+        """One question and what the reply to it means. Raises KeysRefused with the last key gone."""
+        return (await self.ask_with_key(row, question))[1]
+
+    async def ask_with_key(self, row: str, question: Question[V]) -> tuple[ApiKey, V]:
+        """As `ask`, and with which key it was asked."""
         while True:
-            look: Look = await self.request(
-                row,
-                lambda key: self.omni.get(key, identifier),
-                lambda reply: judge_look(reply, identifier, now=self.now()),
-            )
-            match look:
-                case There() | Absent() | Unknown():
-                    return look
-                case EndpointUnusable(message):
-                    self.stop(message)
-                    return None
-                case Braked() | KeyRefused() | Unsent():
-                    continue
+            async with self.permit(row) as permit:
+                if permit.is_open and permit.start():
+                    reply = await permit.send(question.request)
+                    verdict = question.judge(reply, self.now())
+                    permit.learn(reply, verdict)
+                    return permit.key, verdict
 
     def stop(self, message: str) -> None:
         """End the run: nothing more is sent."""
@@ -146,41 +135,41 @@ class Requester:
         held = self.gate.braked_for()
         return held if math.isfinite(held) else 0.0
 
-    def _tell(self, row: str, slot: Slot, reply: Reply, verdict: Verdict | Look, *, is_probe: bool) -> None:
+    def learn(self, row: str, slot: Slot, reply: Reply, verdict: Verdict | Look, *, is_probe: bool) -> None:
         """Let gate and outage know what came back."""
         match verdict:
             case Made() | Refused() | There() | Absent() | EndpointUnusable():
                 self.outage.good()
             case Braked(status=status, retry_after_seconds=seconds):
-                self.gate.brake(slot.key, seconds, slot=slot, limited=status == 429 and not self._is_rows_own(row))
-                self.has_answer = True
-                self._tell_braked(status)
+                is_rate = status == 429 and not self.limited.add(row)
+                self.gate.brake(slot.key, seconds, slot=slot, limited=is_rate)
+                self._has_answer = True
+                self._stop_if_braked_for_long(status)
                 return
             case KeyRefused(status, message):
                 self._drop(slot.key, status, message)
             case Unsent(cause, message):
-                if cause is Cause.DNS and not self.has_answer:
+                if cause is Cause.DNS and not self._has_answer:
                     self.stop(f"{message}. Check --base-url or --instance, and this machine's network.")
                 self.outage.bad(row, message, is_certain=True, is_probe=is_probe)
                 return
-            case (
-                Unclear(status=status, message=message, is_outage=is_outage)
-                | Unknown(status=status, message=message, is_outage=is_outage)
-            ):
-                if is_outage or (self.outage.is_on and (status or SERVER_ERRORS) >= SERVER_ERRORS):
+            case Unclear(status=status, message=message) | Unknown(status=status, message=message):
+                if verdict.is_outage or (self.outage.is_on and (status or SERVER_ERRORS) >= SERVER_ERRORS):
                     what = message if status is None else f"HTTP {status}"
                     self.outage.bad(row, what, is_certain=False, is_probe=is_probe)
                     return
         if isinstance(reply, Answer):
-            self.has_answer = True
-            self.passed += 1
-            self._braked_since = None
-            self._limited.pop(row, None)
-            self.gate.passed(slot.key)
-            if "deprecation" in reply.headers or "sunset" in reply.headers:
-                self._tell_deprecation(reply)
+            self._pass(row, slot.key, reply)
 
-    def _tell_braked(self, status: int) -> None:
+    def _pass(self, row: str, key: ApiKey, answer: Answer) -> None:
+        self._has_answer = True
+        self._braked_since = None
+        self.limited.passes(row)
+        self.gate.passed(key)
+        if "deprecation" in answer.headers or "sunset" in answer.headers:
+            self._warn_of_deprecation(answer)
+
+    def _stop_if_braked_for_long(self, status: int) -> None:
         """Nothing but 429 and 503 for too long: then waiting on would never end."""
         now = anyio.current_time()
         if self._braked_since is None:
@@ -191,15 +180,6 @@ class Requester:
                 "again later; run and undo wait as long as --give-up-after says. If it is always the same row, look at that row."
             )
 
-    def _is_rows_own(self, row: str) -> bool:
-        """Whether this 429 is rather about the row than about the rate: it had one before, and others passed since.
-
-        Then nobody else is to blame, and the pace need not be lowered for all that follow.
-        """
-        before = self._limited.get(row)
-        self._limited[row] = self.passed
-        return before is not None and self.passed > before
-
     def _drop(self, key: ApiKey, status: int, message: str) -> None:
         self.gate.drop(key)
         left = self.gate.keys_left
@@ -209,13 +189,54 @@ class Requester:
         if not left:
             self.stop(str(KeysRefused()))
 
-    def _tell_deprecation(self, answer: Answer) -> None:
+    def _warn_of_deprecation(self, answer: Answer) -> None:
         if self._is_deprecation_told:
             return
         self._is_deprecation_told = True
-        says = [
+        announced = [
             f"{name}: {printable(answer.headers[name])}"
             for name in ("deprecation", "sunset", "link")
             if name in answer.headers
         ]
-        self.warn(f"the server announces the end of v1 create ({'; '.join(says)}); look for a newer batcher in time")
+        self.warn(
+            f"the server announces the end of v1 create ({'; '.join(announced)}); look for a newer batcher in time"
+        )
+
+
+class Permit:
+    """Leave to send one request: a slot of one key's rate. `start` it, then `send`, then say what came of it by `learn`."""
+
+    __slots__ = ("_is_probe", "_requester", "_row", "_slot", "key")
+
+    def __init__(self, requester: Requester, row: str, slot: Slot, *, is_probe: bool) -> None:
+        self.key = slot.key
+        self._requester = requester
+        self._row = row
+        self._slot = slot
+        self._is_probe = is_probe
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a request may still leave: no drain has begun, and no outage that this one isn't to probe."""
+        requester = self._requester
+        return not requester.drain.is_on and (self._is_probe or not requester.outage.is_on)
+
+    def start(self) -> bool:
+        """Call right before the request leaves. False: it may not, since a drain or the brake came first."""
+        return not self._requester.drain.is_on and self._slot.start()
+
+    async def send(self, request: Request) -> Reply:
+        """Send it, and wait for what comes back."""
+        requester = self._requester
+        requester.requests += 1
+        requester.in_flight += 1
+        try:
+            return await requester.transport.request(
+                request.method, request.path, self.key, request.body, request.query
+            )
+        finally:
+            requester.in_flight -= 1
+
+    def learn(self, reply: Reply, verdict: Verdict | Look) -> None:
+        """Let the brake, the outage and the keys know what came back."""
+        self._requester.learn(self._row, self._slot, reply, verdict, is_probe=self._is_probe)

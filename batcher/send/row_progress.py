@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from ..config import Sending
+from ..files.key_history import KeyHistory
+from ..identity import fill_identifier
 from ..models import Created, Failed, How, Reason, Spec, Uncertain, stamp
+from ..omni.api import Api
 from ..omni.verdicts import Refused, Unclear, Unknown
 from ..read.read import as_read
 from .hints import HINTS, UNCERTAIN, UNCERTAIN_UNNAMED
@@ -29,14 +33,21 @@ class RowProgress:
     elapsed_seconds: float = 0.0
     is_intended: bool = False
     is_resend: bool = False
-    limited: int = 0
-    passed_before: int = 0
     last: Unclear | Unknown | Refused | None = None
 
     @property
     def key(self) -> str:
         """The row's key."""
         return self.spec.key
+
+    def rename_for_resend(self, history: KeyHistory, settings: Sending, api: Api) -> None:
+        """The user takes the risk: send it again, this time under an identifier if there is to be one."""
+        self.is_resend = True
+        self.identifier = self.spec.identifier
+        if self.identifier is None and settings.fill_identifiers:
+            self.identifier = _fill(self.spec, history, settings)
+            self.is_filled = True
+        self.body = api.body_of(self.spec, self.identifier)
 
     def created(
         self,
@@ -109,3 +120,17 @@ class RowProgress:
             run=run,
             spec=as_read(self.spec.row),
         )
+
+
+def set_out(spec: Spec, history: KeyHistory, settings: Sending, api: Api) -> RowProgress:
+    """A row at its start: under an unclear attempt's identifier, the user's, the journal's, or a new one (contract 5)."""
+    identifier, is_filled = spec.identifier, False
+    if history.unclear:
+        identifier, is_filled = history.unclear[-1].identifier, history.unclear[-1].is_filled
+    elif identifier is None and settings.fill_identifiers:
+        identifier, is_filled = history.identifier or _fill(spec, history, settings), True
+    return RowProgress(spec, identifier, is_filled, api.body_of(spec, identifier))
+
+
+def _fill(spec: Spec, history: KeyHistory, settings: Sending) -> str:
+    return fill_identifier(spec.name, spec.key, settings.namespace, history.undone)

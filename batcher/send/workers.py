@@ -15,17 +15,18 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
-from .drain import sharing_scope
-
 WAITING_PER_PLACE = 4  # rows that may wait aside for each place among the workers
 # A look for cancellation goes through all scopes above and costs 2 % of an unlimited run. A drain is seen at every slot.
 ROWS_BETWEEN_LOOKS = 8
+BACKOFF_BASE_SECONDS = 1.0
+BACKOFF_CAP_SECONDS = 60.0
 
 
 class WorkerPool:
     """`concurrency` places, and workers to fill them."""
 
-    def __init__(self, concurrency: int) -> None:
+    def __init__(self, concurrency: int, random: Random | None = None) -> None:
+        self._random = random or Random()
         self._places = anyio.Semaphore(concurrency, fast_acquire=True)
         self._concurrency = concurrency
         self._most = concurrency * (1 + WAITING_PER_PLACE)
@@ -56,18 +57,21 @@ class WorkerPool:
         await anyio.sleep(seconds)
         await self._take_place()
 
+    async def back_off(self, attempt: int) -> None:
+        """Wait without a place before trying again, after so many attempts."""
+        await self.wait_without_slot(backoff_seconds(attempt, self._random))
+
     def _start_worker(self) -> None:
         self._workers += 1
         self._group.start_soon(self._worker)
 
     async def _worker(self) -> None:
         try:
-            with sharing_scope():
-                await self._take_place()
-                try:
-                    await self._take_rows()
-                finally:
-                    self._places.release()
+            await self._take_place()
+            try:
+                await self._take_rows()
+            finally:
+                self._places.release()
         finally:
             self._workers -= 1
 
@@ -90,12 +94,6 @@ class WorkerPool:
             await self._places.acquire()
         finally:
             self._queued -= 1
-
-
-BACKOFF_BASE_SECONDS = 1.0
-
-
-BACKOFF_CAP_SECONDS = 60.0
 
 
 def backoff_seconds(attempt: int, random: Random) -> float:

@@ -14,7 +14,7 @@ from batcher.files.journal_lines import Intent
 from batcher.files.results import encode_line
 from batcher.identity import fill_identifier, spec_hash
 from batcher.models import Created, How, Spec
-from batcher.send.sender import with_identifier
+from batcher.omni.v1 import with_identifier
 from batcher.validate.check import read_specs
 
 from .documents import answer

@@ -28,10 +28,9 @@ from batcher.identity import fill_identifier
 from batcher.keys import ApiKey
 from batcher.models import How, Spec
 from batcher.omni.judge import judge_create
-from batcher.omni.v1 import DOCUMENTS
+from batcher.omni.v1 import DOCUMENTS, with_identifier
 from batcher.omni.verdicts import Made
 from batcher.send.row_progress import RowProgress
-from batcher.send.sender import with_identifier
 from batcher.transport.http import open_transport
 from batcher.transport.reply import Answer, Reply
 from batcher.validate.check import check

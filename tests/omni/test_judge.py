@@ -12,7 +12,7 @@ import pytest
 
 from batcher.models import Reason
 from batcher.omni.judge import judge_create, judge_look
-from batcher.omni.v1 import message_of
+from batcher.omni.v1_answers import message_of
 from batcher.omni.verdicts import (
     Absent,
     Braked,

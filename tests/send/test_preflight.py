@@ -13,7 +13,7 @@ import pytest
 
 from batcher.commands import run as run_command
 from batcher.models import Row, Spec
-from batcher.omni.v1 import offers_create
+from batcher.omni.v1_answers import offers_create
 from batcher.plan.asked import Asked
 from batcher.sandbox import RequestRecord
 from batcher.sandbox.openapi import description

@@ -28,8 +28,10 @@ from batcher.models import Spec
 from batcher.read.sources import Source
 from batcher.report.observers import NullObserver
 from batcher.report.summary import Summary
+from batcher.send import settle_rules
 from batcher.send.drain import Drain, End
 from batcher.send.sender import Sender
+from batcher.send.settle_rules import Case, Decision
 from batcher.validate.validate import Validator
 
 from .disk import ProcessDisk
@@ -45,16 +47,15 @@ BASE_URL = "https://acme.omniapp.co"
 
 
 class Real:
-    """The program as it is. A broken copy overrides one of the methods."""
+    """The program as it is. A broken copy overrides one of the methods: each is a seam that the program has anyway."""
 
     def storage(self, process: ProcessDisk) -> Storage:
         """The disk that the program is given."""
         return process
 
-    @contextlib.contextmanager
-    def broken(self) -> Iterator[None]:
-        """Around each run: where a broken copy breaks something."""
-        yield
+    def decide(self, case: Case) -> Decision:
+        """What a look means for a row in doubt."""
+        return settle_rules.decide(case)
 
     async def live(self, world: World, start: Start, process: ProcessDisk, transport: SimulatedTransport) -> Summary:
         """One run of the program."""
@@ -80,8 +81,9 @@ class Real:
             timer=loop.time,
             random=random.Random(f"{seed}:run:{start.number}"),
             run_id=run_id(start),
+            decide=self.decide,
         )
-        with reading_from_memory(partial(text_of, world, start)), telling_the_row(), self.broken():
+        with reading_from_memory(partial(text_of, world, start)), telling_the_row():
             return await run_command.run(settings_of(start), observer=Teller(world), drain=drain, runtime=given)
 
 

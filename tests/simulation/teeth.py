@@ -1,85 +1,103 @@
 """Teeth: copies of the program with one safeguard switched off. The laws must notice each of them.
 
-Each copy replaces one seam while a run goes on; no line of the program is changed. Where a law looks straight at the
-safeguard (an intent on disk before the request leaves), that law is switched off too: what must be noticed is the
-damage, not the missing step.
+Each copy hands in another disk or another decision, as the program takes them from outside; no line and no method of the
+program is changed. Where a law looks straight at the safeguard (an intent on disk before the request leaves), that law is
+switched off too: what must be noticed is the damage, not the missing step.
 """
 
 from __future__ import annotations
 
-import contextlib
+import io
+import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from unittest.mock import patch
+from typing import BinaryIO
 
-from batcher.files import lines
 from batcher.files.disk import Storage
-from batcher.files.journal import Journal
-from batcher.files.journal_lines import Intent
-from batcher.files.past import Past, RowState
-from batcher.models import Created, How
-from batcher.omni.verdicts import Refused, There
-from batcher.send.reconcile import Reconciler
-from batcher.send.row_progress import RowProgress
+from batcher.omni.verdicts import There
+from batcher.send.settle_rules import Adopted, Case, Decision, SendAgain, Taken, decide
 
-from .disk import Inode, ProcessDisk
+from .disk import Inode, ProcessDisk, SimulatedFile
 from .life import live_in
 from .product import Real
-from .records import Broken
+from .records import FILES, Broken
 from .schedule import draw
 from .world import World
 
 
+class BrokenDisk(ProcessDisk):
+    """The same disk, seen by a program that uses it badly."""
+
+    def __init__(self, process: ProcessDisk) -> None:
+        super().__init__(process.disk, process._generation)
+
+
 class NoIntent(Real):
-    """Nothing is written before a request leaves."""
+    """Nothing is written before a request leaves: what a later run reads there is no intent."""
 
-    @contextlib.contextmanager
-    def broken(self) -> Iterator[None]:
+    def storage(self, process: ProcessDisk) -> Storage:
         """As `Real`."""
+        return _WithoutIntents(process)
 
-        async def intend(_journal: Journal, _intent: Intent) -> int:
-            return 0
 
-        with patch.object(Journal, "intend", intend):
-            yield
+class _WithoutIntents(BrokenDisk):
+    @contextmanager
+    def append(self, path: Path) -> Iterator[SimulatedFile]:
+        """As `Storage`."""
+        with super().append(path) as file:
+            yield _WithoutIntentLines(self, file._inode)
+
+
+class _WithoutIntentLines(SimulatedFile):
+    def write(self, data: bytes) -> None:
+        """As `AppendFile`."""
+        super().write(data.replace(b'"type":"intent"', b'"type":"nobody"'))
 
 
 class NoFsync(Real):
-    """The intent is written, but the request does not wait for the disk."""
+    """The intent is written, but the request doesn't wait for the disk."""
 
-    @contextlib.contextmanager
-    def broken(self) -> Iterator[None]:
+    def storage(self, process: ProcessDisk) -> Storage:
         """As `Real`."""
+        return _WithoutSync(process)
 
-        async def intend(journal: Journal, intent: Intent) -> int:
-            return journal._lines.write(intent.encode())
 
-        with patch.object(Journal, "intend", intend):
-            yield
+class _WithoutSync(BrokenDisk):
+    @contextmanager
+    def append(self, path: Path) -> Iterator[SimulatedFile]:
+        """As `Storage`."""
+        with super().append(path) as file:
+            yield _Unsynced(self, file._inode) if path == FILES.journal else file
+
+
+class _Unsynced(SimulatedFile):
+    async def sync(self) -> None:
+        """As `AppendFile`, but not for an intent: that is safe only with what comes after it."""
+        last = bytes(self._inode.data).splitlines()[-1:]
+        if not last or b'"type":"intent"' not in last[0]:
+            await super().sync()
 
 
 class NoReconcile(Real):
     """What is unclear is simply sent again."""
 
-    @contextlib.contextmanager
-    def broken(self) -> Iterator[None]:
+    def decide(self, case: Case) -> Decision:
         """As `Real`."""
-
-        async def settle(_reconciler: Reconciler, _way: RowProgress) -> None:
-            return None
-
-        with patch.object(Reconciler, "settle", settle), patch.object(Reconciler, "settle_unnamed", settle):
-            yield
+        return SendAgain() if case.refused is None and not case.is_by_hand else decide(case)
 
 
 class NoRepair(Real):
     """A torn last line stays as it is, and the next line is written behind it."""
 
-    @contextlib.contextmanager
-    def broken(self) -> Iterator[None]:
+    def storage(self, process: ProcessDisk) -> Storage:
         """As `Real`."""
-        with patch.object(lines, "repair", lambda *_: None):
-            yield
+        return _NeverCut(process)
+
+
+class _NeverCut(BrokenDisk):
+    def truncate(self, path: Path, size: int) -> None:
+        """As `Storage`, but nothing is cut."""
 
 
 class NoAtomicReplace(Real):
@@ -90,11 +108,8 @@ class NoAtomicReplace(Real):
         return _InPlace(process)
 
 
-class _InPlace(ProcessDisk):
+class _InPlace(BrokenDisk):
     """Replaces a file by emptying it and writing anew."""
-
-    def __init__(self, process: ProcessDisk) -> None:
-        super().__init__(process.disk, process._generation)
 
     def replace(self, path: Path, chunks: Iterable[bytes]) -> None:
         """As `Storage`, but neither wholly nor not at all."""
@@ -108,27 +123,31 @@ class _InPlace(ProcessDisk):
 
 
 class NoResumeFilter(Real):
-    """Every row of the input counts as new in every run."""
+    """Every row of the input counts as new in every run: no key of the results is known again."""
 
-    @contextlib.contextmanager
-    def broken(self) -> Iterator[None]:
+    def storage(self, process: ProcessDisk) -> Storage:
         """As `Real`."""
-        with patch.object(Past, "state", lambda *_, **__: RowState.NEW):
-            yield
+        return _Forgetful(process)
+
+
+class _Forgetful(BrokenDisk):
+    @contextmanager
+    def read(self, path: Path) -> Iterator[BinaryIO]:
+        """As `Storage`."""
+        with super().read(path) as stream:
+            data = stream.read()
+            yield io.BytesIO(re.sub(rb'\{"key":".', rb'{"key":"!', data) if path == FILES.results else data)
 
 
 class NoStrangerRule(Real):
     """A document at a taken identifier is booked as ours, whoever made it."""
 
-    @contextlib.contextmanager
-    def broken(self) -> Iterator[None]:
+    def decide(self, case: Case) -> Decision:
         """As `Real`."""
-
-        def taken(reconciler: Reconciler, progress: RowProgress, there: There, _refused: Refused) -> Created:
-            return reconciler._exists(progress, How.RECONCILED, there, progress.identifier or "", None)
-
-        with patch.object(Reconciler, "_taken", taken):
-            yield
+        decision = decide(case)
+        if isinstance(decision, Taken) and isinstance(case.look, There):
+            return Adopted(case.look)
+        return decision
 
 
 TEETH: dict[str, Callable[[], Real]] = {

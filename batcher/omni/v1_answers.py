@@ -1,0 +1,166 @@
+"""What version 1 of the documents API answers, read: its ids, documents, lists, errors, and the words in them.
+
+Facts are from the vendor's description, its documentation and its clients, as gathered in `API.md`; where that is unsure,
+each possible answer is understood.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+from ..transport.reply import Answer
+from .api import ListedDocument, Page
+from .fields import API_FIELDS
+from .verdicts import Document, Made
+
+
+def json_of(answer: Answer) -> Any | None:
+    """The answer's JSON, or None when it holds none."""
+    return _json(answer.body)
+
+
+def made_of(answer: Answer) -> Made | None:
+    """Read a create's 2xx; None if it doesn't look like one."""
+    answered = json_of(answer)
+    if not isinstance(answered, dict):
+        return None
+    workbook, dashboard = answered.get("workbook"), answered.get("dashboard")
+    if not isinstance(workbook, dict) or not isinstance(dashboard, dict):
+        return None
+    return Made(
+        answer.status,
+        _text(workbook.get("identifier") or dashboard.get("identifier")),
+        _text(dashboard.get("dashboardId") or dashboard.get("id")),
+        _text(workbook.get("id")),
+        answer.body,
+    )
+
+
+def document_of(answer: Answer) -> Document | None:
+    """Read a GET's 200; None if it is no document."""
+    answered = json_of(answer)
+    return Document(answered) if isinstance(answered, dict) and ("name" in answered or "modelId" in answered) else None
+
+
+def page_of(answered: bytes) -> Page | None:
+    """Read a list page; None if it isn't one."""
+    page = _json(answered)
+    if not isinstance(page, dict) or not isinstance(page.get("records"), list):
+        return None
+    documents = tuple(
+        ListedDocument(record["identifier"], _text(record.get("name")) or "", _text(record.get("updatedAt")) or "")
+        for record in page["records"]
+        if isinstance(record, dict) and _text(record.get("identifier"))
+    )
+    match page.get("pageInfo"):
+        case {"hasNextPage": has_more, "nextCursor": str(cursor)} if has_more and cursor:
+            return Page(documents, cursor)
+        case _:
+            return Page(documents, None)
+
+
+def says_deleted(answer: Answer) -> bool:
+    """Whether a 2xx to a DELETE says so; `{"success": true}` is documented, its absence is no denial."""
+    answered = json_of(answer)
+    return isinstance(answered, dict) and answered.get("success", True) is True
+
+
+def owner_of(answered: bytes) -> str | None:
+    """The id of the user that a whoami names."""
+    match _json(answered):
+        case {"user": {"id": str(owner)}} if owner:
+            return owner
+        case _:
+            return None
+
+
+def has_records(answered: bytes) -> bool | None:
+    """Whether a list answer holds anything; None if it is no list."""
+    match _json(answered):
+        case {"records": list(records)}:
+            return bool(records)
+        case _:
+            return None
+
+
+def offers_create(described: bytes) -> bool | None:
+    """Whether an OpenAPI description offers v1 create; None if it does not speak of documents at all."""
+    match _json(described):
+        case {"paths": dict(paths)}:
+            creates = {path: one for path, one in paths.items() if _DOCUMENTS.search(str(path))}
+        case _:
+            return None
+    if not creates:
+        return None
+    v1 = [one for path, one in creates.items() if str(path).rstrip("/").endswith("/v1/documents")]
+    return any(not isinstance(one, dict) or "post" in one or "$ref" in one for one in v1)
+
+
+def message_of(answer: Answer) -> str:
+    """The API's own words, from any of the four error shapes; a short piece of the body where it is none of them."""
+    answered = json_of(answer)
+    if isinstance(answered, dict):
+        for name in ("detail", "message", "error"):
+            match answered.get(name):
+                case str(text) if text:
+                    return _one_line(text)
+                case {"message": str(text)} if text:
+                    return _one_line(text)
+                case _:
+                    continue
+    text = re.sub(r"<[^>]*>", " ", answer.body[:4096].decode("utf-8", "replace"))
+    return _one_line(text)[:200] or f"HTTP {answer.status} with an empty body"
+
+
+def speaks_of_token(answer: Answer) -> bool:
+    """Whether a 400 or 403 is about the key itself and not about the row, whatever words of the row it repeats."""
+    if not isinstance(json_of(answer), dict):
+        return False
+    message = message_of(answer)
+    return _FIELD.match(message) is None and _TOKEN.search(_QUOTED.sub("", message)) is not None
+
+
+def proves_absence(answer: Answer, identifier: str) -> bool:
+    """Whether a 404 is the application's own word on this document; a proxy's or router's 404 is not."""
+    if answer.status != 404 or not isinstance(json_of(answer), dict):
+        return False
+    message = message_of(answer).lower()
+    return "not found" in message and ("document" in message or identifier in message)
+
+
+def speaks_of_model(answer: Answer) -> bool:
+    """Whether a 404 to a create says that the model or the branch is unknown."""
+    return isinstance(json_of(answer), dict) and _MODEL.search(message_of(answer)) is not None
+
+
+def names_other_field(message: str) -> bool:
+    """Whether a 400 blames a certain field other than the identifier, so that no GET is needed to understand it."""
+    found = _FIELD.match(message)
+    return found is not None and "identifier" not in message.lower()
+
+
+_TOKEN = re.compile(r"\b(bearer|token|api[ _-]?key|authorization|authenticat\w+|credentials?)\b", re.IGNORECASE)
+_MODEL = re.compile(r"\b(model|branch)", re.IGNORECASE)
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_FIELD = re.compile(rf"(?:Bad Request: )?(?:{'|'.join(API_FIELDS)})\b[^:]*: ")
+
+
+_DOCUMENTS = re.compile(r"/v\d+/documents/?$")
+
+
+def _json(text: bytes) -> Any | None:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

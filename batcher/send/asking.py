@@ -1,0 +1,48 @@
+"""A question put until the server answers it: look-ups of documents, and deletions."""
+
+from __future__ import annotations
+
+from typing import overload
+
+from ..omni.api import Question
+from ..omni.verdicts import Absent, Braked, EndpointUnusable, KeyRefused, Look, Refused, There, Unknown, Unsent
+from .requester import Requester
+from .workers import WorkerPool
+
+
+@overload
+async def ask_until_known(
+    requester: Requester, pool: WorkerPool, row: str, question: Question[Look], attempts: int
+) -> There | Absent | Unknown | None: ...
+
+
+@overload
+async def ask_until_known(
+    requester: Requester, pool: WorkerPool, row: str, question: Question[Look | Refused], attempts: int
+) -> There | Absent | Refused | Unknown | None: ...
+
+
+async def ask_until_known(
+    requester: Requester, pool: WorkerPool, row: str, question: Question[Look | Refused], attempts: int
+) -> There | Absent | Refused | Unknown | None:
+    """Ask through brakes, dropped keys and outages, which aren't counted; else at most so many attempts.
+
+    Unknown: the last attempt didn't tell either. None: the run must stop. Raises KeysRefused with the last key gone.
+    """
+    asked = 0
+    while True:
+        match await requester.ask(row, question):
+            case There() | Absent() | Refused() as known:
+                return known
+            case EndpointUnusable(message):
+                requester.stop(message)
+                return None
+            case Unknown() as look if (
+                not requester.outage.is_on
+            ):  # else its own pauses hold, and the row keeps its place
+                asked += 1
+                if asked >= attempts:
+                    return look
+                await pool.back_off(asked)
+            case Braked() | KeyRefused() | Unsent() | Unknown():
+                continue
