@@ -8,7 +8,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -41,8 +40,9 @@ def test_nothing_is_left_open(tmp_path: Path, loop: str) -> None:
         with plug:
             plug.recv(1 << 16)
             plug.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-            time.sleep(3)  # reads nothing more
+            over.wait(60)  # reads nothing more
 
+    over = threading.Event()
     server = threading.Thread(target=serve)
     server.start()
     env = os.environ | {"PYTHONPATH": str(ROOT), "SSL_CERT_FILE": str(certificate)}
@@ -50,6 +50,7 @@ def test_nothing_is_left_open(tmp_path: Path, loop: str) -> None:
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-c", ASK, loop, base_url], env=env, capture_output=True, text=True, check=False
     )
+    over.set()
     server.join()
     listener.close()
     assert (done.stdout, "ResourceWarning" in done.stderr) == ("Answer\n", False), done.stderr[-500:]

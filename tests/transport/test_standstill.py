@@ -72,17 +72,17 @@ def test_an_answer_that_lies_there_is_read_before_the_time_is_called_over(loop: 
 def test_a_run_that_is_stopped_and_continued(tmp_path: Path) -> None:
     """Ctrl-Z and `fg`: each POST in flight was answered with 201 long ago, and yet the rows are uncertain."""
     seen: list[bytes] = []
-    base_url = listening(seen, 0.5)
+    base_url = listening(seen, 0.3)
     (tmp_path / "d.jsonl").write_text("".join(json.dumps(row(f"r{n}")) + "\n" for n in range(8)))
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMNI_API_KEY": "k1", "BATCHER_STATE_DIR": str(tmp_path / "st")}
-    flags = ["--rate", "none", "--no-preflight", "--no-fill-identifiers", "--timeout", "2"]
+    flags = ["--rate", "none", "--no-preflight", "--no-fill-identifiers", "--timeout", "1.5"]
     command = [sys.executable, "-m", "batcher", "run", "d.jsonl", "--base-url", base_url, *flags]
     run = subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True)
     while len(seen) < 8:
         time.sleep(0.02)
     run.send_signal(signal.SIGSTOP)
-    time.sleep(3)
+    time.sleep(2)
     run.send_signal(signal.SIGCONT)
-    _, said = run.communicate(timeout=60)
-    posts = sum(one.startswith(b"POST") for one in seen)
-    assert (run.returncode, posts) == (0, 8), said[-700:]
+    _, printed = run.communicate(timeout=60)
+    posts = sum(request.startswith(b"POST") for request in seen)
+    assert (run.returncode, posts) == (0, 8), printed[-700:]
