@@ -2,83 +2,109 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from functools import partial
 
 from ..read.sources import open_inputs
 from ..report.plan import Plan
 from ..validate.check import check as check_rows
 from .end import Invocation
-from .given import Given, prepare, speak
-from .screen.command_lines import again, only
+from .screen.console import count
 from .screen.observer import ConsoleObserver
+from .settings import options
 from .settings.durations import about_text, clock_text
 from .settings.files import STANDARD_INPUT, check_inputs
-from .settings.sources import Sources
+from .settings.given import Given
 
-_KEPT = (
-    "--base-url",
-    "--instance",
-    "--sandbox",
-    "--profile",
-    "--config",
-    "--results",
-    "--failures",
-    "--rate",
-    "--format",
-    "--sheet",
-    "--max-row-bytes",
-    "--ignore-unknown",
-    "--namespace",
-    "--no-fill-identifiers",
-)
+_Look = tuple[Plan, dict[str, object], list[str]]  # the plan, more fields of the final object, and more lines
 
 
-def check(invocation: Invocation, options: Mapping[str, Any]) -> int:
-    """Exit code 0 if every row is fine, else 2; 2 also if the instance would take none of them. Raises BatcherError."""
-    given, sources = prepare(invocation, "check", options)
+def check(invocation: Invocation, given: Given) -> int:
+    """Exit code 0 if every row is valid, else 2; 2 also if the instance would take none of them. Raises BatcherError."""
     observer = ConsoleObserver(invocation.console)
-    if given.flag("online"):
-        from .online import ask  # noqa: PLC0415 - only this needs the network
-
-        plan, fields, told = ask(invocation, given, sources, observer)
-    else:
-        plan, fields, told = _offline(invocation, given, sources, observer)
+    look = _ask if given.flag("online") else _read
+    plan, fields, lines = look(invocation, given, observer)
     invocation.code = 0 if plan.invalid == 0 else 2
     fields = _object(plan) | fields
-    invocation.console.summary("\n".join([*_counts(plan), *told, *_next(invocation, given, plan)]), fields)
+    invocation.console.summary("\n".join([*_counts(plan), *lines, *_next(given, plan)]), fields)
     invocation.final({**fields, "problems": observer.problem_objects("field")})
     return invocation.code
 
 
-def _offline(
-    invocation: Invocation, given: Given, sources: Sources, observer: ConsoleObserver
-) -> tuple[Plan, dict[str, object], list[str]]:
-    """Only the inputs: files of earlier runs are not looked at."""
+def _read(invocation: Invocation, given: Given, observer: ConsoleObserver) -> _Look:
+    """Only the inputs, not the files of earlier runs. Raises BatcherError."""
     check_inputs(given.inputs)
-    speak(invocation, sources)
+    invocation.use(given)
     with open_inputs(given.inputs, sys.stdin.buffer) as inputs:
-        checked = check_rows(inputs, sources.reading(), on_problem=observer.problem, on_warning=observer.warning)
+        checked = check_rows(inputs, given.reading(), on_problem=observer.problem, on_warning=observer.warning)
     plan = Plan(
         rows=checked.rows,
         failed=checked.invalid,
         invalid=checked.invalid,
         to_do=checked.valid,
-        rate=sources.get("rate").value,
-        keys=max(1, len(sources.keys().keys)),
+        rate=given.sending().rate,
+        keys=max(1, len(given.target.keys)),
     )
     return plan, {"repeats": checked.repeats}, []
 
 
-def _counts(plan: Plan) -> list[str]:
-    lines = [f"{plan.rows:,} rows read: {plan.rows - plan.invalid:,} fine, {plan.invalid:,} invalid"]
+def _ask(invocation: Invocation, given: Given, observer: ConsoleObserver) -> _Look:
+    """The plan of a run, and what the instance says. Raises BatcherError."""
+    import anyio  # noqa: PLC0415 - only this needs the network
+
+    from ..commands.check_online import look  # noqa: PLC0415
+    from ..runtime import runtime_of  # noqa: PLC0415
+    from ..send.drain import Drain  # noqa: PLC0415
+    from .loop import loop_options  # noqa: PLC0415
+
+    settings = given.run_settings()
+    invocation.use(given)
+    runtime = runtime_of(settings.sending, os.environ, observer.warning)
+    body = partial(look, settings, observer=observer, drain=Drain(), runtime=runtime)
+    online = anyio.run(body, backend_options=loop_options())
+    plan, asked = online.plan, online.preflight
+    parts = [f"{count(asked.keys, 'key')} valid"]
+    if asked.offers_create is not None:
+        parts.append("v1 create is offered" if asked.offers_create else "v1 create isn't offered")
+    if asked.models:
+        parts.append(f"{asked.models - asked.unknown_models:,} of {count(asked.models, 'model')} known")
+    if asked.identifiers:
+        parts.append(f"{asked.taken:,} of {count(asked.identifiers, 'identifier')} taken already")
+    if online.unanswered:
+        word = "model or identifier" if online.unanswered == 1 else "models or identifiers"
+        parts.append(f"{online.unanswered:,} {word} without an answer")
+    lines = [
+        f"{plan.created:,} already created, {plan.undone:,} undone, {plan.sending:,} to create",
+        f"Asked {settings.endpoint.base_url} with {count(asked.requests, 'request')}: {', '.join(parts)}",
+    ]
+    fields: dict[str, object] = {
+        "created": plan.created,
+        "uncertain": plan.uncertain,
+        "undone": plan.undone,
+        "sending": plan.sending,
+        "requests": asked.requests,
+        "keys": asked.keys,
+        "offersCreate": asked.offers_create,
+        "models": asked.models,
+        "unknownModels": asked.unknown_models,
+        "identifiers": asked.identifiers,
+        "takenIdentifiers": asked.taken,
+        "unanswered": online.unanswered,
+    }
+    return plan, fields, lines
+
+
+def _counts(plan: Plan) -> Iterator[str]:
+    valid = plan.rows - plan.invalid
+    yield f"{count(plan.rows, 'row')}: {valid:,} valid, {plan.invalid:,} invalid"
     if plan.seconds is not None and plan.sending:
-        when = clock_text(plan.seconds, datetime.now().astimezone())
-        which = "the fine ones" if plan.sending == plan.rows - plan.invalid else f"the {plan.sending:,} to create"
-        lines.append(f"A run of {which} takes {about_text(plan.seconds)} at {plan.rate}: started now, until {when}")
-    return lines
+        by = clock_text(plan.seconds, datetime.now().astimezone())
+        rows = f"the {count(valid, 'valid row')}" if plan.sending == valid else count(plan.sending, "row")
+        yield f"Creating {rows} takes {about_text(plan.seconds)} at {plan.rate}"
+        yield f"(done by {by} if you start now)."
 
 
 def _object(plan: Plan) -> dict[str, object]:
@@ -90,14 +116,15 @@ def _object(plan: Plan) -> dict[str, object]:
     }
 
 
-def _next(invocation: Invocation, given: Given, plan: Plan) -> list[str]:
+def _next(given: Given, plan: Plan) -> list[str]:
     if plan.invalid:
-        return ["Mend these rows, or leave them out of a run with --skip-invalid."]
+        return ["Fix these rows, or skip them with --skip-invalid."]
     if not plan.sending:
         return []
-    kept = only(invocation.argv, _KEPT)
-    if given.path("results") is None and (len(given.inputs) > 1 or STANDARD_INPUT in given.inputs):
-        kept += ["--results", "documents.results.jsonl"]  # which a run of these cannot do without
-    canary = ["--limit", "5"] if plan.is_large_first else []
-    again_fed = " (with the same standard input)" if STANDARD_INPUT in given.inputs else ""
-    return [f"Next: {again(['run', *given.inputs, *kept, *canary])}{again_fed}"]
+    is_fed = STANDARD_INPUT in given.inputs
+    line = given.command_line.of_command("run", options.RUN)
+    if given.path("results") is None and (len(given.inputs) > 1 or is_fed):
+        line = line.plus("--results", "documents.results.jsonl")  # which a run of these needs
+    if plan.is_large_first:
+        line = line.plus("--limit", "5")
+    return [f"Next: {line}" + (" (with the same standard input)" if is_fed else "")]

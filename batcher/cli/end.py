@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sys
 import time
 import traceback
@@ -11,21 +12,27 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ..errors import BatcherError, DiskTrouble, InternalError, UsageError
 from .screen.console import Console, Unbreakable, as_json, print_object, print_text, standard_error
+from .settings.options import Option
+
+if TYPE_CHECKING:
+    from .settings.given import Given
 
 INTERRUPTED = 130
-_ABOVE_UNTOLD = (0, 1, 5, 6)  # codes that give way to "stopped early" (contract 10)
+_ABOVE_NOT_WRITTEN = (0, 1, 5, 6)  # codes that give way to "stopped early" (contract 10)
 UNSENT = "interrupted before anything was sent"
 KEY_VARIABLES = ("OMNI_API_KEYS", "OMNI_API_KEY", "OMNI_API_TOKEN")
 
 
 @dataclass(slots=True)
 class Invocation:
-    """One command line on its way: what it was, how it talks, and its exit code once that is known.
+    """One command line: what was typed, how it speaks, and its exit code once that is known.
 
     `beside` is the directory of the results, where a traceback may go. `secrets` are cut out of every traceback.
     """
@@ -41,6 +48,32 @@ class Invocation:
     secrets: tuple[str, ...] = ()
     has_sent: Callable[[], bool] = bool
     code: int = 0
+
+    def __post_init__(self) -> None:
+        """Guess the log format for errors that come before the options are read."""
+        text = f"{os.environ.get('BATCHER_LOG_FORMAT', '')} {' '.join(self.argv)}"
+        self.console.json = re.match(r"json |.*--log-format[ =]json", text, re.IGNORECASE) is not None
+
+    def set_output(self, option: str, value: Any) -> None:
+        """Follow an output option, by its parameter's name. Raises UsageError for a file that can't be written."""
+        match option:
+            case "json":
+                self.json = value
+            case "verbose":
+                self.verbose = value
+            case "quiet":
+                self.console.quiet = value
+            case "log_format":
+                self.console.json = value == "json"
+            case _:
+                self.summary = None if value is None else _writable(Path(value).expanduser())
+
+    def use(self, given: Given) -> None:
+        """Pass on the notes about the target, and keep its keys out of tracebacks. Raises UsageError."""
+        if not given.target.sandbox:  # whose key is no secret, but a word that its files are named by
+            self.secrets = tuple(key.secret for key in given.target.keys)
+        for note in given.target.notes:
+            self.console.warning(note)
 
     def usage_error(self, message: str) -> None:
         """End with exit code 2."""
@@ -60,24 +93,24 @@ class Invocation:
             return {"command": self.command, "exitCode": self.code} | dict(fields)
 
         if self.summary is not None and (trouble := _write(self.summary, whole())):
-            self._untold(f"--summary {self.summary}", trouble)
+            self._not_written(f"--summary {self.summary}", trouble)
         if self.json and (trouble := print_object(whole())):
-            self._untold("standard output", trouble)
+            self._not_written("standard output", trouble)
             if self.summary is not None:
                 _write(self.summary, whole())  # with the code that it is now
 
     def print(self, text: str) -> None:
         """Print what was asked for on standard output, for people or pipes."""
         if trouble := print_text(text):
-            self._untold("standard output", trouble)
+            self._not_written("standard output", trouble)
 
-    def _untold(self, where: str, trouble: OSError) -> None:
-        """Whoever waits for that must not take silence for success: the disk was full, or the like."""
-        if self.code in _ABOVE_UNTOLD:
+    def _not_written(self, where: str, trouble: OSError) -> None:
+        """Whoever waits for it must not take silence for success, as when the disk is full."""
+        if self.code in _ABOVE_NOT_WRITTEN:
             self.code = DiskTrouble.exit_code if self.has_sent() else UsageError.exit_code
-        said = "What was done is recorded; " if self.has_sent() else "Nothing was sent; "
+        state = "Everything sent is recorded" if self.has_sent() else "Nothing was sent"
         self.console.error(
-            f"{where}: cannot be written: {trouble.strerror or trouble}. {said}make room there, or name another place, "
+            f"{where}: can't be written: {trouble.strerror or trouble}. {state}; free up space or name another file, "
             "and run the same command again",
             self.code,
         )
@@ -101,7 +134,7 @@ def end(invocation: Invocation) -> Iterator[None]:
     except KeyboardInterrupt:
         invocation.code = INTERRUPTED
         invocation.failed(
-            "interrupted; what was in flight is settled by the next run" if invocation.has_sent() else UNSENT
+            "interrupted; the next run settles the requests that were in flight" if invocation.has_sent() else UNSENT
         )
     except BatcherError as error:
         invocation.code = error.exit_code
@@ -119,7 +152,7 @@ def end(invocation: Invocation) -> Iterator[None]:
 
 
 def usage_text(error: click.ClickException) -> str:
-    """Click's complaint in this program's voice, with what to type instead."""
+    """What click complains of, and what to type instead."""
     context = getattr(error, "ctx", None)
     where = context.command_path if context else "batcher"
     match error:
@@ -128,10 +161,21 @@ def usage_text(error: click.ClickException) -> str:
             message = f"no option {error.option_name}" + (f"; did you mean {near[0]}?" if near else "")
         case click.MissingParameter():
             message = f"{(error.param and error.param.metavar) or 'an argument'} is missing"
+        case click.BadParameter(param=Option() as option) if context is not None:
+            is_environment = context.get_parameter_source(str(option.name)) is ParameterSource.ENVIRONMENT
+            return f"{option.variable if is_environment else option.flag}: {error.message.rstrip('.')}"
         case _:
-            said = error.format_message().rstrip(".")
-            message = f"{said[:1].lower()}{said[1:]}"
+            sentence = error.format_message().rstrip(".")
+            message = f"{sentence[:1].lower()}{sentence[1:]}"
     return f"{message} (help: {where} --help)"
+
+
+def _writable(path: Path) -> Path:
+    """The file of `--summary`; its directory must exist before anything is sent. A pipe or a device is written as it is."""
+    is_plain = not path.exists() or path.is_file()
+    if not path.parent.is_dir() or path.is_dir() or not os.access(path.parent if is_plain else path, os.W_OK):
+        raise UsageError(f"--summary {path}: can't be written; name a file in a directory that exists")
+    return path
 
 
 def _write(path: Path, whole: Mapping[str, object]) -> OSError | None:
@@ -176,7 +220,7 @@ def _unexpected(invocation: Invocation, error: BaseException) -> None:
     invocation.code = InternalError.exit_code
     kept = _keep_traceback(invocation)
     where = f"the details are in {kept}" if kept else "run it again with -v for the details"
-    invocation.failed(f"internal error ({type(error).__name__}); {where}. What was recorded is safe; run it again.")
+    invocation.failed(f"internal error ({type(error).__name__}); {where}. Everything recorded is safe; run it again.")
 
 
 def _keep_traceback(invocation: Invocation) -> Path | None:

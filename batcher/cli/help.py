@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Sequence
 from gettext import gettext
+from importlib import import_module
 from typing import Any
 
 import click
@@ -13,23 +14,32 @@ COLUMN = 26  # where the explanations of options begin
 COMMAND_COLUMN = 10
 
 
-class Option(click.Option):
-    """A click option that belongs to a group of the help page. A `--no-…` flag or a plain flag is just given or not."""
-
-    def __init__(self, *args: Any, group: str = "Output", **kwargs: Any) -> None:
-        """As click's, with a group."""
-        super().__init__(*args, **kwargs)
-        self.group = group
-
-
 class Command(click.Command):
-    """A command whose help lists its options in groups, with an example at the end."""
+    """A command whose help lists its options in groups, with an example at the end.
 
-    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
-        """As click's, with command lines that can be pasted."""
+    `body` is a function `(Invocation, Given) -> exit code` in a module of this package, imported when the command runs.
+    """
+
+    def __init__(self, name: str, *, body: str, examples: Sequence[str], **kwargs: Any) -> None:
+        """As click's; `body` as in `run:status`; the examples are command lines that can be pasted."""
         kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": 80})
-        super().__init__(*args, **kwargs)
+        super().__init__(name, **kwargs)
+        self.body = body
         self.examples = tuple(examples)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click's; errors name this command from here on."""
+        if ctx.obj is not None:
+            ctx.obj.command = self.name
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> int:
+        """Run the body. Returns the exit code."""
+        from .settings.given import Given  # noqa: PLC0415 - not for --help
+
+        module, _, function = self.body.partition(":")
+        body: Callable[[Any, Given], int] = getattr(import_module(f".{module}", __package__), function)
+        return body(ctx.obj, Given(ctx))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Groups in the order in which they first occur."""
@@ -80,24 +90,3 @@ def _section(formatter: click.HelpFormatter, title: str, records: list[tuple[str
     width = max(column, max(len(first) for first, _ in records) + 2)
     formatter.write_dl([(first.ljust(width - 2), second) for first, second in records], col_max=width, col_spacing=2)
     formatter.dedent()
-
-
-def add(options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
-    """A decorator that adds options to a command in the order given."""
-
-    def decorate(function: Any) -> Any:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-def option(*names: str, group: str, **kwargs: Any) -> Callable[[Any], Any]:
-    """One option of a group."""
-    return click.option(*names, cls=Option, group=group, **kwargs)
-
-
-def flag(*names: str, group: str, **kwargs: Any) -> Callable[[Any], Any]:
-    """An option without a value: given or not."""
-    return click.option(*names, cls=Option, group=group, is_flag=True, default=False, **kwargs)

@@ -1,21 +1,31 @@
-"""The event loop, and the signals that end a run in good order."""
+"""The event loop, and the signals that end a command gracefully."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import importlib.util
+import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
+from ..config import RunSettings
+from ..report.observers import Gauge
+from ..runtime import runtime_of
 from ..send.drain import Drain, End
+from .end import Invocation
+from .screen.console import count
+from .screen.observer import ConsoleObserver
+
+if TYPE_CHECKING:
+    from ..commands.undo import UndoSettings
 
 T = TypeVar("T")
 
@@ -28,16 +38,37 @@ def loop_options() -> dict[str, object]:
 
 
 def spare_collector() -> None:
-    """What is loaded now lives to the end, so the garbage collector need not look at it again and again.
+    """Keep the garbage collector from scanning what is loaded now and lives to the end.
 
-    It costs a run 8 % otherwise; cycles are rare here, and looked for less often.
+    That costs a run 8 % otherwise. Cycles are rare here, so it looks for them less often.
     """
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
 
 
+def carry_out(
+    command: Callable[..., Coroutine[Any, Any, T]],
+    settings: RunSettings | UndoSettings,
+    invocation: Invocation,
+    observer: ConsoleObserver,
+    deadline: float | None = None,
+    **more: Any,
+) -> T:
+    """Run a command that sends: signals drain it, and so does the deadline (seconds since the process began).
+
+    `more` are further arguments of the command.
+    """
+    interrupts = Interrupts(Drain(), invocation.console.notice)
+    invocation.has_sent = lambda: interrupts.has_sent
+    observer.around = interrupts.draining
+    runtime = runtime_of(settings.sending, os.environ, observer.warning)
+    body = partial(command, settings, observer=observer, drain=interrupts.drain, runtime=runtime, **more)
+    left = None if deadline is None else max(0.0, deadline - invocation.seconds_since_start())
+    return run_until(body, interrupts, left)
+
+
 def run_until(body: Callable[[], Awaitable[T]], interrupts: Interrupts, deadline_seconds: float | None) -> T:
-    """Run `body` in a loop of its own; signals and the deadline (seconds from now) end it in good order."""
+    """Run `body` in a loop of its own; signals and the deadline (seconds from now) end it gracefully."""
     spare_collector()
     with interrupts.caught():
         whole = partial(_until_deadline, body, interrupts.drain, deadline_seconds)
@@ -78,6 +109,7 @@ class Interrupts:
     has_sent: bool = False
     has_raised: bool = False
     loop: asyncio.AbstractEventLoop | None = None
+    gauge: Gauge | None = None
 
     @contextmanager
     def caught(self) -> Iterator[None]:
@@ -93,9 +125,9 @@ class Interrupts:
                 signal.signal(number, before[number])
 
     @contextmanager
-    def draining(self) -> Iterator[None]:
+    def draining(self, gauge: Gauge) -> Iterator[None]:
         """While in the block, which runs in the event loop, signals drain instead of ending at once."""
-        self.loop = asyncio.get_running_loop()
+        self.loop, self.gauge = asyncio.get_running_loop(), gauge
         self.has_sent = True
         try:
             yield
@@ -110,10 +142,12 @@ class Interrupts:
         if self.loop is not None:
             self.loop.call_soon_threadsafe(self._pass_on, self.count, signal.Signals(number).name)
 
-    def _pass_on(self, count: int, name: str) -> None:
-        if count == 1:
-            self.say(f"{name}: nothing more is sent; waiting for what is in flight. Again to stop at once.")
+    def _pass_on(self, number: int, name: str) -> None:
+        if number == 1:
+            waiting = self.gauge.in_flight if self.gauge else 0
+            again = "Press Ctrl-C again" if name == "SIGINT" else f"{name}; send it again"
+            self.say(f"Stopping: waiting for {count(waiting, 'request')} to finish. {again} to quit now.")
             self.drain.start(End.INTERRUPTED, "interrupted")
         else:
-            self.say(f"{name}: stopping at once; what is in flight is settled by the next run.")
+            self.say("Quitting now. The next run settles the requests in flight.")
             self.drain.abort()

@@ -5,96 +5,86 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Iterator
 
 from ..commands.verify import Verified
 from ..commands.verify import verify as verify_rows
-from ..runtime import runtime_of
-from ..send.drain import Drain
 from .end import Invocation
-from .given import prepare, speak
-from .loop import Interrupts, run_until
-from .run import run_settings
-from .screen.command_lines import again
-from .screen.console import one_line
+from .loop import carry_out
+from .screen.console import count, one_line
 from .screen.observer import ConsoleObserver
 from .settings.durations import duration_text
+from .settings.given import Given
 
 
-def verify(invocation: Invocation, options: Mapping[str, Any]) -> int:
-    """Exit code 0 if every created document is as its row says, 1 if some are not. Raises BatcherError."""
-    given, sources = prepare(invocation, "verify", options)
-    settings = run_settings(given, sources)
-    speak(invocation, sources)
-    interrupts = Interrupts(Drain(), invocation.console.warning)
-    invocation.has_sent = lambda: interrupts.has_sent
-    observer = ConsoleObserver(
-        invocation.console, verbose=invocation.verbose, around=interrupts.draining, verb="compared"
-    )
-    runtime = runtime_of(settings.sending, os.environ, observer.warning)
-    body = partial(verify_rows, settings, observer=observer, drain=interrupts.drain, runtime=runtime)
-    found = run_until(body, interrupts, None)
-    invocation.code = found.exit_code
-    fields = _object(found, given.inputs, observer.details)
-    invocation.console.summary("\n".join(_text(found, invocation, observer.details)), fields)
+def verify(invocation: Invocation, given: Given) -> int:
+    """Exit code 0 if every created document matches its row, 1 if some don't. Raises BatcherError."""
+    settings = given.run_settings()
+    invocation.use(given)
+    observer = ConsoleObserver(invocation.console, verbose=invocation.verbose, verb="compared")
+    verified = carry_out(verify_rows, settings, invocation, observer)
+    invocation.code = verified.exit_code
+    fields = _object(verified, given.inputs, observer.details)
+    text = [*_text(verified, observer), *([f"Next: {given.command_line}"] if verified.left else [])]
+    invocation.console.summary("\n".join(text), fields)
     invocation.final(fields | {"problems": observer.problem_objects("part")})
     return invocation.code
 
 
-def _text(found: Verified, invocation: Invocation, details: int) -> Iterator[str]:
-    yield _headline(found)
-    yield f"  {found.rows:>9,} rows read, {found.created:,} of them created"
-    others = ((found.not_created, "not created"), (found.undone, "undone"), (found.invalid, "invalid"))
+def _text(verified: Verified, observer: ConsoleObserver) -> Iterator[str]:
+    yield _headline(verified)
+    yield f"  {verified.rows:>9,} rows read, {verified.created:,} of them created"
+    others = ((verified.not_created, "not created"), (verified.undone, "undone"), (verified.invalid, "invalid"))
     yield from (f"  {number:>9,} {word}" for number, word in others if number)
-    yield f"  {found.same:>9,} as their rows say"
-    named = ((found.different, "differ"), (found.missing, "missing"), (found.unreadable, "not readable"))
-    yield from (f"  {number:>9,} {word} (named above)" for number, word in named if number)
-    if found.left:
-        yield f"  {found.left:>9,} not looked at"
-    if found.changed:
-        yield f"  {found.changed:>9,} of the created rows have changed since they were sent"
-    if details:
-        yield f"  {details:>9,} parts were sent and do not come back" + (
-            "" if invocation.verbose else " (-v names them)"
-        )
-    yield f"Time: {duration_text(found.elapsed_seconds)}, {found.requests:,} requests"
-    if found.left:
-        yield f"Next: {again(invocation.argv)}"
-
-
-def _headline(found: Verified) -> str:
-    differ = found.different + found.missing + found.unreadable
-    ladder = (
-        (found.interrupted, "Interrupted."),
-        (found.stopped is not None, f"Stopped early: {one_line(found.stopped or '')}"),
-        (not found.created, "Nothing to compare: no row is created yet."),
-        (differ == 0, "Every created document is as its row says."),
-        (differ == 1, "1 document is not as its row says."),
+    yield f"  {verified.same:>9,} {'matches its row' if verified.same == 1 else 'match their rows'}"
+    kinds = (
+        (verified.different, "differs" if verified.different == 1 else "differ"),
+        (verified.missing, "missing"),
+        (verified.unreadable, "can't be read"),
     )
-    return next((text for applies, text in ladder if applies), f"{differ:,} documents are not as their rows say.")
+    yield from (f"  {number:>9,} {word} (listed above)" for number, word in kinds if number)
+    if verified.left:
+        yield f"  {verified.left:>9,} not compared"
+    if verified.changed:
+        yield f"  {verified.changed:>9,} of the created rows changed since they were sent"
+    if observer.details:
+        more = "" if observer.verbose else " (-v lists them)"
+        yield f"  {observer.details:>9,} parts that were sent can't be read back{more}"
+    yield f"Time: {duration_text(verified.elapsed_seconds)}, {count(verified.requests, 'request')}"
 
 
-def _object(found: Verified, inputs: tuple[str, ...], details: int) -> dict[str, object]:
+def _headline(verified: Verified) -> str:
+    differ = verified.different + verified.missing + verified.unreadable
+    documents = count(verified.created, "document")
+    ladder = (
+        (verified.interrupted, "Interrupted."),
+        (verified.stopped is not None, f"Stopped early: {one_line(verified.stopped or '')}"),
+        (not verified.created, "Nothing to compare: no row is created yet."),
+        (not differ and verified.created == 1, "1 document matches its row."),
+        (not differ, f"All {documents} match their rows."),
+        (differ == 1, f"1 of {documents} doesn't match its row."),
+    )
+    return next((text for applies, text in ladder if applies), f"{differ:,} of {documents} don't match their rows.")
+
+
+def _object(verified: Verified, inputs: tuple[str, ...], details: int) -> dict[str, object]:
     return {
         "inputs": list(inputs),
-        "baseUrl": found.base_url,
-        "rows": found.rows,
-        "created": found.created,
-        "same": found.same,
-        "different": found.different,
-        "missing": found.missing,
-        "unreadable": found.unreadable,
-        "left": found.left,
-        "changed": found.changed,
-        "undone": found.undone,
-        "notCreated": found.not_created,
-        "invalid": found.invalid,
+        "baseUrl": verified.base_url,
+        "rows": verified.rows,
+        "created": verified.created,
+        "same": verified.same,
+        "different": verified.different,
+        "missing": verified.missing,
+        "unreadable": verified.unreadable,
+        "left": verified.left,
+        "changed": verified.changed,
+        "undone": verified.undone,
+        "notCreated": verified.not_created,
+        "invalid": verified.invalid,
         "details": details,
-        "requests": found.requests,
-        "elapsedSeconds": round(found.elapsed_seconds, 3),
-        "stopped": found.stopped,
-        "interrupted": found.interrupted,
+        "requests": verified.requests,
+        "elapsedSeconds": round(verified.elapsed_seconds, 3),
+        "stopped": verified.stopped,
+        "interrupted": verified.interrupted,
     }

@@ -18,7 +18,8 @@ import pytest
 
 from batcher.cli.app import batcher, execute
 from batcher.cli.end import Invocation, end
-from batcher.cli.settings.table import BY_NAME, default_of, shown
+from batcher.cli.settings.given import default_of, shown
+from batcher.cli.settings.options import SETTINGS
 from batcher.errors import Locked, Stopped, UsageError
 from batcher.version import __version__
 
@@ -99,15 +100,17 @@ def test_the_examples_parse(command: str) -> None:
 def test_the_defaults_in_the_help_are_the_real_ones() -> None:
     """What stands in parentheses at the end of a text is what holds if the option is not given."""
     for parameter in batcher.commands["run"].params:
-        setting = BY_NAME.get(parameter.opts[0].removeprefix("--"))
+        setting = SETTINGS.get(parameter.opts[0].removeprefix("--"))
         said = re.search(r"\(([^()]+)\)$", getattr(parameter, "help", None) or "")
         if setting is not None and said is not None and not parameter.opts[0].startswith("--no-"):
-            real = shown(setting, default_of(setting))
+            real = shown(setting.setting, default_of(str(setting.name)))
             words = {
                 "60s": "60",
-                "-": {"format": "by its name", "sheet": "the first", "deadline": "never"}.get(setting.name, "empty"),
+                "-": {"format": "by the file name", "sheet": "the first", "deadline": "never"}.get(
+                    setting.setting, "empty"
+                ),
             }
-            assert said[1] == words.get(real, real), setting.name
+            assert said[1] == words.get(real, real), setting.setting
 
 
 @pytest.mark.parametrize(
@@ -123,14 +126,14 @@ def test_the_defaults_in_the_help_are_the_real_ones() -> None:
         (["run", "x.csv", "--sandbox", "--instance", "a"], "--sandbox and --instance contradict each other"),
         (["run", "x.csv", "--sandbox", "-q", "-v"], "-q and -v contradict each other"),
         (["run", "x.csv", "--sandbox", "--rate", "fast"], "--rate: 'fast' is not a rate"),
-        (["run", "x.csv", "--sandbox", "--concurrency", "0"], "--concurrency: '0' is not allowed"),
-        (["run", "x.csv", "--sandbox"], "x.csv: cannot be read: No such file"),
-        (["run", "x.csv"], "no base URL: give --base-url"),
+        (["run", "x.csv", "--sandbox", "--concurrency", "0"], "--concurrency: '0' isn't allowed"),
+        (["run", "x.csv", "--sandbox"], "x.csv: can't be read: No such file"),
+        (["run", "x.csv"], "no base URL: use --base-url"),
         (["run", "-", "--sandbox"], "--results FILE"),
-        (["run", "x.csv", "--summary", "no/where.json"], "--summary no/where.json: cannot be written there"),
-        (["run", "x.csv", "--config", "no.toml"], "--config no.toml: cannot be read"),
-        (["check", "x.csv"], "x.csv: cannot be read: No such file"),
-        (["sandbox", "--port", "99999"], "--port: '99999' is not allowed"),
+        (["run", "x.csv", "--summary", "no/where.json"], "--summary no/where.json: can't be written"),
+        (["run", "x.csv", "--config", "no.toml"], "--config no.toml: can't be read"),
+        (["check", "x.csv"], "x.csv: can't be read: No such file"),
+        (["sandbox", "--port", "99999"], "--port: '99999' isn't allowed"),
         (["sandbox", "--fault", "coffee"], "--fault: "),
         (["undo", "d.results.jsonl", "--instance", "a"], "no such results file"),
     ],
@@ -206,7 +209,7 @@ def test_check_shows_every_problem_and_writes_nothing(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert re.search(r"^bad\.csv:3: modelId: .*nope", done.stderr, re.MULTILINE)
     assert re.search(r"^bad\.csv:4: name: ", done.stderr, re.MULTILINE)
-    assert "3 rows read: 1 fine, 2 invalid" in done.stderr
+    assert "3 rows: 1 valid, 2 invalid" in done.stderr
     found = json.loads(done.stdout)
     assert (found["command"], found["exitCode"], found["rows"], found["valid"], found["invalid"]) == (
         "check",
@@ -226,8 +229,8 @@ def test_check_says_how_long_a_run_takes_and_what_comes_next(tmp_path: Path) -> 
     (tmp_path / "my rows.csv").write_text(f"name,modelId\n{rows}")
     done = start(tmp_path, "check", "my rows.csv", "--rate", "60/min", "--instance", "acme")
     assert done.returncode == 0
-    assert "121 rows read: 121 fine, 0 invalid" in done.stderr
-    assert "takes about 2 min at 60/min" in done.stderr
+    assert "121 rows: 121 valid, 0 invalid" in done.stderr
+    assert "Creating the 121 valid rows takes about 2 min at 60/min\n(done by " in done.stderr
     assert done.stderr.rstrip().endswith("Next: batcher run 'my rows.csv' --rate 60/min --instance acme --limit 5")
 
 
@@ -275,7 +278,7 @@ def test_an_error_is_the_final_object_too(tmp_path: Path) -> None:
     assert json.loads(done.stdout) == {
         "command": "run",
         "exitCode": 2,
-        "error": "none.csv: cannot be read: No such file or directory",
+        "error": "none.csv: can't be read: No such file or directory",
     }
 
 
@@ -341,8 +344,8 @@ def test_a_full_disk_under_standard_output_is_no_success(tmp_path: Path, argumen
             timeout=60,
         )
     assert done.returncode == code, done.stderr
-    assert "batcher: standard output: cannot be written: No space left on device" in done.stderr
-    assert ("What was done is recorded" if code == 3 else "Nothing was sent") in done.stderr
+    assert "batcher: standard output: can't be written: No space left on device" in done.stderr
+    assert ("Everything sent is recorded" if code == 3 else "Nothing was sent") in done.stderr
     assert not summary or json.loads((tmp_path / "s.json").read_text())["exitCode"] == code
     if code == 3:
         assert (tmp_path / "good.sandbox.results.jsonl").read_text().count("\n") == 2
@@ -362,7 +365,7 @@ def test_a_full_disk_under_the_summary_is_no_success(tmp_path: Path) -> None:
         timeout=60,
     )
     assert done.returncode == 2, done.stderr
-    assert "batcher: --summary s.json: cannot be written: File too large. Nothing was sent; make room" in done.stderr
+    assert "batcher: --summary s.json: can't be written: File too large. Nothing was sent; free up space" in done.stderr
     assert json.loads(done.stdout)["exitCode"] == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["good.csv"]
 
@@ -418,7 +421,7 @@ def test_completion_knows_commands_and_options(tmp_path: Path) -> None:
 
 
 def test_the_sandbox_serves_until_interrupted(tmp_path: Path) -> None:
-    """Its first line on standard output is its base URL; ctrl-C ends it with exit code 0."""
+    """Its first line on standard output is its base URL; Ctrl-C ends it with exit code 0."""
     process = subprocess.Popen(
         [sys.executable, "-m", "batcher", "sandbox"],
         cwd=tmp_path,
@@ -433,7 +436,7 @@ def test_the_sandbox_serves_until_interrupted(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 0
-    assert "ctrl-C ends it" in errors
+    assert "Ctrl-C ends it" in errors
     assert "Traceback" not in errors
 
 

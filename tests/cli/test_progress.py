@@ -166,11 +166,11 @@ def test_the_bar_in_words() -> None:
     assert lines[0].endswith(" 1,205 of 5,000, 24%")
     assert lines[1:] == [
         "1,200 created  4 failed  1 uncertain  3,795 left",
-        "59/min of 60/min allowed  about 1 h 5 min left, until 10:35",
+        "59/min of 60/min allowed  about 65 min left (done by 10:35)",
         "server not reachable",
     ]
     assert line_text(snapshot, NOW) == (
-        "1,200 created, 4 failed, 1 uncertain, 3,795 left; 59/min; about 1 h 5 min left, until 10:35; "
+        "1,200 created, 4 failed, 1 uncertain, 3,795 left; 59/min; about 65 min left (done by 10:35); "
         "server not reachable"
     )
 
@@ -199,8 +199,8 @@ def test_the_plan_in_words() -> None:
     )
     assert plan.sending == 73
     assert plan_text(plan, NOW) == (
-        "100 rows: 20 created before, 5 undone, 2 invalid, 73 to create (of these 10 failed before, 3 uncertain); "
-        "at 60/min for each of 2 keys about 36 s, until 09:30"
+        "100 rows: 20 created before, 5 undone, 2 invalid, 73 to create (10 failed before, 3 uncertain); "
+        "about 36 s at 60/min for each of 2 keys (done by 09:30)"
     )
     assert Plan(rows=100, to_do=100, limit=5).sending == 5
     assert Plan(rows=100, to_do=100).seconds is None

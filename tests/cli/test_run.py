@@ -100,8 +100,8 @@ def test_the_first_signal_drains(tmp_path: Path, number: signal.Signals) -> None
     found = json.loads(output)
     assert (process.returncode, found["interrupted"], found["uncertain"]) == (130, True, 0)
     assert found["created"] == len(created(tmp_path)) == 20 - found["toDo"] < 20
-    assert f"{number.name}: nothing more is sent; waiting for what is in flight." in errors
-    assert f"go on with the {found['toDo']} rows left: batcher run d.csv --sandbox --rate 10/s --json" in errors
+    assert "Stopping: waiting for " in errors
+    assert f"continue with the {found['toDo']} rows left: batcher run d.csv --sandbox --rate 10/s --json" in errors
     assert "Traceback" not in errors
     assert start(tmp_path, "run", "d.csv", "--sandbox", "--rate", "none").returncode == 0
     assert len(set(created(tmp_path))) == len(created(tmp_path)) == 20
@@ -148,7 +148,7 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
             _, errors = process.communicate(timeout=15)
         assert waits
         assert process.returncode == 130, errors
-        assert "stopping at once" in errors
+        assert "Quitting now." in errors
         assert "Traceback" not in errors
         done = start(tmp_path, *command, OMNI_API_KEY="k")
         assert done.returncode == 0, done.stderr
@@ -156,16 +156,16 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
 
 
 def test_deadline_and_limit_leave_work_with_exit_code_6(tmp_path: Path) -> None:
-    """Both end in good order, say what is left and how to go on."""
+    """Both end gracefully, say what is left and how to go on."""
     sheet(tmp_path, 30)
     done = start(tmp_path, "run", "d.csv", "--sandbox", "--rate", "5/s", "--deadline", "2s")
     assert done.returncode == 6
-    assert "The deadline was reached; work remains." in done.stderr
+    assert "Stopped at the deadline: " in done.stderr
     done = start(tmp_path, "run", "d.csv", "--sandbox", "--rate", "none", "--limit", "1")
     assert done.returncode == 6
-    assert "The limit was reached; work remains." in done.stderr
+    assert "Stopped at the limit: " in done.stderr
     assert re.search(
-        r"go on with the \d+ rows left: batcher run d\.csv --sandbox --rate none$", done.stderr, re.MULTILINE
+        r"continue with the \d+ rows left: batcher run d\.csv --sandbox --rate none$", done.stderr, re.MULTILINE
     )
 
 
@@ -243,7 +243,7 @@ def test_the_pace_is_remembered_for_the_key(tmp_path: Path) -> None:
     times = [datetime.fromisoformat(one["at"]).timestamp() for one in requests if one["method"] == "POST"]
     assert len(times) == 6
     assert min(times[2] - times[0], times[3] - times[1]) > 2.9
-    assert len(list((tmp_path / "state").iterdir())) == 1
+    assert len(list((tmp_path / "state").glob("*.sqlite"))) == 1
     assert not (tmp_path / "nobody").exists()
 
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import chdir
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batcher.cli.settings.durations import duration_option, duration_text, parse_duration, parse_seconds
-from batcher.cli.settings.sources import Sources, masked
-from batcher.cli.settings.table import LASTING
+from batcher.cli.app import batcher
+from batcher.cli.settings.durations import about_text, duration_option, duration_text, parse_duration, parse_seconds
+from batcher.cli.settings.given import Given, masked
+from batcher.cli.settings.options import SETTINGS
+from batcher.cli.settings.target import Target, target_of
+from batcher.config import Endpoint
 from batcher.errors import UsageError
 from batcher.transport.base_url import is_known, normalise, of_instance
 
@@ -21,16 +28,33 @@ KEY = "omni_osk_0123456789abcdefWXYZ"
 ACME = "https://acme.omniapp.co"
 
 
+class Sources(NamedTuple):
+    """What one command line was given, and the target that follows from it."""
+
+    given: Given
+    target: Target
+
+    def endpoint(self, *, needed: bool = True) -> Endpoint:
+        """As a run asks for it."""
+        return self.target.endpoint(is_needed=needed)
+
+
 def sources(
     directory: Path,
-    flags: dict[str, object] | None = None,
+    flags: dict[str, str] | None = None,
     environ: dict[str, str] | None = None,
     config: Path | None = None,
     *,
     sandbox: bool = False,
 ) -> Sources:
-    """Sources in a directory whose home is empty."""
-    return Sources(flags or {}, {"HOME": str(directory / "home")} | (environ or {}), directory, sandbox, config, NOW)
+    """A run in a directory whose home is empty."""
+    words = [word for name, value in (flags or {}).items() for word in (f"--{name}", value)]
+    words += ["--config", str(config)] if config else []
+    words += ["--sandbox"] if sandbox else []
+    with chdir(directory), patch.dict(os.environ, {"HOME": str(directory / "home")} | (environ or {}), clear=True):
+        given = Given(batcher.commands["run"].make_context("run", ["d.csv", *words]))
+        vars(given)["target"] = target_of(given, NOW)  # where a `cached_property` keeps it
+        return Sources(given, given.target)
 
 
 def with_profiles(directory: Path, **profiles: dict[str, object]) -> dict[str, str]:
@@ -116,6 +140,30 @@ def test_instances_and_known_hosts() -> None:
     assert not is_known("https://evilomniapp.co")
 
 
+@pytest.mark.parametrize(
+    ("environ", "file", "expected"),
+    [
+        ({}, "", (True, False)),
+        ({}, "preflight = false\nskip-invalid = true\n", (False, True)),
+        (
+            {"BATCHER_PREFLIGHT": "on", "BATCHER_SKIP_INVALID": "0"},
+            "preflight = false\nskip-invalid = true\n",
+            (True, False),
+        ),
+        ({"BATCHER_PREFLIGHT": "no", "BATCHER_SKIP_INVALID": ""}, "", (False, False)),
+    ],
+)
+def test_switches_from_every_source(
+    tmp_path: Path, environ: dict[str, str], file: str, expected: tuple[bool, bool]
+) -> None:
+    """`--no-preflight` is the setting `preflight`, which a higher source can also switch on again."""
+    (tmp_path / "batcher.toml").write_text(file)
+    settings = sources(tmp_path, {"instance": "acme"}, environ).given.run_settings
+    with chdir(tmp_path):
+        (tmp_path / "d.csv").touch()
+        assert (settings().preflight, settings().skip_invalid) == expected
+
+
 def test_each_source_outranks_the_next(tmp_path: Path) -> None:
     """Flags > environment > --config > a file found above > the default; each is named as the origin."""
     (tmp_path / "batcher.toml").write_text('rate = "1/s"\nconcurrency = 1\ntimeout = 11\nstop-after = 1\n')
@@ -124,10 +172,12 @@ def test_each_source_outranks_the_next(tmp_path: Path) -> None:
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
     found = sources(below, {"rate": "4/s"}, {"BATCHER_RATE": "3/s", "BATCHER_CONCURRENCY": "3"}, named)
-    sending = found.sending()
+    sending = found.given.sending()
     assert str(sending.rate) == "4/s"
     assert (sending.concurrency, sending.timeout_seconds, sending.stop_after, sending.max_attempts) == (3, 22.0, 1, 5)
-    assert [found.get(name).origin for name in ("rate", "concurrency", "timeout", "stop-after", "max-attempts")] == [
+    assert [
+        found.given.origin(name) for name in ("rate", "concurrency", "timeout_seconds", "stop_after", "max_attempts")
+    ] == [
         "--rate",
         "BATCHER_CONCURRENCY",
         f"--config {named}",
@@ -138,8 +188,8 @@ def test_each_source_outranks_the_next(tmp_path: Path) -> None:
 
 def test_no_rate_is_a_value_too(tmp_path: Path) -> None:
     """`none` on the command line is not mistaken for a rate that was not given."""
-    assert sources(tmp_path, {"rate": "none"}, {"BATCHER_RATE": "3/s"}).sending().rate is None
-    assert str(sources(tmp_path).sending().rate) == "60/min"
+    assert sources(tmp_path, {"rate": "none"}, {"BATCHER_RATE": "3/s"}).given.sending().rate is None
+    assert str(sources(tmp_path).given.sending().rate) == "60/min"
 
 
 def test_pyproject_counts_only_with_its_table(tmp_path: Path) -> None:
@@ -148,7 +198,7 @@ def test_pyproject_counts_only_with_its_table(tmp_path: Path) -> None:
     below = tmp_path / "below"
     below.mkdir()
     (below / "pyproject.toml").write_text("[project]\nname = 'x'\n[broken\n")
-    assert not sources(below).sending().fill_identifiers
+    assert not sources(below).given.sending().fill_identifiers
     assert sources(below).endpoint().base_url == ACME
 
 
@@ -156,16 +206,17 @@ def test_pyproject_counts_only_with_its_table(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("concurency = 4", "unknown setting concurency; did you mean concurrency?"),
-        ("concurrency = 0", "concurrency: 0 is not allowed; give a whole number from 1 to 4,096"),
-        ("concurrency = true", "concurrency: True is not allowed"),
-        ("give-up-after = 15", 'give-up-after: 15 has no unit; write it as a text, as in "90s"'),
-        ('give-up-after = "15"', "is not a duration"),
+        ("concurrency = 0", "concurrency: '0' isn't allowed; use a whole number from 1 to 4,096"),
+        ("concurrency = true", "concurrency: 'true' isn't allowed"),
+        ("give-up-after = 15", "give-up-after: '15' isn't a duration; write a number with its unit, as in 90s"),
+        ('give-up-after = "15"', "isn't a duration"),
         ('rate = "fast"', "rate: 'fast' is not a rate"),
-        ("rate = 60", "60 is not a rate"),
+        ("rate = 60", "'60' is not a rate"),
         ("no-preflight = true", "write preflight = false"),
-        ('preflight = "maybe"', "neither true nor false"),
+        ('preflight = "maybe"', "preflight: 'maybe' is not a valid boolean"),
         ("resend-uncertain = true", "meant for one run; give it on the command line as --resend-uncertain"),
         ('results = "x.jsonl"', "meant for one run"),
+        ("sheet = [1]", "one text, number, true or false"),
         ("fsync-ms = 1\nfsync_ms = 2", "given twice"),
         ("rate = ", "not valid TOML"),
         ('base-url = "http://acme.omniapp.co"', "not encrypted"),
@@ -192,7 +243,7 @@ def test_keys_in_files_are_refused_and_never_shown(tmp_path: Path, name: str) ->
 
 def test_config_must_exist_and_hold_settings(tmp_path: Path) -> None:
     """--config names its file in every complaint."""
-    with pytest.raises(UsageError, match=r"--config .*ci\.toml: cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"--config .*ci\.toml: can't be read: No such file"):
         sources(tmp_path, config=tmp_path / "ci.toml")
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
     with pytest.raises(UsageError, match=r"no \[tool.batcher\] table"):
@@ -203,7 +254,7 @@ def test_a_found_file_may_not_choose_any_host(tmp_path: Path) -> None:
     """A foreign host must be named by flag, environment or --config: else a cloned repository could collect keys."""
     file = tmp_path / "batcher.toml"
     file.write_text('base-url = "https://bi.example.com"')
-    with pytest.raises(UsageError, match="may not send keys there"):
+    with pytest.raises(UsageError, match="can't send keys there"):
         sources(tmp_path, environ={"OMNI_API_KEY": KEY}).endpoint()
     assert sources(tmp_path, config=file).endpoint().base_url == "https://bi.example.com"
     assert (
@@ -265,7 +316,7 @@ def test_profiles_that_are_missing_or_broken(tmp_path: Path) -> None:
         sources(tmp_path, {"profile": "prd"}, environ)
     assert "holds no API key" in sources(tmp_path, {"profile": "prod"}, environ).endpoint().no_key_hint
     (tmp_path / "omni.json").write_text("{not json")
-    with pytest.raises(UsageError, match="cannot be read as the Omni CLI's profiles"):
+    with pytest.raises(UsageError, match="can't be read as the Omni CLI's profiles"):
         sources(tmp_path, {"profile": "prod"}, environ)
     assert sources(tmp_path, {"instance": "acme"}, environ).endpoint().keys == ()
     with pytest.raises(UsageError, match="does not exist"):
@@ -297,7 +348,7 @@ def test_oauth_profiles(tmp_path: Path, expires: object, message: str) -> None:
         assert not endpoint.keys
     else:
         assert [key.secret for key in endpoint.keys] == [KEY]
-        assert "signs in with OAuth and expires at 2026-07-01" in found.notes[0]
+        assert "signs in with OAuth and expires at 2026-07-01" in found.target.notes[0]
 
 
 def test_the_sandbox_sees_no_key(tmp_path: Path) -> None:
@@ -321,12 +372,12 @@ def test_no_base_url_says_every_way_to_give_one(tmp_path: Path) -> None:
 def test_the_listing_masks_keys_and_names_origins(tmp_path: Path) -> None:
     """Each lasting setting once; a key's last four characters at most."""
     found = sources(tmp_path, {"instance": "acme"}, {"OMNI_API_KEYS": f"{KEY},short"})
-    listing = {line.name: (line.value, line.origin) for line in found.listing()}
+    listing = {name: (value, origin) for name, value, origin in found.given.listing()}
     assert listing["base-url"] == (ACME, "--instance")
     assert listing["api-keys"] == ("…WXYZ, …", "OMNI_API_KEYS")
     assert listing["give-up-after"] == ("15m", "default")
-    assert set(listing) == {*LASTING, "api-keys"} - {"instance"}
-    assert KEY not in repr(found)
+    assert set(listing) == {*SETTINGS, "api-keys"} - {"instance"}
+    assert KEY not in repr(found.target)
 
 
 @given(st.text(min_size=1, max_size=60))
@@ -346,7 +397,7 @@ def test_durations(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "15", "m", "-3s", "3x", "0s", "1h30", "99999d", "nan", "1e3s", "inf"])
-def test_what_is_no_duration(text: str) -> None:
+def test_what_is_not_a_duration(text: str) -> None:
     """A number alone is not one: nobody can tell its unit."""
     with pytest.raises(ValueError, match="duration"):
         parse_duration(text)
@@ -364,3 +415,20 @@ def test_a_shown_duration_can_be_given_again(seconds: int) -> None:
     """What `batcher config` prints is what an option takes; the readable form has at most two units."""
     assert parse_duration(duration_option(seconds)) == seconds
     assert 2 <= len(duration_text(seconds).split()) <= 4
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "less than 1 s"),
+        (36, "about 36 s"),
+        (120, "about 2 min"),
+        (2999, "about 50 min"),
+        (12_000, "about 3 h 20 min"),
+        (100_000, "about 28 h"),
+        (300_000, "about 3 days"),
+    ],
+)
+def test_estimates_are_of_a_persons_scale(seconds: float, text: str) -> None:
+    """Nobody plans by the second."""
+    assert about_text(seconds) == text

@@ -401,7 +401,7 @@ def wait_for(is_so: Callable[[], bool], seconds: float = 30.0) -> None:
 
 
 def test_the_command_lists_first_and_deletes_with_yes(tmp_path: Path) -> None:
-    """A dry run names twenty and a count; --yes deletes; the run after it passes them over."""
+    """A dry run names twenty and a count; --yes deletes; the run after it skips them."""
     sheet(tmp_path, 23)
     assert start(tmp_path, "run", "d.csv", "--sandbox", "--rate", "none").returncode == 0
     dry = start(tmp_path, "undo", "d.sandbox.results.jsonl", "--rate", "none")
@@ -410,7 +410,7 @@ def test_the_command_lists_first_and_deletes_with_yes(tmp_path: Path) -> None:
     assert lines[0] == "d.sandbox.results.jsonl: 23 documents at sandbox to delete, newest first:"
     assert all(re.fullmatch(r"  sheet-\d+-\w{16} +\d{4}-\d\d-\d\d \d\d:\d\d  Sheet \d+", line) for line in lines[1:21])
     assert lines[21] == "  and 3 more"
-    assert lines[22].startswith("A dry run: nothing was deleted.")
+    assert lines[22].startswith("Dry run: nothing was deleted.")
     command = lines[23].partition("To move them to Trash: batcher ")[2].split()
     assert command == ["undo", "d.sandbox.results.jsonl", "--rate", "none", "--sandbox", "--yes"]
     done = start(tmp_path, *command, "--json", "--summary", "s.json")
@@ -420,7 +420,7 @@ def test_the_command_lists_first_and_deletes_with_yes(tmp_path: Path) -> None:
     assert (said["documents"], said["deleted"], said["notDeleted"], said["left"]) == (23, 23, 0, 0)
     assert len(said["first"]) == 20
     assert json.loads((tmp_path / "s.json").read_text()) == said
-    assert "passes these rows over" in done.stderr
+    assert "Later runs skip these rows" in done.stderr
     after = start(tmp_path, "run", "d.csv", "--sandbox", "--rate", "none")
     assert after.returncode == 0
     assert "23 rows were deleted by undo; not created again without --recreate-undone" in after.stderr

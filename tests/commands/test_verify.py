@@ -300,7 +300,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert start(tmp_path, "run", "d.csv", "--sandbox", "--rate", "none", "--limit", "3").returncode == 6
     fine = start(tmp_path, "verify", "d.csv", "--sandbox", "--rate", "none")
     assert fine.returncode == 0, fine.stderr
-    assert fine.stderr.startswith("Every created document is as its row says.\n")
+    assert fine.stderr.startswith("All 3 documents match their rows.\n")
     with closing(sqlite3.connect(tmp_path / "d.sandbox.sqlite")) as db:
         db.execute("UPDATE documents SET name = 'Renamed' WHERE name = 'Sheet 0'")
         db.execute("UPDATE documents SET deleted_at = 1 WHERE name = 'Sheet 1'")
@@ -311,12 +311,12 @@ def test_the_command(tmp_path: Path) -> None:
     assert re.fullmatch(r'd\.csv:2: renamed: \S+ is named "Renamed", the row says "Sheet 0"', lines[0])
     assert re.fullmatch(r"d\.csv:3: missing: there is no document \S+; it was deleted, or lies in Trash", lines[1])
     assert lines[2:8] == [
-        "2 documents are not as their rows say.",
+        "2 of 3 documents don't match their rows.",
         "          4 rows read, 3 of them created",
         "          1 not created",
-        "          1 as their rows say",
-        "          1 differ (named above)",
-        "          1 missing (named above)",
+        "          1 matches its row",
+        "          1 differs (listed above)",
+        "          1 missing (listed above)",
     ]
     said = json.loads(done.stdout)
     assert (said["command"], said["exitCode"], said["rows"], said["created"]) == ("verify", 1, 4, 3)

@@ -19,6 +19,7 @@ import pytest
 
 from batcher.cli.loop import Interrupts, run_until
 from batcher.send.drain import Drain
+from tests.cli.test_progress import Dial
 from tests.crash.command import begin, besiege, end, run, write_rows
 from tests.crash.modes import Mode
 from tests.crash.truth import judge
@@ -99,7 +100,7 @@ def test_a_signal_while_the_files_are_closed_changes_nothing() -> None:
     interrupts = Interrupts(Drain(), print)
 
     async def close(signals: int) -> int:
-        with interrupts.draining():
+        with interrupts.draining(Dial()):
             await anyio.lowlevel.checkpoint()
         for _ in range(signals):
             signal.raise_signal(signal.SIGINT)

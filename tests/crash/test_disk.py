@@ -177,7 +177,7 @@ def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
         with bounded(begin(small, server.base_url)) as process:
             _, errors = process.communicate(timeout=30)
         assert process.returncode == 2
-        assert "cannot be written to; name a place that can with --results FILE" in errors
+        assert "can't be written to; name a file elsewhere with --results FILE" in errors
         assert not server.commits
 
 

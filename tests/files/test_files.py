@@ -103,7 +103,7 @@ def test_results_must_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        (["missing.csv"], "missing.csv: cannot be read: No such file"),
+        (["missing.csv"], "missing.csv: can't be read: No such file"),
         (["a.csv", "./a.csv"], "the same file"),
         (["a.csv", "link.csv"], "the same file"),
         (["-", "-"], "named twice"),
@@ -130,11 +130,11 @@ def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
     sheet.write_text("name,modelId\nA,b\n")
     with pytest.raises(UsageError, match="would be overwritten as the results file"):
         files_of([str(sheet)], results=sheet)
-    with pytest.raises(UsageError, match="its rows are no failures"):
+    with pytest.raises(UsageError, match="its rows aren't failures"):
         files_of([str(sheet)], failures=sheet)
     looks_ours = tmp_path / "q3.failures.csv"
     looks_ours.write_text("name,modelId\nA,b\n")
-    with pytest.raises(UsageError, match="its rows are no failures"):
+    with pytest.raises(UsageError, match="its rows aren't failures"):
         files_of([str(looks_ours)])
     looks_ours.write_text('{"key":"id:a","source":"d.csv","line":2,"outcome":"failed","spec":{}}\n')
     assert files_of([str(looks_ours)]).failures == looks_ours
@@ -159,7 +159,7 @@ def test_a_name_that_promises_compression_is_refused(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_named_before_anything_happens(tmp_path: Path) -> None:
     """A missing directory, and a directory in the place of a file."""
     (tmp_path / "d.csv").touch()
-    with pytest.raises(UsageError, match="make it first"):
+    with pytest.raises(UsageError, match="create it first"):
         check_writable(files_of([str(tmp_path / "d.csv")], results=tmp_path / "nowhere" / "r.jsonl"))
     (tmp_path / "r.jsonl").mkdir()
     with pytest.raises(UsageError, match="is a directory"):
@@ -203,6 +203,6 @@ def test_an_input_that_uses_the_same_words_is_no_failures_file(tmp_path: Path, n
     path = tmp_path / name
     path.write_text(text)
     assert files_of([str(path)], results=tmp_path / "out.results.jsonl").failures == tmp_path / "out.failures.jsonl"
-    with pytest.raises(UsageError, match="its rows are no failures"):
+    with pytest.raises(UsageError, match="its rows aren't failures"):
         files_of([str(path)], results=tmp_path / "out.results.jsonl", failures=path)
     assert files_of([str(path)]).failures == tmp_path / "d.failures.jsonl"

@@ -11,8 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import batcher.cli.app
+from batcher.cli.screen.command_lines import CommandLine
 from batcher.cli.screen.next_steps import next_steps
 from batcher.cli.screen.summary_text import summary_text
+from batcher.cli.settings.given import Given
 from batcher.config import Files
 from batcher.models import Failed, Reason, Uncertain
 from batcher.report.summary import Summary, exit_code, summary_object
@@ -33,6 +36,11 @@ def summary(**fields: Any) -> Summary:
     return Summary(**(known | fields))
 
 
+def typed(argv: list[str]) -> CommandLine:
+    """The command line as click takes it."""
+    return Given(batcher.cli.app.batcher.commands[argv[0]].make_context(argv[0], argv[1:])).command_line
+
+
 def failed(line: int = 17, message: str = "Bad Request: modelId: Required") -> Failed:
     """A failure of one line."""
     return Failed(
@@ -42,7 +50,7 @@ def failed(line: int = 17, message: str = "Bad Request: modelId: Required") -> F
         reason=Reason.REJECTED,
         status=400,
         message=message,
-        hint="mend the row",
+        hint="fix the row",
         attempts=1,
         identifier="a-b",
         at="2026-07-01T09:30:00.000Z",
@@ -108,7 +116,7 @@ def test_the_text_adds_up_and_names_things(tmp_path: Path) -> None:
             first_failures=(failed(), failed(18, "bad\x1b[2J\nthing")),
             other_failures=7,
         ),
-        ("mend: batcher run d.failures.jsonl",),
+        ("fix: batcher run d.failures.jsonl",),
     )
     counts = [
         int(n.replace(",", "")) for n in re.findall(r"^ +([\d,]+) (?:created|failed|uncertain|not)", text, re.MULTILINE)
@@ -117,12 +125,12 @@ def test_the_text_adds_up_and_names_things(tmp_path: Path) -> None:
     assert "    1,244 rows read" in text
     assert "1,234 created (1,200 now, 30 before, 4 reconciled: found after an unclear attempt)" in text
     assert "3 failed (1 invalid)" in text
-    assert "d.csv:17: rejected 400: Bad Request: modelId: Required\n    mend the row" in text
+    assert "d.csv:17: rejected 400: Bad Request: modelId: Required\n    fix the row" in text
     assert "\x1b" not in text
-    assert "own folder of the API key's owner" in text
+    assert "Created in the API key owner's personal folder on https://acme.omniapp.co." in text
     assert str(files.results) in text
     assert "1,250 requests, 1,249 of 60/min" in text
-    assert text.endswith("Next: mend: batcher run d.failures.jsonl")
+    assert text.endswith("Next: fix: batcher run d.failures.jsonl")
 
 
 def test_a_run_shorter_than_a_period_is_not_said_to_have_overstepped() -> None:
@@ -136,11 +144,15 @@ def test_a_run_shorter_than_a_period_is_not_said_to_have_overstepped() -> None:
     [
         ({"created_now": 2}, "Finished: every row is created."),
         ({"created_before": 2}, "Nothing to do: every row is created already."),
-        ({"rows": 0}, "Nothing to do: there are no rows."),
-        ({"created_now": 1, "failed": 1}, "Finished."),
-        ({"to_do": 1, "interrupted": True}, "Interrupted. What was in flight has been accounted for."),
+        ({"rows": 0}, "Nothing to do: the input has no rows."),
+        ({"created_now": 16, "failed": 4}, "Finished: 16 of 20 created, 4 failed."),
+        ({"to_do": 1, "interrupted": True}, "Interrupted. All requests in flight are accounted for."),
         ({"to_do": 1, "stopped": "the key was refused"}, "Stopped early: the key was refused"),
-        ({"to_do": 1, "limit_reached": True}, "The limit was reached; work remains."),
+        ({"created_now": 5, "to_do": 7, "limit_reached": True}, "Stopped at the limit: 5 of 12 created."),
+        (
+            {"to_do": 1, "uncertain": 1, "deadline_reached": True},
+            "Stopped at the deadline: 0 of 2 created, 1 uncertain.",
+        ),
     ],
 )
 def test_the_first_line_says_how_it_ended(fields: dict[str, Any], headline: str) -> None:
@@ -169,7 +181,7 @@ def test_the_object_is_json_and_adds_up(tmp_path: Path) -> None:
         "reason": "rejected",
         "status": 400,
         "message": "Bad Request: modelId: Required",
-        "hint": "mend the row",
+        "hint": "fix the row",
     }
     found = orjson.loads(orjson.dumps(summary_object(whole)))
     assert found["rows"] == found["created"] + found["failed"] + found["uncertain"] + found["notAttempted"] == 11
@@ -182,7 +194,7 @@ MENDED = {  # the failures file was the input, and every row of it is created
     "files": Files(results=Path("d.results.jsonl"), failures=Path("d.failures.jsonl"), journal=Path("j")),
 }
 MEND_BAD = (
-    "mend the failed rows in bad.jsonl, then: batcher run bad.jsonl --failures bad.jsonl --results d.results.jsonl"
+    "fix the failed rows in bad.jsonl, then: batcher run bad.jsonl --failures bad.jsonl --results d.results.jsonl"
 )
 
 
@@ -192,12 +204,12 @@ MEND_BAD = (
         (
             ["run", "d.csv", "--instance", "acme", "--limit", "5"],
             {"created_now": 5, "to_do": 7, "limit_reached": True},
-            ["go on with the 7 rows left: batcher run d.csv --instance acme"],
+            ["continue with the 7 rows left: batcher run d.csv --instance acme"],
         ),
         (
             ["run", "--limit=5", "my rows.csv"],
             {"created_now": 5, "to_do": 7, "limit_reached": True, "inputs": ("my rows.csv",)},
-            ["go on with the 7 rows left: batcher run 'my rows.csv'"],
+            ["continue with the 7 rows left: batcher run 'my rows.csv'"],
         ),
         (
             ["run", "d.csv", "--rate", "60/min"],
@@ -206,7 +218,7 @@ MEND_BAD = (
                 "failed": 1,
                 "files": Files(results=Path("d.results.jsonl"), failures=Path("d.failures.jsonl"), journal=Path("j")),
             },
-            ["mend the failed rows in d.failures.jsonl, then: batcher run d.failures.jsonl --rate 60/min"],
+            ["fix the failed rows in d.failures.jsonl, then: batcher run d.failures.jsonl --rate 60/min"],
         ),
         (
             ["run", "d.csv", "--failures", "bad.jsonl"],
@@ -231,7 +243,7 @@ MEND_BAD = (
         (
             ["run", "d.csv"],
             {"uncertain": 1},
-            ["settle the uncertain rows, which comes first in the next run: batcher run d.csv"],
+            ["settle the uncertain rows, which the next run does first: batcher run d.csv"],
         ),
         (
             ["run", "d.csv"],
@@ -239,7 +251,7 @@ MEND_BAD = (
                 "uncertain": 1,  # and nothing is told of it: it was not looked up
                 "files": Files(results=Path("r"), failures=Path("bad.jsonl"), journal=Path("j")),
             },
-            ["settle the uncertain rows by hand, as the hint of each in bad.jsonl says"],
+            ["settle the uncertain rows by hand; the hint of each in bad.jsonl says how"],
         ),
         (["run", "d.failures.jsonl", "--instance", "acme"], {"created_now": 1, **MENDED}, []),
         (["run", "./d.failures.jsonl", "--sandbox"], {"created_now": 1, "sandbox": True, **MENDED}, []),
@@ -255,14 +267,14 @@ MEND_BAD = (
 def test_next_steps_can_be_pasted(argv: list[str], fields: dict[str, Any], steps: list[str]) -> None:
     """Each is a whole command line, quoted for the shell."""
     found = summary(**fields)
-    assert list(next_steps(argv, found.inputs, found)) == steps
+    assert list(next_steps(typed(argv), found)) == steps
 
 
 def test_a_large_first_run_that_ended_early_is_told_of_a_canary() -> None:
     """Nothing of many rows is created yet: the summary names `--limit 5`; with some created it does not."""
     first = summary(rows=500, created_now=0, to_do=500, interrupted=True)
     argv = ["run", "d.csv", "--instance", "acme"]
-    canary = "or only five at first, to look at them in Omni: batcher run d.csv --instance acme --limit 5"
-    assert canary in next_steps(argv, ("d.csv",), first)
+    canary = "or try five first: batcher run d.csv --instance acme --limit 5"
+    assert canary in next_steps(typed(argv), first)
     later = summary(rows=500, created_now=1, to_do=499, interrupted=True)
-    assert canary not in next_steps(argv, ("d.csv",), later)
+    assert canary not in next_steps(typed(argv), later)

@@ -1,79 +1,50 @@
-"""Command lines that can be pasted: the same one again, or with another input."""
+"""Command lines that can be pasted: the one that was typed, and others made from it."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import click
+
+from ..settings.options import Option
 
 
-def again(argv: Sequence[str]) -> str:
-    """The same command line."""
-    return shlex.join(["batcher", *argv])
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """One command line: the inputs, the words of each option that was typed, and words that are put after them."""
 
+    command: str
+    inputs: tuple[str, ...]
+    options: Mapping[Option, tuple[str, ...]]
+    more: tuple[str, ...] = ()
 
-def with_inputs(argv: Sequence[str], old: Sequence[str], new: Sequence[str], extra: Sequence[str] = ()) -> str:
-    """The same command line with other inputs, which stand where the first input stood, and further options."""
-    left = list(old)
-    kept: list[str] = []
-    for position, word in enumerate(argv):
-        value_of_option = position > 0 and argv[position - 1].startswith("--") and argv[position - 1] in _WITH_VALUE
-        if word in left and not value_of_option:
-            if len(left) == len(old):
-                kept.extend(new)
-            left.remove(word)
-        else:
-            kept.append(word)
-    return shlex.join(["batcher", *kept, *extra])
+    def __str__(self) -> str:
+        """Quoted for the shell."""
+        inputs = [f"./{name}" if name.startswith("-") and name != "-" else name for name in self.inputs]
+        words = [word for words in self.options.values() for word in words]
+        return shlex.join(["batcher", self.command, *inputs, *words, *self.more])
 
+    def has(self, flag: str) -> bool:
+        """Whether that option was typed."""
+        return any(option.flag == flag for option in self.options)
 
-def without(argv: Sequence[str], option: str) -> list[str]:
-    """The words without an option and its value."""
-    kept: list[str] = []
-    skip = False
-    for word in argv:
-        if skip:
-            skip = False
-        elif word == option:
-            skip = option in _WITH_VALUE
-        elif not word.startswith(f"{option}="):
-            kept.append(word)
-    return kept
+    def without(self, flag: str) -> CommandLine:
+        """The same without an option and its value."""
+        return replace(self, options={o: words for o, words in self.options.items() if o.flag != flag})
 
+    def plus(self, *words: str) -> CommandLine:
+        """The same with further words."""
+        return replace(self, more=(*self.more, *words))
 
-_WITH_VALUE = frozenset(
-    [
-        "--base-url",
-        "--instance",
-        "--profile",
-        "--config",
-        "--results",
-        "--failures",
-        "--rate",
-        "--concurrency",
-        "--max-attempts",
-        "--timeout",
-        "--fsync-ms",
-        "--limit",
-        "--deadline",
-        "--give-up-after",
-        "--stop-after",
-        "--format",
-        "--sheet",
-        "--max-row-bytes",
-        "--namespace",
-        "--summary",
-        "--log-format",
-    ]
-)
+    def reading(self, inputs: Iterable[str]) -> CommandLine:
+        """The same with other inputs."""
+        return replace(self, inputs=tuple(inputs))
 
-
-def only(argv: Sequence[str], options: Sequence[str]) -> list[str]:
-    """The words of these options and their values."""
-    kept: list[str] = []
-    value_of = False
-    for word in argv:
-        name = word.partition("=")[0]
-        if value_of or name in options:
-            kept.append(word)
-        value_of = not value_of and word in options and word in _WITH_VALUE
-    return kept
+    def of_command(self, command: str, parameters: Iterable[click.Parameter], *, dropped: str = "") -> CommandLine:
+        """Another command about the same rows: what it takes, but output options and those of the group dropped."""
+        taken = {
+            parameter for parameter in parameters if getattr(parameter, "group", "Output") not in ("Output", dropped)
+        }
+        return replace(self, command=command, options={o: words for o, words in self.options.items() if o in taken})

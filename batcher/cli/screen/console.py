@@ -90,6 +90,10 @@ class Console:
         """A warning."""
         self._put("warning", "warning", message, {}, prefix="warning: ")
 
+    def notice(self, message: str) -> None:
+        """What a signal does; shown even with -q."""
+        self._put("warning", "warning", message, {})
+
     def error(self, message: str, code: int) -> None:
         """What ends the command."""
         self._put("error", "error", message, {"exitCode": code}, prefix="batcher: ")
@@ -140,6 +144,11 @@ class Console:
         with self._lock:
             self.stream.write(line + "\n")
             self.stream.flush()
+
+
+def count(number: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def one_line(message: str) -> str:

@@ -2,58 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from ...models import Uncertain
 from ...report.plan import LARGE_RUN
 from ...report.summary import Summary
-from .command_lines import again, only, with_inputs, without
-
-_VERIFY = ("--base-url", "--instance", "--sandbox", "--profile", "--config", "--results", "--failures", "--namespace")
-
-
-def next_steps(argv: Sequence[str], inputs: Sequence[str], summary: Summary) -> tuple[str, ...]:
-    """Explanations, each with its command line; empty if there is nothing to say."""
-    return tuple(_steps(argv, inputs, summary)) if summary.adds_up else ()
+from ..settings import options
+from .command_lines import CommandLine
+from .console import count
 
 
-def _steps(argv: Sequence[str], inputs: Sequence[str], summary: Summary) -> Iterator[str]:
-    from_input = "-" in inputs  # the same standard input must be fed again
-    same = again(without(argv, "--limit") if summary.limit_reached else argv)
+def next_steps(line: CommandLine, summary: Summary) -> tuple[str, ...]:
+    """Explanations of what to do after `line`, each with its command line; empty if there is nothing to do."""
+    return tuple(_steps(line, summary)) if summary.adds_up else ()
+
+
+def _steps(line: CommandLine, summary: Summary) -> Iterator[str]:
+    is_fed = "-" in line.inputs  # the same standard input must be fed again
+    same = line.without("--limit") if summary.limit_reached else line
     if summary.to_do:
-        yield f"go on with the {summary.to_do:,} rows left: {same}"
-        if summary.to_do >= LARGE_RUN and not summary.created and not from_input:
-            yield f"or only five at first, to look at them in Omni: {same} --limit 5"
+        yield f"continue with the {count(summary.to_do, 'row')} left: {same}"
+        if summary.to_do >= LARGE_RUN and not summary.created and not is_fed:
+            yield f"or try five first: {same.plus('--limit', '5')}"
     elif summary.uncertain and summary.files is not None and _awaits_person(summary):
-        yield f"settle the uncertain rows by hand, as the hint of each in {summary.files.failures} says"
+        yield f"settle the uncertain rows by hand; the hint of each in {summary.files.failures} says how"
     elif summary.uncertain:
-        yield f"settle the uncertain rows, which comes first in the next run: {same}"
-    if from_input and (summary.to_do or summary.uncertain):
+        yield f"settle the uncertain rows, which the next run does first: {same}"
+    if is_fed and (summary.to_do or summary.uncertain):
         yield "(with the same standard input)"
     if summary.failed and summary.files is not None:
-        line = with_inputs(argv, inputs, [str(summary.files.failures)], _named(argv, inputs, summary))
-        yield f"mend the failed rows in {summary.files.failures}, then: {line}"
+        failed = _naming_results(line.reading([str(summary.files.failures)]), line, summary)
+        yield f"fix the failed rows in {summary.files.failures}, then: {failed}"
     if summary.created == summary.rows and summary.created_now:
-        yield from _after_success(argv, inputs, summary)
+        yield from _after_success(line, summary)
 
 
 def _awaits_person(summary: Summary) -> bool:
-    """Whether running again settles nothing: rows without an identifier are not even looked up, so nothing is told of them."""
+    """Whether running again settles nothing: rows without an identifier aren't even looked up, so they have no outcome."""
     if summary.stopped is not None or summary.interrupted or summary.deadline_reached:
         return False
-    told = [one for one in summary.first_failures if isinstance(one, Uncertain)]
-    return not told or any(one.identifier is None for one in told)
+    uncertain = [failure for failure in summary.first_failures if isinstance(failure, Uncertain)]
+    return not uncertain or any(failure.identifier is None for failure in uncertain)
 
 
-def _after_success(argv: Sequence[str], inputs: Sequence[str], summary: Summary) -> Iterator[str]:
-    kept = [name for name in inputs if not _is_failures_file(name, summary)]
+def _after_success(line: CommandLine, summary: Summary) -> Iterator[str]:
+    kept = [name for name in line.inputs if not _is_failures_file(name, summary)]
     if not kept:  # its rows are created, so it is empty now
         return
+    line = line.reading(kept)
     if summary.sandbox:
-        yield f"for real: {with_inputs([*without(argv, '--sandbox'), '--instance', 'NAME'], inputs, kept)}"
-    elif "-" not in inputs:
-        yield f"compare them with what was sent: {again(['verify', *kept, *only(argv, _VERIFY)])}"
+        yield f"for real: {line.without('--sandbox').plus('--instance', 'NAME')}"
+    elif "-" not in kept:
+        verify = line.of_command("verify", options.VERIFY, dropped="Sending")
+        yield f"compare them with what was sent: {verify}"
 
 
 def _is_failures_file(name: str, summary: Summary) -> bool:
@@ -61,11 +63,10 @@ def _is_failures_file(name: str, summary: Summary) -> bool:
     return summary.files is not None and Path(name).resolve() == summary.files.failures.resolve()
 
 
-def _named(argv: Sequence[str], inputs: Sequence[str], summary: Summary) -> list[str]:
-    """`--results` for a failures file whose own name does not lead to these results."""
-    given = any(word == "--results" or word.startswith("--results=") for word in argv)
-    if given or summary.files is None or len(inputs) != 1:
-        return []
-    expected = summary.files.failures.name.partition(".failures.")[0]
-    usual = expected and summary.files.results.name.startswith(f"{expected}.results.")
-    return [] if usual else ["--results", str(summary.files.results)]
+def _naming_results(failed: CommandLine, line: CommandLine, summary: Summary) -> CommandLine:
+    """With `--results` where the failures file's own name doesn't lead to these results."""
+    if summary.files is None or line.has("--results") or len(line.inputs) != 1:
+        return failed
+    stem = summary.files.failures.name.partition(".failures.")[0]
+    is_usual = stem and summary.files.results.name.startswith(f"{stem}.results.")
+    return failed if is_usual else failed.plus("--results", str(summary.files.results))

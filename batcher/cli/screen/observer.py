@@ -31,8 +31,8 @@ class ConsoleObserver(NullObserver):
     console: Console
     bar: bool = False
     verbose: bool = False
-    around: Callable[[], AbstractContextManager[None]] = nullcontext
     verb: str = ""
+    around: Callable[[Gauge], AbstractContextManager[object]] = nullcontext
     tally: Tally = field(default_factory=Tally)
     problems: list[Problem] = field(default_factory=list)
     details: int = 0
@@ -64,7 +64,7 @@ class ConsoleObserver(NullObserver):
         """Show progress while in the block; not with -q."""
         watch = Watch(total, self.tally, gauge)
         watch.snapshot(time.monotonic())
-        with self.around(), self._progress(watch):
+        with self.around(gauge), self._progress(watch):
             yield
 
     def outcome(self, outcome: Outcome) -> None:

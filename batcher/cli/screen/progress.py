@@ -13,6 +13,7 @@ from datetime import datetime
 from ...report.observers import Gauge
 from ...report.plan import Plan
 from ..settings.durations import about_text, clock_text, duration_text
+from .console import count
 
 RATE_WINDOW_SECONDS = 60.0
 FIRST_LINE_SECONDS = 10.0
@@ -70,7 +71,7 @@ class Watch:
         then, done_then, requests_then = self.history[0] if self.history else (now, done, requests)
         self.history.append((now, done, requests))
         passed = now - then
-        # the first request leaves as the clock starts: ten seconds at 60/min hold eleven, which is no 66/min
+        # the first request leaves as the clock starts: ten seconds at 60/min hold eleven, which isn't 66/min
         rows_per_second = (done - done_then) / passed if passed > 0 else 0.0
         return Snapshot(
             created=tally.created,
@@ -106,24 +107,24 @@ def rate_text(per_second: float) -> str:
 
 
 def left_text(snapshot: Snapshot, now: datetime) -> str:
-    """`about 12 min 5 s left, until 16:40`, or an empty text."""
+    """`about 12 min left (done by 16:40)`, or an empty text."""
     if snapshot.seconds_left is None or snapshot.left == 0:
         return ""
-    return f"{about_text(snapshot.seconds_left)} left, until {clock_text(snapshot.seconds_left, now)}"
+    return f"{about_text(snapshot.seconds_left)} left (done by {clock_text(snapshot.seconds_left, now)})"
 
 
 def plan_text(plan: Plan, now: datetime) -> str:
     """What the run is about to do, and when it will be done."""
     before = ((plan.created, "created before"), (plan.undone, "undone"), (plan.invalid, "invalid"))
     settling = ((plan.failed - plan.invalid, "failed before"), (plan.uncertain, "uncertain"))
-    told = [f"{number:,} {word}" for number, word in before if number]
-    of = ", ".join(f"{number:,} {word}" for number, word in settling if number)
-    told.append(f"{plan.sending:,} to create" + (f" (of these {of})" if of else ""))
+    parts = [f"{number:,} {word}" for number, word in before if number]
+    again = ", ".join(f"{number:,} {word}" for number, word in settling if number)
+    parts.append(f"{plan.sending:,} to create" + (f" ({again})" if again else ""))
     when = ""
     if plan.rate is not None and plan.seconds is not None and plan.sending:
-        keys = f" for each of {plan.keys} keys" if plan.keys > 1 else ""
-        when = f"; at {plan.rate}{keys} {about_text(plan.seconds)}, until {clock_text(plan.seconds, now)}"
-    return f"{plan.rows:,} rows: {', '.join(told)}{when}"
+        rate = f"{plan.rate} for each of {plan.keys} keys" if plan.keys > 1 else str(plan.rate)
+        when = f"; {about_text(plan.seconds)} at {rate} (done by {clock_text(plan.seconds, now)})"
+    return f"{count(plan.rows, 'row')}: {', '.join(parts)}{when}"
 
 
 def line_text(snapshot: Snapshot, now: datetime, verb: str = "") -> str:

@@ -10,10 +10,18 @@ from ...pace.rate import Rate
 from ...report.plan import Plan
 from ...report.summary import SHOWN_FAILURES, Summary, files_object, requests_per_second
 from ..settings.durations import duration_text
-from .console import one_line
+from .console import count, one_line
 from .progress import rate_text
 
 _WIDEST_MESSAGE = 300
+_CHANGED = (  # for one, for several
+    "row has changed since its document was created; it was not updated",
+    "rows have changed since their documents were created; not updated",
+)
+_OTHER_FAILURES = (
+    "failure belongs to a row that isn't in this input",
+    "failures belong to rows that aren't in this input",
+)
 
 
 def summary_text(summary: Summary, next_steps: tuple[str, ...]) -> str:
@@ -29,23 +37,30 @@ def summary_text(summary: Summary, next_steps: tuple[str, ...]) -> str:
 
 
 def _headline(summary: Summary) -> str:
-    lost = "INTERNAL ERROR: the counts below do not add up to the rows read. Keep the files and report this."
+    lost = "INTERNAL ERROR: the counts below don't add up to the rows read. Keep the files and report this."
     everything = summary.created == summary.rows
+    others = ((summary.failed, "failed"), (summary.uncertain, "uncertain"), (summary.undone, "undone"))
+    done = ", ".join(
+        [
+            f"{summary.created:,} of {summary.rows:,} created",
+            *(f"{number:,} {word}" for number, word in others if number),
+        ]
+    )
     ladder = (
         (not summary.adds_up, lost),
-        (summary.interrupted, "Interrupted. What was in flight has been accounted for."),
+        (summary.interrupted, "Interrupted. All requests in flight are accounted for."),
         (summary.stopped is not None, f"Stopped early: {one_line(summary.stopped or '')}"),
-        (summary.deadline_reached and summary.to_do > 0, "The deadline was reached; work remains."),
-        (summary.limit_reached and summary.to_do > 0, "The limit was reached; work remains."),
-        (summary.rows == 0, "Nothing to do: there are no rows."),
+        (summary.deadline_reached and summary.to_do > 0, f"Stopped at the deadline: {done}."),
+        (summary.limit_reached and summary.to_do > 0, f"Stopped at the limit: {done}."),
+        (summary.rows == 0, "Nothing to do: the input has no rows."),
         (everything and summary.created_before == summary.rows, "Nothing to do: every row is created already."),
         (everything, "Finished: every row is created."),
     )
-    return next((text for applies, text in ladder if applies), "Finished.")
+    return next((text for applies, text in ladder if applies), f"Finished: {done}.")
 
 
 def _counts(summary: Summary) -> Iterator[str]:
-    yield f"  {summary.rows:>9,} rows read"
+    yield f"  {summary.rows:>9,} {'row' if summary.rows == 1 else 'rows'} read"
     parts = (
         (summary.created_now, "now"),
         (summary.created_before, "before"),
@@ -57,14 +72,14 @@ def _counts(summary: Summary) -> Iterator[str]:
     yield _count(summary.uncertain, "uncertain", ())
     yield _count(summary.not_attempted, "not attempted", ((summary.to_do, "to do"), (summary.undone, "undone")))
     if summary.changed:
-        yield f"  {summary.changed:>9,} of the created differ now from what was sent; they were not sent again"
+        yield f"  {summary.changed:>9,} {_CHANGED[summary.changed != 1]}"
     if summary.other_failures:
-        yield f"  {summary.other_failures:>9,} lines of the failures file are of rows that these inputs do not hold"
+        yield f"  {summary.other_failures:>9,} {_OTHER_FAILURES[summary.other_failures != 1]}"
 
 
 def _count(number: int, word: str, parts: tuple[tuple[int, str], ...]) -> str:
-    told = ", ".join(f"{part:,} {name}" for part, name in parts if part)
-    return f"  {number:>9,} {word}" + (f" ({told})" if told else "")
+    detail = ", ".join(f"{part:,} {name}" for part, name in parts if part)
+    return f"  {number:>9,} {word}" + (f" ({detail})" if detail else "")
 
 
 def _failures(summary: Summary) -> Iterator[str]:
@@ -86,14 +101,14 @@ def _failures(summary: Summary) -> Iterator[str]:
 def _places(summary: Summary) -> Iterator[str]:
     if summary.created_now or summary.reconciled:
         where = "the sandbox" if summary.sandbox else summary.base_url
-        yield f"Documents: in {where}, in the own folder of the API key's owner (v1 create knows no other)"
+        yield f"Created in the API key owner's personal folder {'in' if summary.sandbox else 'on'} {where}."
     if summary.files is not None:
         for word, path in (("Results", summary.files.results), ("Failures", summary.files.failures)):
             if path.exists() and path.stat().st_size:
                 yield f"{word + ':':<10} {path}"
     if summary.kept_failures is not None:
-        yield f"Kept:      {summary.kept_failures} (the failures file had been edited)"
-    yield f"Time:      {duration_text(summary.elapsed_seconds)}, {summary.requests:,} requests{_rate_used(summary)}"
+        yield f"Kept:      {summary.kept_failures} (your edited failures file)"
+    yield f"Time:      {duration_text(summary.elapsed_seconds)}, {count(summary.requests, 'request')}{_rate_used(summary)}"
 
 
 def _rate_used(summary: Summary) -> str:

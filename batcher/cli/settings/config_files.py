@@ -1,67 +1,78 @@
-"""`batcher.toml` and `[tool.batcher]`: found, parsed, and every setting in them checked. Keys are refused."""
+"""`batcher.toml` and `[tool.batcher]`: found, read, and every setting in them checked. Keys are refused."""
 
 from __future__ import annotations
 
 import difflib
 import tomllib
+from collections import ChainMap
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import UsageError
-from .table import BY_NAME, LASTING
+import click
 
-_ONLY_FLAGS = (
-    "results",
-    "failures",
-    "sandbox",
-    "config",
-    "json",
-    "summary",
-    "quiet",
-    "verbose",
-    "port",
-    "yes",
-    "force",
-)
+from ...errors import UsageError
+from .options import FOR_ONE_RUN, SETTINGS
+
 _SECRETS = ("key", "token", "secret", "password", "credential", "authorization")
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
-    """A file's settings, parsed, by their names. `named` tells whether the user named it, or it was merely found."""
+class ConfigFile(dict[str, str]):
+    """A file's settings, by the names of their parameters, as texts that one could type.
 
-    path: Path
-    values: Mapping[str, object]
-    named: bool
+    `is_named`: with --config; otherwise the file was merely found.
+    """
+
+    def __init__(self, table: Mapping[str, object], path: Path, *, is_named: bool) -> None:
+        """Check the table. Raises UsageError, which never shows a value that may be a key."""
+        super().__init__()
+        self.path = path
+        self.is_named = is_named
+        for spelled, value in table.items():
+            name = spelled.strip().lower().replace("_", "-")
+            _refuse(name, spelled, path)
+            parameter = SETTINGS[name]
+            if parameter.name in self:
+                raise UsageError(f"{path}: {name} is given twice; keep one of the two spellings")
+            self[str(parameter.name)] = text = _text_of(value, f"{path}: {spelled}")
+            try:
+                parameter.type(text)
+            except click.BadParameter as error:
+                raise UsageError(f"{path}: {spelled}: {error.message}") from error
 
     @property
     def origin(self) -> str:
         """For messages and `batcher config`."""
-        return f"--config {self.path}" if self.named else f"{self.path} (found)"
+        return f"--config {self.path}" if self.is_named else f"{self.path} (found)"
 
 
-def named_file(path: Path) -> ConfigFile:
-    """The file of `--config`. Raises UsageError."""
-    text = _text(path, f"--config {path}")
-    table = _tables(text, path)
+def read_files(named: str | None) -> ChainMap[str, str]:
+    """The settings of the file of `--config`, then of the nearest file found. Raises UsageError."""
+    files = [_named_file(Path(named).expanduser())] if named is not None else []
+    found = _found_file(Path.cwd())
+    if found is not None and not any(found.path.samefile(file.path) for file in files):
+        files.append(found)
+    return ChainMap(*files)
+
+
+def _named_file(path: Path) -> ConfigFile:
+    table = _table(_text(path, f"--config {path}"), path)
     inner = _tool_table(table) if path.name == "pyproject.toml" else table
     if inner is None:
         raise UsageError(f"--config {path}: it has no [tool.batcher] table")
-    return ConfigFile(path, _checked(inner, path), named=True)
+    return ConfigFile(inner, path, is_named=True)
 
 
-def found_file(directory: Path) -> ConfigFile | None:
+def _found_file(directory: Path) -> ConfigFile | None:
     """The nearest `batcher.toml`, or `pyproject.toml` with `[tool.batcher]`, in the directory or above it."""
     for place in (directory, *directory.parents):
         own = place / "batcher.toml"
         if own.is_file():
-            return ConfigFile(own, _checked(_tables(_text(own, str(own)), own), own), named=False)
+            return ConfigFile(_table(_text(own, str(own)), own), own, is_named=False)
         project = place / "pyproject.toml"
         if project.is_file() and "batcher" in (text := _text(project, str(project))):
-            inner = _tool_table(_tables(text, project))
+            inner = _tool_table(_table(text, project))
             if inner is not None:
-                return ConfigFile(project, _checked(inner, project), named=False)
+                return ConfigFile(inner, project, is_named=False)
     return None
 
 
@@ -69,12 +80,12 @@ def _text(path: Path, origin: str) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError(f"{origin}: the file is not UTF-8 text; save it as UTF-8") from error
+        raise UsageError(f"{origin}: the file isn't UTF-8 text; save it as UTF-8") from error
     except OSError as error:
-        raise UsageError(f"{origin}: cannot be read: {error.strerror}") from error
+        raise UsageError(f"{origin}: can't be read: {error.strerror}") from error
 
 
-def _tables(text: str, path: Path) -> dict[str, object]:
+def _table(text: str, path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -87,33 +98,29 @@ def _tool_table(table: dict[str, object]) -> dict[str, object] | None:
     return inner if isinstance(inner, dict) else None
 
 
-def _checked(table: Mapping[str, object], path: Path) -> dict[str, object]:
-    values: dict[str, object] = {}
-    for spelled, value in table.items():
-        name = spelled.strip().lower().replace("_", "-")
-        _refuse(name, spelled, path)
-        if name in values:
-            raise UsageError(f"{path}: {name} is given twice; keep one of the two spellings")
-        try:
-            values[name] = BY_NAME[name].parse(value)
-        except ValueError as error:
-            raise UsageError(f"{path}: {spelled}: {error}") from error
-    return values
+def _text_of(value: object, origin: str) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str() | int() | float():
+            return str(value)
+        case _:
+            raise UsageError(f"{origin}: a setting is one text, number, true or false")
 
 
 def _refuse(name: str, spelled: str, path: Path) -> None:
-    """Raise for a name that may not stand in a file. A value is never shown: it may be a key."""
-    if name in LASTING:
+    """Raise for a name that may not be in a file. A value is never shown: it may be a key."""
+    if name in SETTINGS:
         return
     if any(word in name for word in _SECRETS):
         raise UsageError(
-            f"{path}: {spelled}: keys do not belong in a file; remove it and set OMNI_API_KEY in the environment"
+            f"{path}: {spelled}: keys don't belong in a file; remove it and set OMNI_API_KEY in the environment"
         )
-    if name in BY_NAME or name in _ONLY_FLAGS:
+    if name in FOR_ONE_RUN:
         raise UsageError(f"{path}: {spelled} is meant for one run; give it on the command line as --{name}")
     positive = name.removeprefix("no-")
-    if positive in LASTING:
+    if positive in SETTINGS:
         raise UsageError(f"{path}: unknown setting {spelled}; write {positive} = false")
-    near = difflib.get_close_matches(name, LASTING, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(LASTING)}"
+    near = difflib.get_close_matches(name, SETTINGS, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(SETTINGS)}"
     raise UsageError(f"{path}: unknown setting {spelled}; {hint}")

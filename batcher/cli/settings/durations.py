@@ -15,10 +15,10 @@ def parse_duration(text: str) -> float:
     compact = re.sub(r"\s+", "", text).lower()
     parts = _PART.findall(compact)
     if not parts or "".join(number + unit for number, unit in parts) != compact:
-        raise ValueError(f"{text!r} is not a duration; write a number with its unit, as in 90s, 15m, 4h or 1h30m")
+        raise ValueError(f"{text!r} isn't a duration; write a number with its unit, as in 90s, 15m, 4h or 1h30m")
     seconds: float = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if not 0 < seconds <= LONGEST_SECONDS:
-        raise ValueError(f"{text!r} is out of range; a duration lies between 1ms and 366d")
+        raise ValueError(f"{text!r} is out of range; use a duration from 1ms to 366d")
     return seconds
 
 
@@ -47,8 +47,16 @@ def duration_text(seconds: float) -> str:
 
 
 def about_text(seconds: float) -> str:
-    """An estimate: `about 12 min 5 s`, or `less than 1 s`."""
-    return f"about {duration_text(seconds)}" if seconds >= 1 else "less than 1 s"
+    """An estimate of a person's scale: `about 50 min`, `about 3 h 20 min`, or `less than 1 s`."""
+    if seconds < 1:
+        return "less than 1 s"
+    if seconds < 90:
+        return f"about {seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"about {seconds / 60:.0f} min"
+    if seconds < 10 * 3600:
+        return f"about {duration_text(round(seconds / 600) * 600)}"
+    return f"about {seconds / 3600:.0f} h" if seconds < 48 * 3600 else f"about {seconds / 86400:.0f} days"
 
 
 def duration_option(seconds: float) -> str:

@@ -19,7 +19,6 @@ STANDARD_INPUT = "-"
 _HEAD_BYTES = 1 << 16
 _LONGEST_LINE = 1 << 26
 _COMPRESSED = (".gz", ".zst")
-_READ = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 _OURS = re.compile(r"(?P<stem>.+)\.(?P<kind>results|failures|journal)(?:\.(?P<run>[^.]+))?\.(?P<form>jsonl|csv)")
 
 
@@ -30,9 +29,7 @@ def files_of(
     check_inputs(inputs)
     for given in (results, failures):
         if given is not None and given.suffix.lower() in _COMPRESSED:
-            raise UsageError(
-                f"{given} is written to line by line and never compressed; name it {given.with_suffix('')}"
-            )
+            raise UsageError(f"{given} is written line by line and never compressed; name it {given.with_suffix('')}")
     if results is None:
         results, default_failures = _beside(inputs, sandbox=sandbox)
     else:
@@ -43,17 +40,17 @@ def files_of(
 
 
 def files_of_results(results: Path) -> Files:
-    """The files that belong to a results file, for `batcher undo`. Raises UsageError if it is none."""
+    """The files that belong to a results file, for `batcher undo`. Raises UsageError if it isn't one."""
     if not results.is_file():
         raise UsageError(f"{results}: no such results file")
     ours = _OURS.fullmatch(results.name)
     if ours and ours["kind"] != "results":
-        raise UsageError(f"{results} is a {ours['kind']} file; undo wants the results file beside it")
+        raise UsageError(f"{results} is a {ours['kind']} file; undo takes the results file beside it")
     return _around(results, None)
 
 
 def check_inputs(inputs: Sequence[str]) -> None:
-    """Raise UsageError for inputs that cannot be meant: missing, named twice, or written by batcher for itself."""
+    """Raise UsageError for inputs that make no sense: missing, named twice, or written by batcher for itself."""
     seen: dict[tuple[int, int], str] = {}
     if inputs.count(STANDARD_INPUT) > 1:
         raise UsageError("standard input (-) is named twice; it can be read only once")
@@ -66,7 +63,7 @@ def check_inputs(inputs: Sequence[str]) -> None:
         try:
             status = Path(name).stat()
         except OSError as error:
-            raise UsageError(f"{name}: cannot be read: {error.strerror}") from error
+            raise UsageError(f"{name}: can't be read: {error.strerror}") from error
         if Path(name).is_dir():
             raise UsageError(f"{name} is a directory; name the files in it")
         if first := seen.get((status.st_dev, status.st_ino)):
@@ -75,18 +72,20 @@ def check_inputs(inputs: Sequence[str]) -> None:
 
 
 def check_writable(files: Files) -> None:
-    """Raise UsageError unless the files can be written; nothing is made or changed by asking."""
+    """Raise UsageError unless the files can be written; nothing is created or changed."""
     for path in (files.results, files.failures, files.journal):
         directory = path.parent
         if not directory.is_dir():
-            raise UsageError(f"{directory} is no directory; make it first, or name another place with --results FILE")
+            raise UsageError(
+                f"{directory} isn't a directory; create it first, or name another file with --results FILE"
+            )
         if not os.access(directory, os.W_OK | os.X_OK):
-            raise UsageError(f"{directory} cannot be written to; name a place that can with --results FILE")
+            raise UsageError(f"{directory} can't be written to; name a file elsewhere with --results FILE")
         if path.is_dir():
             raise UsageError(f"{path} is a directory; name a file with --results FILE")
         if path.exists() and not os.access(path, os.R_OK | os.W_OK):
             raise UsageError(
-                f"{path} cannot be written to; change its permissions, or name another with --results FILE"
+                f"{path} can't be written to; change its permissions, or name another file with --results FILE"
             )
 
 
@@ -162,7 +161,7 @@ def _check_apart(inputs: Sequence[str], files: Files) -> None:
                 )
         if given == places["failures"] and not _may_be_replaced(Path(name)):
             raise UsageError(
-                f"{name} is an input, and its rows are no failures; name another file with --failures FILE"
+                f"{name} is an input, and its rows aren't failures; name another file with --failures FILE"
             )
 
 

@@ -45,15 +45,15 @@ def config_path(environ: Mapping[str, str]) -> Path:
 
 
 def load(name: str | None, environ: Mapping[str, str], now: datetime) -> Profile | None:
-    """The named profile, else the default one, else None. A broken file matters only to those who name a profile.
+    """The named profile, else the default one, else None. A broken file is an error only for those who name a profile.
 
     Raises UsageError.
     """
     path = config_path(environ)
     try:
-        found = json.loads(path.read_bytes())
-        profiles = {str(key): dict(value) for key, value in dict(found["profiles"]).items()}
-        default = found.get("defaultProfile")
+        document = json.loads(path.read_bytes())
+        profiles = {str(key): dict(value) for key, value in dict(document["profiles"]).items()}
+        default = document.get("defaultProfile")
     except FileNotFoundError as error:
         if name is None:
             return None
@@ -61,7 +61,7 @@ def load(name: str | None, environ: Mapping[str, str], now: datetime) -> Profile
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         if name is None:
             return None
-        raise UsageError(f"--profile {name}: {path} cannot be read as the Omni CLI's profiles; {_USE_KEY}") from error
+        raise UsageError(f"--profile {name}: {path} can't be read as the Omni CLI's profiles; {_USE_KEY}") from error
     wanted = name if name is not None else default
     if not isinstance(wanted, str) or wanted not in profiles:
         if name is None:
@@ -75,7 +75,7 @@ def _profile(name: str, entry: dict[str, object], path: Path, now: datetime, *, 
     endpoint = entry.get("apiEndpoint")
     if not isinstance(endpoint, str) or not endpoint.strip():
         if required:
-            raise UsageError(f"--profile {name}: {path} gives it no apiEndpoint; name the instance with --base-url")
+            raise UsageError(f"--profile {name}: {path} has no apiEndpoint for it; name the instance with --base-url")
         return None
     url = base_url.normalise(endpoint, f"profile {name} in {path}")
     if entry.get("authMethod") == "oauth":

@@ -1,0 +1,172 @@
+"""What a command was given: flags > environment > `--config FILE` > a file found > defaults, and the settings of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from ...config import Reading, RunSettings, Sending
+from ...errors import UsageError
+from ..screen.command_lines import CommandLine
+from .config_files import ConfigFile
+from .durations import duration_option
+from .options import SETTINGS, TYPED, Rank
+from .target import Target, target_of
+
+
+@dataclass(frozen=True)
+class Given:
+    """The parsed options of one command. Click has taken each from the source that outranks the others."""
+
+    ctx: click.Context
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for options that contradict each other."""
+        if self.flag("quiet") and self.flag("verbose"):
+            raise UsageError("-q and -v contradict each other; use one of them")
+        for name in ("base_url", "instance", "profile") if self.flag("sandbox") else ():
+            if self.rank(name) is Rank.FLAG:
+                raise UsageError(f"--sandbox and --{name.replace('_', '-')} contradict each other; use one of them")
+
+    def get(self, name: str) -> Any:
+        """A parameter's value; None if the command has no such option, or nobody gave it and it has no default."""
+        return self.ctx.params.get(name)
+
+    def flag(self, name: str) -> bool:
+        """Whether a flag was given; False for one that the command doesn't have."""
+        return bool(self.get(name))
+
+    def path(self, name: str) -> Path | None:
+        """A file that was named."""
+        text = self.get(name)
+        return Path(text).expanduser() if text is not None else None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The inputs as typed."""
+        return tuple(self.get("inputs") or ())
+
+    def rank(self, name: str) -> Rank:
+        """Where a parameter's value came from."""
+        match self.ctx.get_parameter_source(name):
+            case ParameterSource.COMMANDLINE:
+                return Rank.FLAG
+            case ParameterSource.ENVIRONMENT:
+                return Rank.ENVIRONMENT
+            case ParameterSource.DEFAULT_MAP:
+                return Rank.NAMED_FILE if self._file(name).is_named else Rank.FOUND_FILE
+            case _:
+                return Rank.DEFAULT
+
+    def origin(self, name: str) -> str:
+        """The source of a setting's value, for messages and `batcher config`."""
+        option = next(option for option in SETTINGS.values() if option.name == name)
+        match self.rank(name):
+            case Rank.FLAG:
+                return option.flag
+            case Rank.ENVIRONMENT:
+                return option.variable
+            case Rank.DEFAULT:
+                return "default"
+            case _:
+                return self._file(name).origin
+
+    @cached_property
+    def command_line(self) -> CommandLine:
+        """What was typed."""
+        arguments = [self.get(str(p.name)) for p in self.ctx.command.params if isinstance(p, click.Argument)]
+        inputs = self.inputs or tuple(str(argument) for argument in arguments)
+        typed = self.ctx.meta.get(TYPED, {})
+        ordered = sorted(typed, key=lambda option: option.is_eager)  # in the order typed, but output comes last
+        return CommandLine(str(self.ctx.info_name), inputs, {option: tuple(typed[option]) for option in ordered})
+
+    @cached_property
+    def target(self) -> Target:
+        """The instance and the keys. Raises UsageError."""
+        return target_of(self)
+
+    def reading(self) -> Reading:
+        """How inputs are to be read."""
+        return Reading(**self._fields(Reading))
+
+    def sending(self) -> Sending:
+        """How specs are to be sent. The time to connect is a part of the timeout."""
+        values = self._fields(Sending)
+        timeout = values.get("timeout_seconds", Sending().timeout_seconds)
+        alone = {"shared_pace": False} if self.flag("sandbox") else {}  # each sandbox counts for itself
+        connect = min(Sending().connect_timeout_seconds, timeout)
+        return Sending(**values | alone, connect_timeout_seconds=connect)
+
+    def run_settings(self, *, is_endpoint_needed: bool = True) -> RunSettings:
+        """The settings of a run. Raises UsageError."""
+        from .files import files_of  # noqa: PLC0415 - it looks into inputs, which `config` and `sandbox` don't
+
+        endpoint = self.target.endpoint(is_needed=is_endpoint_needed)
+        return RunSettings(
+            inputs=self.inputs,
+            endpoint=endpoint,
+            files=files_of(
+                self.inputs, sandbox=endpoint.sandbox, results=self.path("results"), failures=self.path("failures")
+            ),
+            reading=self.reading(),
+            sending=self.sending(),
+            **{
+                name: value
+                for name, value in self._fields(RunSettings).items()
+                if name in ("skip_invalid", "preflight")
+            },
+        )
+
+    def listing(self) -> Iterator[tuple[str, str, str]]:
+        """Name, value and origin of every setting, for `batcher config`. Keys are masked. Raises UsageError."""
+        target = self.target
+        yield "base-url", target.base_url or "-", target.base_url_origin
+        yield "api-keys", ", ".join(masked(key.secret) for key in target.keys) or "-", target.keys_origin
+        for name, option in SETTINGS.items():
+            parameter = str(option.name)
+            if name not in ("base-url", "instance"):
+                is_given = self.rank(parameter) is not Rank.DEFAULT
+                value = self.get(parameter) if is_given else default_of(parameter)
+                yield name, shown(name, value), self.origin(parameter)
+
+    def _fields(self, section: type[Any]) -> dict[str, Any]:
+        """The values that were given for the fields of a section of `config`."""
+        names = [field.name for field in fields(section) if field.name in self.ctx.params]
+        return {name: self.get(name) for name in names if self.rank(name) is not Rank.DEFAULT}
+
+    def _file(self, name: str) -> ConfigFile:
+        files: list[ConfigFile] = self.ctx.default_map.maps  # type: ignore[union-attr]
+        return next(file for file in files if name in file)
+
+
+def default_of(parameter: str) -> object:
+    """What holds if no source gives the setting; the dataclasses of `config` decide."""
+    for section in (Sending, Reading, RunSettings):
+        for field in fields(section):
+            if field.name == parameter:
+                return field.default
+    return "text" if parameter == "log_format" else None
+
+
+def shown(name: str, value: object) -> str:
+    """A value as `batcher config` prints it, in the form in which it could be given."""
+    match value:
+        case None:
+            return "none" if name == "rate" else "-"
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return duration_option(value)
+        case _:
+            return str(value) or "-"
+
+
+def masked(secret: str) -> str:
+    """A key's last four characters at most; none of a short one."""
+    return f"…{secret[-4:]}" if len(secret) >= 20 else "…"
