@@ -1,10 +1,10 @@
 """A map from texts to numbers that costs 24 to 48 bytes an entry, where a dict of strings costs over 150.
 
-It keeps a 64-bit hash of each text, not the text. Two texts are taken for one with a chance of n²/2⁶⁵: one in forty
-million for a million texts. The hash is Python's own, keyed anew in each process, so nobody can prepare a clash.
+It keeps a 64-bit hash of each text, not the text. The chance that any two of n texts collide is n²/2⁶⁵: one in forty
+million for a million texts. The hash is Python's own, with a new seed in each process, so nobody can prepare a clash.
 
-The table is one array of hashes and numbers, side by side, searched from the place that a hash names on to the next
-free one: a look-up touches one place of the memory, and that is what it costs when the table is larger than the caches.
+The table is open addressing with linear probing over one array, hash and number side by side: a look-up touches one
+place in memory, which is what it costs when the table is larger than the caches.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _64_BITS = (1 << 64) - 1
 
 
 class Fingerprints:
-    """A map of texts (or bytes) to numbers of 0 to 2⁶⁴ - 1. `add` keeps the first value of a text, `put` the last.
+    """A map of texts (or bytes) to numbers from 0 to 2⁶⁴ - 1. `add` keeps the first value of a text, `put` the last.
 
-    `expected`: how many entries will probably come. It grows as needed, but growing costs a third of all adding.
+    `expected`: about how many entries will come. It grows as needed, but growing costs a third of all adding.
     """
 
     __slots__ = ("_count", "_last", "_most", "_table")
@@ -50,8 +50,8 @@ class Fingerprints:
         hashed = hash(text) & _64_BITS or 1
         table, last = self._table, self._last
         at = hashed << 1 & last
-        while found := table[at]:
-            if found == hashed:
+        while entry := table[at]:
+            if entry == hashed:
                 return table[at + 1]
             at = at + 2 & last
         return None
@@ -61,8 +61,8 @@ class Fingerprints:
         hashed = hash(text) & _64_BITS or 1
         table, last = self._table, self._last
         at = hashed << 1 & last
-        while found := table[at]:
-            if found == hashed:
+        while entry := table[at]:
+            if entry == hashed:
                 return False
             at = at + 2 & last
         table[at + 1] = value

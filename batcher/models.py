@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 F = TypeVar("F", "Failed", "Uncertain")
@@ -202,15 +201,5 @@ def parse_failure(line: Mapping[str, Any]) -> Failed | Uncertain:
 
 
 def stamp(now: datetime) -> str:
-    """UTC, ISO 8601 with milliseconds: 2026-11-23T22:16:04.123+00:00.
-
-    `datetime.isoformat` says the same and takes four times as long; at a thousand rows a second that shows.
-    """
-    utc = now if now.tzinfo is UTC else now.astimezone(UTC)
-    second = _second(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second)
-    return f"{second}.{utc.microsecond // 1000:03d}+00:00"
-
-
-@lru_cache(maxsize=8)
-def _second(year: int, month: int, day: int, hour: int, minute: int, second: int) -> str:
-    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}"
+    """UTC, ISO 8601 with milliseconds (cut, not rounded): 2026-11-23T22:16:04.123+00:00."""
+    return now.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -20,7 +20,7 @@ from ..config import RunSettings
 from ..errors import Stopped, UsageError
 from ..files.history import UndoneDocuments
 from ..files.past import Past, RowState, read_past
-from ..files.results import IdentifierOf, open_identifiers
+from ..files.results_index import IdentifierOf, open_identifiers
 from ..files.spool import Spool, open_spool
 from ..models import Problem, Spec
 from ..omni.verdicts import Absent, There, Unknown

@@ -27,7 +27,6 @@ from .journal_lines import (
 from .key_history import NO_HISTORY, KeyHistory
 from .lines import JoinedLines, corrupt, is_object
 
-_KEYED = re.compile(rb'\{"key":"([^"\\]*)"')
 _INTENT = re.compile(rb'\{"key":"([^"\\]+)","type":"intent",')  # how an intent begins whose key needs no escape
 
 # By key and identifier: how many lines of the results file named that document when undo deleted it.
@@ -121,12 +120,3 @@ def read_line(text: bytes, path: Path, number_or_offset: str) -> JournalLine | U
         return parse_journal_line(text)
     except ValueError as error:
         raise corrupt(path, number_or_offset, str(error)) from None
-
-
-def key_of_line(line: bytes) -> str | None:
-    """The key at a line's fixed place, many times faster than by parsing; None if it is not there, or has escapes."""
-    match = _KEYED.match(line)
-    try:
-        return None if match is None else match[1].decode()
-    except UnicodeDecodeError:
-        return None

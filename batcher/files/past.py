@@ -18,7 +18,7 @@ from .disk import Storage
 from .history import Journaled, read_journal
 from .journal_lines import VERSION
 from .key_history import NO_HISTORY, KeyHistory
-from .results import fingerprint, index_results
+from .results_index import fingerprint, index_results
 
 
 class RowState(StrEnum):

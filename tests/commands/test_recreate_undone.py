@@ -17,7 +17,8 @@ from batcher.errors import UsageError
 from batcher.files.disk import Disk
 from batcher.files.history import read_journal
 from batcher.files.past import read_past
-from batcher.files.results import created_of, encode_line, encode_record, fingerprint, head, index_results
+from batcher.files.results import created_of, encode_line, encode_record, head
+from batcher.files.results_index import fingerprint, index_results
 from batcher.plan.repair_input import tidy
 
 from ..files.test_history import HEAD, intent
@@ -37,7 +38,7 @@ async def test_keys_that_a_program_made_numbers_are_still_created(tmp_path: Path
         (line,) = job.results
         job.files.results.write_text(json.dumps(line | {"key": 1001}) + "\n")
         job.files.journal.unlink()
-        with pytest.raises(UsageError, match=r":1: .*key is 1001, which is no text"):
+        with pytest.raises(UsageError, match=r":1: .*key is 1001, which isn't text"):
             await job.run(server.base_url, fill_identifiers=False)
         assert len(server.commits) == 1
 

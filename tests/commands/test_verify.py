@@ -17,7 +17,7 @@ from batcher.commands.findings import findings
 from batcher.commands.verify import Verified, verify
 from batcher.errors import UsageError
 from batcher.files.disk import Disk
-from batcher.files.results import open_identifiers
+from batcher.files.results_index import open_identifiers
 from batcher.send.drain import Drain, End
 
 from ..cli.test_cli import start

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from batcher.errors import UsageError
 from batcher.files.disk import Disk
-from batcher.files.history import Journaled, key_of_line, read_journal
+from batcher.files.history import Journaled, read_journal
 
 HEAD = {"type": "journal", "version": 1, "baseUrl": "b", "namespace": ""}
 AT = "2026-11-23T10:00:00.000+00:00"
@@ -161,17 +161,6 @@ def test_a_torn_tail_says_nothing(tmp_path: Path) -> None:
         histories = read_journal(Disk(), tmp_path / "j", lambda _: False).histories
         assert set(histories) <= {"k"}
         assert bool(histories) is (cut == len(whole) - 1)
-
-
-@given(st.text(max_size=20), st.sampled_from(["intent", "clear", "failed"]))
-def test_a_key_is_found_at_its_place_or_not_at_all(key: str, kind: str) -> None:
-    """What is found is the key; where it has escapes nothing is."""
-    try:
-        line = json.dumps(say(key, kind), ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
-        return
-    assert key_of_line(line) in (key, None)
-    assert key_of_line(line) == key or "\\" in json.dumps(key, ensure_ascii=False)
 
 
 @given(st.lists(st.sampled_from(["intent", "clear", "settled", "failed", "uncertain"]), max_size=12))

@@ -17,12 +17,11 @@ from batcher.files.results import (
     created_of,
     encode_line,
     encode_record,
-    fingerprint,
     head,
-    index_results,
     one_line,
     read_results,
 )
+from batcher.files.results_index import fingerprint, index_results
 from batcher.models import Created, How
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=15)
