@@ -1,13 +1,13 @@
 """The brake of one key: how long everybody stops after a 429 or a 503, and how the pace comes back afterwards.
 
-Pure: told the time (seconds of one clock) by its caller, waits for nothing.
+Pure: the caller says what time it is (seconds of one clock), and nothing waits here.
 
     429 ── stop until the time given, else 5, 15, 30, 60 s ── a quarter of the pace, growing to all of it ── full pace
             └ keep coming although we keep to the limit: somebody else uses the key ── lower the pace, raise it slowly
 
-A server that answers 429 at random looks the same and is dear: of 100 a second 14 are left if one answer in 500 is a
+A server that answers 429 at random looks the same and costs a lot: of 100 a second 14 are left if one answer in 500 is a
 429, 2 if one in 50 is (the pauses alone, without Retry-After, leave less than 10 of those). Not lowering the pace after
-a whole window without a 429, and beginning the ladder anew after some passes, was tried and gained little.
+a whole window without a 429, and starting the ladder again after some passes, was tried and gained little.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _RAMP_SECONDS = (5.0, 60.0)
 _UNLIMITED_FROM = 5.0
 _UNLIMITED_SECONDS = 9.0
 
-# Tuned by tests/test_shared_key.py against a client that takes half the rate and never backs off.
+# Tuned by tests/pace/test_shared_key.py against a client that takes half the rate and never backs off.
 _LOWER_TO = 0.7
 _LOWEST = 0.05
 _RAISE_SLOWLY = 0.02  # of the limit in each window, up to where it last met the other client and a little beyond

@@ -51,7 +51,7 @@ class Gate:
     """Slots for requests: `async with Gate(keys, rate, shared=None) as gate`, then `await gate.slot()`.
 
     `rate` is per key; None means unlimited: then a slot costs next to nothing, and only brake and drop stop it.
-    `shared` makes other runs with the same key count, too.
+    `shared` is where runs with the same key meet, so that theirs count, too.
     """
 
     def __init__(self, keys: Sequence[ApiKey], rate: Rate | None, *, shared: PaceStore | None = None) -> None:
@@ -67,7 +67,7 @@ class Gate:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        # uvloop's clock stands still while callbacks run, which would date a start too early after a stall.
+        # uvloop's clock stands still while callbacks run, so that a start after a stall would be dated too early.
         self.now = time.monotonic if type(loop).__module__.startswith("uvloop") else loop.time
         self._make_pacers()
         self._tasks: TaskGroup = anyio.create_task_group()
@@ -89,18 +89,18 @@ class Gate:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._tasks.cancel_scope.cancel()
-        # Without the body's error: it goes on its way by itself, not wrapped into a group.
+        # Without the body's error: it propagates by itself, not wrapped into a group.
         await self._tasks.__aexit__(None, None, None)
         for pacer in self._pacers.values():
             pacer.close()
 
     async def slot(self) -> Slot:
-        """Wait for leave to start one request. Cancelling it loses nothing.
+        """Wait for permission to start one request. Cancelling it loses nothing.
 
         Raises:
             KeysRefused: the last key was dropped.
         """
-        free = self.slot_at_once()
+        free = self._free_slot()
         if free is not None:
             return free
         if not self._turn:
@@ -121,8 +121,8 @@ class Gate:
             raise KeysRefused
         return waiter.slot
 
-    def slot_at_once(self) -> Slot | None:
-        """A slot that needs no waiting, where the rate is unlimited: the next key's that no brake slows. Else None."""
+    def _free_slot(self) -> Slot | None:
+        """Where the rate is unlimited, a slot of the next key that no brake slows: nobody needs to wait for it."""
         if not self._free or self._waiters:
             return None
         now = self.now()
@@ -152,7 +152,6 @@ class Gate:
         while not pacer.dropped:
             if not self._waiters:
                 self._wanted.clear()
-                pacer.rest_from_sharing()
                 await self._wanted.wait()
             await pacer.smooth()
             while self._waiters and not pacer.dropped:
@@ -166,7 +165,7 @@ class Gate:
     def brake(
         self, key: ApiKey, retry_after_seconds: float | None, *, slot: Slot | None = None, limited: bool = True
     ) -> None:
-        """The server asked for a pause: 429, or 503 with Retry-After (then `limited=False`: nobody else is to blame).
+        """The server asked for a pause: 429, or 503 with Retry-After (then `limited=False`: no other client is to blame).
 
         With the request's `slot`, one that left before the brake began is known to be part of the same event.
         """
@@ -179,13 +178,12 @@ class Gate:
         self._pacers[key.secret].brake.passed(self.now())
 
     def drop(self, key: ApiKey) -> None:
-        """The server refused this key: nothing starts with it any more. With the last one all waiters are told."""
+        """The server refused this key: nothing starts with it any more. With the last one every waiter gets KeysRefused."""
         pacer = self._pacers[key.secret]
         if pacer.dropped:
             return
         pacer.dropped = True
         pacer.stop()
-        pacer.rest_from_sharing()
         self._turn.remove(pacer)
         if not self._turn:
             while self._waiters:

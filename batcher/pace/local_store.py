@@ -12,6 +12,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +23,8 @@ from .start_log import Granted, StartLog
 from .store import Permit
 
 T = TypeVar("T")
+B = TypeVar("B")
+A = TypeVar("A")
 
 _LOOK_SECONDS = 0.25  # a run that waits looks again, and so shows that it is alive, this often
 _CONTENDED_SECONDS = 0.002
@@ -61,8 +64,8 @@ class LocalPaceStore:
         return LocalShare(self._directory / f"{name}.sqlite", rate.divided(), self._warn, self._clock)
 
 
-class LoggedPermit:
-    """A start that the log knows about."""
+class LocalPermit:
+    """A start that the log knows about, unless there is no log."""
 
     __slots__ = ("_granted", "_share")
 
@@ -79,22 +82,6 @@ class LoggedPermit:
         self._share.attempt(lambda log: log.give_back(self._granted), busy=None, alone=None)
 
 
-class Alone:
-    """A permit from nobody, when the other runs can't be seen."""
-
-    __slots__ = ()
-
-    def start(self) -> bool:
-        """Always."""
-        return True
-
-    def give_back(self) -> None:
-        """Nobody wants it."""
-
-
-_ALONE = Alone()
-
-
 class LocalShare:
     """This run among those that use the key."""
 
@@ -104,41 +91,35 @@ class LocalShare:
         self._warn = warn
         self._clock = clock
         self._run = secrets.randbits(62)
-        self._ticket = 0
         self._longest_wait = min(_LOOK_SECONDS, rate.guarded_seconds / 4)
         self._log: StartLog | None = None
         self._inode = 0
         self._checked = -math.inf
         self._busy_since: float | None = None
-        self._is_alone = self._was_damaged = False
+        self.is_alone = self._was_damaged = False
 
     async def take(self) -> Permit | float:
-        """A permit, or the seconds after which to ask again."""
-        busy: Permit | float = _CONTENDED_SECONDS
-        return self.attempt(self._take, busy=busy, alone=_ALONE)
+        """A permit, or the seconds after which to ask again. It never waits itself."""
+        busy, alone = _CONTENDED_SECONDS, Granted(0, 0.0, math.inf)
+        answer = self.attempt(self._ask, busy=busy, alone=alone)
+        return LocalPermit(self, answer) if isinstance(answer, Granted) else min(answer, self._longest_wait)
 
-    def _take(self, log: StartLog) -> Permit | float:
-        answer = log.grant_or_queue(self._run, self._ticket, self._rate.limit, self._rate.guarded_seconds)
-        if isinstance(answer, Granted):
-            self._ticket = 0
-            return LoggedPermit(self, answer)
-        self._ticket, wait = answer
-        return min(wait, self._longest_wait)
-
-    def leave(self) -> None:
-        """Leave the queue. If the file is busy, the others stop waiting for us a second later."""
-        if self._ticket:
-            self._ticket = 0
-            self.attempt(lambda log: log.leave(self._run), busy=None, alone=None)
+    def _ask(self, log: StartLog) -> Granted | float:
+        return log.take(self._run, self._rate.limit, self._rate.guarded_seconds)
 
     def close(self) -> None:
-        """Leave the queue and close the file. What was started stays known."""
-        self.leave()
+        """Close the file for good. What was started stays known."""
+        self.is_alone = True
         self._disconnect()
 
-    def attempt(self, action: Callable[[StartLog], T], *, busy: T, alone: T) -> T:
+    def _disconnect(self) -> None:
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def attempt(self, action: Callable[[StartLog], T], *, busy: B, alone: A) -> T | B | A:
         """Do this to the log. `busy` is the answer while another run holds its lock, `alone` if there is no log."""
-        if self._is_alone:
+        if self.is_alone:
             return alone
         try:
             answer = action(self._opened())
@@ -183,11 +164,6 @@ class LocalShare:
         except FileNotFoundError:
             return 0
 
-    def _disconnect(self) -> None:
-        if self._log is not None:
-            self._log.close()
-            self._log = None
-
     def _replace(self) -> None:
         """Delete the damaged file, unless another run has done that already."""
         self._was_damaged = True
@@ -195,16 +171,17 @@ class LocalShare:
             f"{self._path}: damaged, or not a pace file of batcher; replaced: what was sent just now is forgotten"
         )
         self._disconnect()
-        if self._inode == self._inode_at_path():
-            for path in (self._path, self._path.with_name(f"{self._path.name}-journal")):
-                path.unlink(missing_ok=True)
+        with suppress(OSError):  # then the next try finds it damaged again
+            if self._inode == self._inode_at_path():
+                for path in (self._path, self._path.with_name(f"{self._path.name}-journal")):
+                    path.unlink(missing_ok=True)
 
     def _go_alone(self, why: str) -> None:
         self._warn(
             f"{self._path}: {why}: this run keeps to its rate, but doesn't see other runs with the same key; "
             "set BATCHER_STATE_DIR to a directory that can be written"
         )
-        self._is_alone = True
+        self.is_alone = True
         self._disconnect()
 
 

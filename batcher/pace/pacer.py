@@ -1,4 +1,4 @@
-"""One key's pace: smoothing, window, brake and the share of other runs, and the slots that it grants."""
+"""One key's pace: smoothing, window, brake and what other runs use, and the slots that it grants."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SLACK_SECONDS = 0.01  # starts may make up for timers that were late by this mu
 
 
 class Slot:
-    """Leave to start one request with `key`. Either `start` or `give_back` it."""
+    """Permission to start one request with `key`. Either `start` or `give_back` it."""
 
     __slots__ = ("_epoch", "_open", "_pacer", "_permit", "key", "started_at")
 
@@ -41,7 +41,7 @@ class Slot:
         """Call right before the request leaves. False: not now, ask for another slot (this one is given back)."""
         if not self._open:
             raise InternalError("a slot was used twice")
-        # Our time is read before the other runs are told theirs: whatever comes between, theirs is the later one.
+        # Our time is read before the one that other runs see: whatever comes in between, theirs is the later one.
         now = self._pacer.now()
         if self._epoch != self._pacer.epoch or (self._permit is not None and not self._permit.start()):
             self._give_up()
@@ -115,7 +115,7 @@ class Pacer:
         self._wake.set()
 
     async def smooth(self) -> None:
-        """Wait for the limiter, unless its leave was never used."""
+        """Wait for the limiter, unless its last permission was never used."""
         if self._limiter is None or self._smoothed:
             return
         while self._fast and not self._limiter.has_capacity():
@@ -127,7 +127,6 @@ class Pacer:
         """A slot, or the seconds to wait (`inf`: until something changes)."""
         wait = self._wait_seconds()
         if wait > 0.0:
-            self.rest_from_sharing()
             return wait
         if self._share is None:
             return self._grant(None)
@@ -167,11 +166,6 @@ class Pacer:
         due = self._spaced_from + 1.0 / per_second
         # The pace grows meanwhile, so a slow one looks again when it has fully come back.
         return min(due, self.brake.settled_at) if now < self.brake.settled_at else due
-
-    def rest_from_sharing(self) -> None:
-        """We could not start anything now: let the other runs pass."""
-        if self._share is not None:
-            self._share.leave()
 
     def close(self) -> None:
         """The gate closes."""

@@ -17,6 +17,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from .rate import CATCH_UP, MARGIN
@@ -24,36 +25,30 @@ from .rate import CATCH_UP, MARGIN
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS starts (number INTEGER PRIMARY KEY, due REAL NOT NULL, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS runs (run INTEGER PRIMARY KEY, ticket INTEGER NOT NULL, seen REAL NOT NULL,
-                                 "limit" INTEGER NOT NULL, seconds REAL NOT NULL);
+                                 allowed INTEGER NOT NULL, seconds REAL NOT NULL);
 """
+# A run that may have started something in its last window counts; one from before the last boot was seen in the future.
+_FORGET = "DELETE FROM runs WHERE seen > :now OR seen < :now - max(seconds, :absent)"
+# It keeps the ticket that it waits with, or draws the next one; ticket 0 doesn't wait.
+_SHOW = """
+INSERT INTO runs VALUES (:run, (SELECT 1 + coalesce(max(ticket), 0) FROM runs), :now, :allowed, :seconds)
+ON CONFLICT (run) DO UPDATE SET seen = :now, ticket = CASE ticket WHEN 0 THEN excluded.ticket ELSE ticket END
+"""
+# The fastest run's law, and how many runs are waiting with a lower ticket than ours.
+_LAW = """
+SELECT allowed, seconds, (SELECT count(*) FROM runs WHERE seen >= :now - :absent AND ticket > 0
+                          AND ticket < (SELECT ticket FROM runs WHERE run = :run))
+FROM runs ORDER BY allowed / seconds DESC, allowed DESC LIMIT 1
+"""
+_LATEST = "SELECT max(CASE WHEN at <= ? THEN at ELSE 0.0 END) FROM starts WHERE number BETWEEN ? AND ?"
+
+# A start this soon after its grant, in parts of the window, needs no note: windows are counted as that much longer.
+# It is what the fsync of an intent takes, so that starting a request hardly ever waits for the file.
+_GRACE = 0.001
 _REMEMBERED = 10_000  # starts; no window holds more (see `Rate.divided`)
 _BUSY_SECONDS = 0.01  # another run needs about 0.1 ms; the event loop stands still meanwhile
 _ABSENT_SECONDS = 1.0
 _SLACK_SECONDS = 0.02  # slots that keep their distance may make up for timers that were late by this much
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run that was here lately. `ticket` is 0 while it doesn't wait; `seen` is in seconds of the shared clock."""
-
-    number: int
-    ticket: int
-    seen: float
-    limit: int
-    window_seconds: float
-
-    @property
-    def per_second(self) -> float:
-        """Its rate."""
-        return self.limit / self.window_seconds
-
-    def is_present(self, now: float) -> bool:
-        """Is it alive, so that it takes its turn?"""
-        return now - _ABSENT_SECONDS <= self.seen <= now
-
-    def is_recent(self, now: float) -> bool:
-        """May it have started something within its last window?"""
-        return now - max(self.window_seconds, _ABSENT_SECONDS) <= self.seen <= now
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,61 +93,43 @@ class StartLog:
                 self._db.execute("ROLLBACK")
             raise
 
-    def grant_or_queue(self, run: int, ticket: int, limit: int, window_seconds: float) -> Granted | tuple[int, float]:
-        """The next start, if it is this run's turn and the window is open; else its ticket and the seconds to wait."""
+    def take(self, run: int, allowed: int, window_seconds: float) -> Granted | float:
+        """The next start, if it is this run's turn and the window is open; else the seconds to wait in the queue."""
         with self._transaction() as now:
-            me = Run(run, ticket, now, limit, window_seconds)
-            rows = self._db.execute('SELECT run, ticket, seen, "limit", seconds FROM runs WHERE run != ?', (run,))
-            others = [Run(*row) for row in rows]
-            law = max(
-                [me, *(other for other in others if other.is_recent(now))], key=lambda it: (it.per_second, it.limit)
-            )
-            waiting = [other.ticket for other in others if other.ticket and other.is_present(now)]
-            ahead = sum(not ticket or other < ticket for other in waiting)
-            newest, due = self._newest(now)
-            apart = law.window_seconds / (MARGIN * CATCH_UP * law.limit)
-            opens = max(due + (1 + ahead) * apart, self._opens_at(newest + 1, ahead, law, now))
-            if opens <= now:
-                self._save(me, 0)
-                self._forget([other for other in others if not other.is_recent(now)])
-                self._add(newest + 1, max(due + apart, now - _SLACK_SECONDS), now)
-                return Granted(newest + 1, now, law.window_seconds)
-            ticket = ticket or 1 + max((other.ticket for other in others), default=0)
-            self._save(me, ticket)
-            return ticket, opens - now
+            me = {"run": run, "now": now, "absent": _ABSENT_SECONDS, "allowed": allowed, "seconds": window_seconds}
+            self._db.execute(_FORGET, me)
+            self._db.execute(_SHOW, me)
+            law, seconds, ahead = self._db.execute(_LAW, me).fetchone()
+            number, due = self._next(now)
+            apart = seconds / (MARGIN * CATCH_UP * law)
+            frees = self._frees_at(number - law, ahead, seconds, now) if ahead < law else inf
+            opens: float = max(due + (1 + ahead) * apart, frees)
+            if opens > now:
+                return opens - now
+            self._db.execute("UPDATE runs SET ticket = 0 WHERE run = ?", (run,))
+            spaced = max(due + apart, now - _SLACK_SECONDS)
+            self._db.execute("INSERT INTO starts VALUES (?, ?, ?)", (number, spaced, now))
+            self._db.execute("DELETE FROM starts WHERE number <= ?", (number - _REMEMBERED,))
+            return Granted(number, now, seconds)
 
-    def _newest(self, now: float) -> tuple[int, float]:
-        """The newest start's number, and the time from which the next one keeps its distance."""
+    def _next(self, now: float) -> tuple[int, float]:
+        """The next start's number, and the time from which it keeps its distance."""
         row = self._db.execute("SELECT number, due FROM starts ORDER BY number DESC LIMIT 1").fetchone()
         number, due = row or (0, 0.0)
-        return number, due if due <= now else 0.0
+        return number + 1, due if due <= now else 0.0
 
-    def _opens_at(self, number: int, ahead: int, law: Run, now: float) -> float:
-        """When the window has room for this start and for those of the runs ahead; `inf` if that depends on them.
+    def _frees_at(self, oldest: int, ahead: int, seconds: float, now: float) -> float:
+        """When the window has room for the next start, of which `oldest` is a limit away, and for those of the runs ahead.
 
         A time later than now is from before the last boot, at which the clock began at 0: count it from there.
         """
-        first = number - law.limit
-        if first + ahead >= number:
-            return float("inf")
-        query = "SELECT max(CASE WHEN at <= ? THEN at ELSE 0.0 END) FROM starts WHERE number BETWEEN ? AND ?"
-        (latest,) = self._db.execute(query, (now, first, first + ahead)).fetchone()
-        return now if latest is None else latest + law.window_seconds
-
-    def _add(self, number: int, due: float, at: float) -> None:
-        self._db.execute("INSERT INTO starts VALUES (?, ?, ?)", (number, due, at))
-        self._db.execute("DELETE FROM starts WHERE number <= ?", (number - _REMEMBERED,))
-
-    def _save(self, run: Run, ticket: int) -> None:
-        fields = (run.number, ticket, run.seen, run.limit, run.window_seconds)
-        self._db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)", fields)
-
-    def _forget(self, runs: list[Run]) -> None:
-        if runs:
-            self._db.executemany("DELETE FROM runs WHERE run = ?", [(run.number,) for run in runs])
+        (latest,) = self._db.execute(_LATEST, (now, oldest, oldest + ahead)).fetchone()
+        return now if latest is None else latest + seconds * (1 + _GRACE)
 
     def start(self, granted: Granted) -> bool:
         """The request starts now. False if it comes so late that the others no longer count it."""
+        if self._clock() - granted.at <= _GRACE * granted.window_seconds:
+            return True
         with self._transaction() as now:
             if now - granted.at >= granted.window_seconds:
                 return False
@@ -163,8 +140,3 @@ class StartLog:
         """The request never starts."""
         with self._transaction():
             self._db.execute("DELETE FROM starts WHERE number = ? AND at = ?", (granted.number, granted.at))
-
-    def leave(self, run: int) -> None:
-        """The run waits no longer."""
-        with self._transaction():
-            self._db.execute("UPDATE runs SET ticket = 0 WHERE run = ?", (run,))

@@ -30,11 +30,8 @@ class PaceShare(Protocol):
     async def take(self) -> Permit | float:
         """A permit, or the seconds after which to ask again. Asking joins the queue of runs."""
 
-    def leave(self) -> None:
-        """Leave the queue: this run has nothing to start now. Never waits."""
-
     def close(self) -> None:
-        """Leave the queue and let go of what is open. What was started stays known to the others."""
+        """Let go of what is open. What was started stays known to the others."""
 
 
 class PaceStore(Protocol):

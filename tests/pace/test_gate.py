@@ -106,7 +106,7 @@ def test_a_stall_is_not_caught_up_with() -> None:
     assert most_in_window(starts, 10.0) <= 11
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([1, 3, 20, 60]), st.integers(1, 20))
 def test_the_law_holds_whatever_happens(seed: int, limit: int, workers: int) -> None:
     """Random latency, fsyncs, stalls, cancels, brakes and slots given back: no window holds more than the limit."""
@@ -139,7 +139,7 @@ def test_the_law_holds_whatever_happens(seed: int, limit: int, workers: int) -> 
 
     async def main() -> None:
         async with Gate([ONE], Rate(limit, 10.0)) as gate:
-            with anyio.move_on_after(300):
+            with anyio.move_on_after(200):
                 async with anyio.create_task_group() as tasks:
                     for _ in range(workers):
                         tasks.start_soon(work, gate)
@@ -415,11 +415,11 @@ def test_ten_thousand_waiters_cost_nothing(use_uvloop: bool) -> None:
             while gate.waiting + len(starts) < 10_000:  # noqa: ASYNC110 - no event says that all tasks have come
                 await anyio.sleep(0.1)
             before = time.process_time()
-            await anyio.sleep(1.5)
+            await anyio.sleep(1.0)
             cost = time.process_time() - before
             tasks.cancel_scope.cancel()
-        return cost / 1.5
+        return cost / 1.0
 
     assert anyio.run(main, backend_options={"use_uvloop": use_uvloop}) < 0.02
-    assert len(starts) >= 5
+    assert len(starts) >= 4
     assert all(later - earlier >= 0.5 for earlier, later in zip(starts, starts[2:], strict=False))
