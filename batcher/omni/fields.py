@@ -1,141 +1,167 @@
-"""What each field may hold: as types for pydantic, and in words for messages.
+"""One table of the fields of a document: what each may hold, and how that is said to a person.
 
-Source: the API's own description (`POST /api/v1/documents`). The types are TypedDicts, which pydantic checks without
-building objects of them; the documents themselves stay what they are, JSON. (No `from __future__ import annotations` here:
-pydantic could not find the types that are made inside of a function.)
+Whatever judges or reads a row is made from this table: the types that pydantic-core checks (`validate/schema.py`), the
+fast path, how cells are read, the words of messages. To add a field is to add its line here.
+Source: the API's own description of `POST /api/v1/documents` (API.md).
 """
 
-from enum import Enum
-from typing import Annotated, Any, Required
+from __future__ import annotations
 
-from pydantic import ConfigDict, StringConstraints, with_config
-from typing_extensions import TypedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
 
 _UUID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 _IDENTIFIER = "^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$"
-_NOT_BLANK = r"\S"
-MOST_OF_NAME = 254  # characters
-MOST_OF_DESCRIPTION = 1024
+NO_NUL = r"^[^\x00]*$"
+NOT_BLANK = r"^[^\x00]*[^\s\x00][^\x00]*$"  # and no NUL either
 
-Uuid = Annotated[str, StringConstraints(pattern=_UUID)]
-Some = Annotated[str, StringConstraints(min_length=1)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=MOST_OF_NAME, pattern=_NOT_BLANK)]
-Description = Annotated[str, StringConstraints(min_length=1, max_length=MOST_OF_DESCRIPTION)]
-Identifier = Annotated[str, StringConstraints(min_length=2, max_length=48, pattern=_IDENTIFIER)]
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text of `least` to `most` characters that matches `pattern`, a regular expression."""
+
+    least: int = 0
+    most: int | None = None
+    pattern: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Boolean:
+    """true or false."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """Any JSON; the API does not say more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """A JSON array of such elements."""
+
+    element: Field
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """A JSON object. With `is_open` the API may know more fields than these."""
+
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    is_open: bool = False
+
+
+Shape = Text | Boolean | Anything | Array | Object
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What a field may hold, and the same in words, for messages.
+
+    `is_id`: blanks around it mean nothing, whatever it is read from. `needs`: the field that must be there, too.
+    """
+
+    shape: Shape
+    allowed: str = ""
+    is_required: bool = False
+    is_id: bool = False
+    needs: str | None = None
+
 
 _AN_ITEM = '{"name": "…", "query": {"table": "…", "fields": ["…"]}}'
-ALLOWED = {
-    "key": "text of 1 to 200 characters without control characters",
-    "modelId": "a UUID such as 123e4567-e89b-42d3-a456-426614174000",
-    "name": "text of 1 to 254 characters, not only blanks",
-    "description": "text of 1 to 1024 characters (or leave it out)",
-    "identifier": "2 to 48 of a-z, 0-9, - and _, without - or _ at either end (or leave it out)",
-    "queryPresentations": f"a JSON array of objects like {_AN_ITEM}",
-    "queryPresentations[]": f"an object like {_AN_ITEM}",
-    "queryPresentations.name": "text of at least 1 character",
-    "queryPresentations.query": 'an object like {"table": "…", "fields": ["…"]}',
-    "queryPresentations.query.fields": 'an array of field names like ["orders.total"]',
-    "queryPresentations.query.fields[]": 'a field name like "orders.total"',
-    "queryPresentations.query.table": "the name of a table or view, as text",
-    "queryPresentations.topicName": "text",
-    "queryPresentations.description": "text",
-    "queryPresentations.subTitle": "text",
-    "queryPresentations.prefersChart": "true or false",
-    "queryPresentations.chartType": "text",
-    "queryPresentations.visConfig": 'an object like {"visType": "…", "config": {}}',
-    "branchId": "a UUID such as 123e4567-e89b-42d3-a456-426614174000",
-    "facetFilters": "true or false",
-    "filterConfig": "JSON, an object keyed by filter id",
-    "filterOrder": 'a JSON array of filter ids like ["f1", "f2"]',
-    "filterOrder[]": "a filter id, as text",
-    "metadata": "JSON, the dashboard's layout",
-    "metadataVersion": 'text such as "2"',
-}
+_A_UUID = "a UUID such as 123e4567-e89b-42d3-a456-426614174000"
 
-
-def document_type(config: ConfigDict) -> Any:
-    """The type of a document; `config` says what becomes of unknown fields, at the top and in an item."""
-
-    @with_config(ConfigDict(extra="ignore", strict=True))  # as good as "allow" for judging, and quicker
-    class Query(TypedDict):
-        fields: list[str]
-        table: Some
-
-    @with_config(config)
-    class QueryPresentation(TypedDict, total=False):
-        name: Required[Some]
-        query: Required[Query]
-        topicName: str
-        description: str
-        subTitle: str
-        prefersChart: bool
-        chartType: str
-        resultConfig: Any
-        aiConfig: Any
-        visConfig: dict[str, Any]
-
-    @with_config(config)
-    class Document(TypedDict, total=False):
-        modelId: Required[Uuid]
-        name: Required[Name]
-        description: Description
-        identifier: Identifier
-        queryPresentations: list[QueryPresentation]
-        branchId: Uuid
-        facetFilters: bool
-        filterConfig: Any
-        filterOrder: list[str]
-        metadata: Any
-        metadataVersion: Some
-
-    return Document
+_QUERY = Object(
+    {
+        "fields": Field(
+            Array(Field(Text(), 'a field name like "orders.total"')),
+            'an array of field names like ["orders.total"]',
+            is_required=True,
+        ),
+        "table": Field(Text(1), "the name of a table or view, as text", is_required=True),
+    },
+    is_open=True,
+)
+_ITEM = Object(
+    {
+        "name": Field(Text(1), "text of at least 1 character", is_required=True),
+        "query": Field(_QUERY, 'an object like {"table": "…", "fields": ["…"]}', is_required=True),
+        "topicName": Field(Text(), "text"),
+        "description": Field(Text(), "text"),
+        "subTitle": Field(Text(), "text"),
+        "prefersChart": Field(Boolean(), "true or false"),
+        "chartType": Field(Text(), "text"),
+        "resultConfig": Field(Anything()),
+        "aiConfig": Field(Anything()),
+        "visConfig": Field(Object(is_open=True), 'an object like {"visType": "…", "config": {}}'),
+    }
+)
+DOCUMENT = Object(  # in the API's own order, which is the order of a body
+    {
+        "modelId": Field(Text(pattern=_UUID), _A_UUID, is_required=True, is_id=True),
+        "name": Field(Text(1, 254, NOT_BLANK), "text of 1 to 254 characters, not only blanks", is_required=True),
+        "description": Field(Text(1, 1024, NO_NUL), "text of 1 to 1024 characters (or leave it out)"),
+        "identifier": Field(
+            Text(2, 48, _IDENTIFIER),
+            "2 to 48 of a-z, 0-9, - and _, without - or _ at either end (or leave it out)",
+            is_id=True,
+        ),
+        "queryPresentations": Field(
+            Array(Field(_ITEM, f"an object like {_AN_ITEM}")), f"a JSON array of objects like {_AN_ITEM}"
+        ),
+        "branchId": Field(Text(pattern=_UUID), _A_UUID, is_id=True),
+        "facetFilters": Field(Boolean(), "true or false"),
+        "filterConfig": Field(Anything(), "JSON, an object keyed by filter id"),
+        "filterOrder": Field(
+            Array(Field(Text(), "a filter id, as text")), 'a JSON array of filter ids like ["f1", "f2"]'
+        ),
+        "metadata": Field(Anything(), "JSON, the dashboard's layout", needs="metadataVersion"),
+        "metadataVersion": Field(Text(1), 'text such as "2"'),
+    }
+)
+KEY = "key"  # ours, never sent
 
 
 class Kind(Enum):
     """What a cell of this field holds, and so how it is read."""
 
     TEXT = "text"
-    ARRAY = "a JSON array"
     BOOLEAN = "true or false"
-    UNTYPED = "JSON"
+    JSON = "JSON"
+    UNTYPED = "any JSON"
 
 
-KINDS: dict[str, Kind] = {  # in the API's own order, which is the order of a body
-    "modelId": Kind.TEXT,
-    "name": Kind.TEXT,
-    "description": Kind.TEXT,
-    "identifier": Kind.TEXT,
-    "queryPresentations": Kind.ARRAY,
-    "branchId": Kind.TEXT,
-    "facetFilters": Kind.BOOLEAN,
-    "filterConfig": Kind.UNTYPED,
-    "filterOrder": Kind.ARRAY,
-    "metadata": Kind.UNTYPED,
-    "metadataVersion": Kind.TEXT,
-}
+def _kind(shape: Shape) -> Kind:
+    match shape:
+        case Text():
+            return Kind.TEXT
+        case Boolean():
+            return Kind.BOOLEAN
+        case Array() | Object():
+            return Kind.JSON
+        case Anything():
+            return Kind.UNTYPED
 
 
-API_FIELDS = tuple(KINDS)
+def _words(path: str, shape: Shape) -> Iterator[tuple[str, str]]:
+    """What is allowed at each path inside: `queryPresentations[]`, `queryPresentations.query.table`."""
+    match shape:
+        case Array(element):
+            yield f"{path}[]", element.allowed
+            yield from _words(path, element.shape)
+        case Object(fields):
+            for name, entry in fields.items():
+                inner = f"{path}.{name}" if path else name
+                yield inner, entry.allowed
+                yield from _words(inner, entry.shape)
+        case Text() | Boolean() | Anything():
+            pass
 
 
+API_FIELDS = tuple(DOCUMENT.fields)
+ITEM_FIELDS = tuple(_ITEM.fields)
+KINDS = {name: _kind(entry.shape) for name, entry in DOCUMENT.fields.items()}
 JSON_FIELDS = tuple(name for name, kind in KINDS.items() if kind is not Kind.TEXT)
-
-
-TRIMMED = ("modelId", "identifier", "branchId")  # ids; a name is kept as it is
-
-
-KEY = "key"
-
-
-ITEM_FIELDS = (
-    "name",
-    "query",
-    "topicName",
-    "description",
-    "subTitle",
-    "prefersChart",
-    "chartType",
-    "resultConfig",
-    "aiConfig",
-    "visConfig",
-)
+UNTYPED_FIELDS = frozenset(name for name, kind in KINDS.items() if kind is Kind.UNTYPED)
+IDS = tuple(name for name, entry in DOCUMENT.fields.items() if entry.is_id)
+ALLOWED = {KEY: "text of 1 to 200 characters without control characters", **dict(_words("", DOCUMENT))}

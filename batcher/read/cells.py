@@ -34,7 +34,7 @@ def value_of(field: str, cell: str) -> object:
             return cell if field == "name" else text
         case Kind.BOOLEAN:
             return _BOOLEANS.get(text.lower(), Unread(text))
-        case Kind.ARRAY | Kind.UNTYPED:
+        case Kind.JSON | Kind.UNTYPED:
             try:
                 return orjson.loads(text)
             except orjson.JSONDecodeError:

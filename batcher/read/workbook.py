@@ -44,7 +44,7 @@ def _sheet(workbook: CalamineWorkbook, source: Source, sheet: str | None) -> Cal
     if sheet is None:
         return workbook.get_sheet_by_index(0)
     if sheet not in workbook.sheet_names:
-        raise UsageError(f"{source.name}: has no sheet “{sheet}”; there is: {', '.join(workbook.sheet_names)}")
+        raise UsageError(f"{source.name}: has no sheet “{sheet}”; it has: {', '.join(workbook.sheet_names)}")
     return workbook.get_sheet_by_name(sheet)
 
 

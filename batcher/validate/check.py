@@ -179,7 +179,7 @@ def check_rows(inputs: Sequence[Source | Path], reading: Reading, checked: Check
 
 def _check_content(content: Content, checked: Checked, validator: Validator) -> Iterator[ValidRow | InvalidRow]:
     """The rows of one input; those that are plainly valid are settled here, for speed."""
-    plain, claim, source = validator.quick().of(content), checked.claims.claim_plain, content.source
+    plain, claim, source = validator.fast_path().of(content), checked.claims.claim_plain, content.source
     place = checked.claims.places.of(source)
     for line, record in content.records:
         read = plain(record)

@@ -86,7 +86,7 @@ class Claims:
         return base
 
     def claim_plain(self, own: str | None, body: Body, written: bytes, source: int, line: int) -> str | None:
-        """As `claim`, for a row that nothing is wrong with, in a line of a source (see `Places.of`); quick."""
+        """As `claim`, for a row that nothing is wrong with, in a line of a source (see `Places.of`); fast."""
         value = value_of(written, place_of(source, line))
         if "identifier" in body:
             identifier = body["identifier"]
@@ -121,7 +121,7 @@ class Claims:
         """The problem of a row whose key or identifier another one has."""
         where = self.places.words(self.keys.get(key) or UNPLACED)
         if field == KEY:
-            either = ". A row and its failures line are the same row: take out one of them" if row.is_fed_back else ""
+            either = ". A row and its failures line are the same row: remove one of them" if row.is_fed_back else ""
             text = f"{shown(key)} is the key of {where} too; each row needs its own{either}"
             return Problem(row.source, row.line, KEY, text)
         text = f"{shown(key.removeprefix(holding('')))} is the identifier of {where} too; each document needs its own"

@@ -21,7 +21,7 @@ def of_key(value: str) -> str | None:
     if len(value) > KEY_LENGTH:
         return f"{shown(value)} has {_characters(value)}; allowed: {ALLOWED[KEY]}"
     if not value.isprintable():
-        return f"{shown(value)} holds a control character; allowed: {ALLOWED[KEY]}"
+        return f"{shown(value)} contains a control character; allowed: {ALLOWED[KEY]}"
     return None
 
 
@@ -33,11 +33,11 @@ def of_unknown(name: str, value: object, known: tuple[str, ...] = (*API_FIELDS, 
     """A field that the API does not know."""
     if known is not ITEM_FIELDS and is_folder(name):
         return (
-            f"{shown(value)} cannot be had: v1 create has no folder, a document lands in the key owner's own folder; "
-            "take the field out (or give --ignore-unknown) and move the documents afterwards"
+            f"{shown(value)} can't be set: v1 create has no folder and puts documents into the API key owner's personal "
+            "folder; remove the field (or ignore it with --ignore-unknown) and move the documents afterwards"
         )
     near = nearest(name, known)
-    hint = f"did you mean {near}?" if near else f"known are {', '.join(known)};"
+    hint = f"did you mean {near}?" if near else f"known fields: {', '.join(known)};"
     return f"unknown field, with the value {shown(value)}; {hint} --ignore-unknown leaves it out"
 
 
@@ -56,8 +56,10 @@ def of_complaint(kind: str, place: tuple[int | str, ...], value: object) -> tupl
         case "string_too_short" | "string_too_long" if isinstance(value, str):
             size = f"{shown(value)} has {_characters(value)}" if value else "is empty"
             return path, f"{size}; allowed: {allowed}"
+        case "string_pattern_mismatch" if "\0" in str(value):
+            return path, f"{shown(value)} contains a NUL character; is the file damaged?"
         case "string_pattern_mismatch":
-            return path, f"{shown(value)} cannot be used; allowed: {allowed}"
+            return path, f"{shown(value)} isn't valid; allowed: {allowed}"
         case _ if isinstance(value, Unread):
             return path, of_unread(rule, value)
         case _:
@@ -67,10 +69,10 @@ def of_complaint(kind: str, place: tuple[int | str, ...], value: object) -> tupl
 def of_unread(name: str, text: Unread) -> str:
     """A cell that should hold JSON, or true or false, and does not."""
     if KINDS.get(name) is Kind.BOOLEAN:
-        return f"{shown(str(text))} is neither true nor false"
+        return f"{shown(str(text))} is not true or false"
     try:
         orjson.loads(str(text))
     except orjson.JSONDecodeError as error:
-        cut = "; a spreadsheet cell holds no more than 32,767 characters" if len(text) >= _CELL_LIMIT else ""
+        cut = "; a spreadsheet cell can't hold more than 32,767 characters" if len(text) >= _CELL_LIMIT else ""
         return f"{shown(str(text))} is not JSON: {explain(error)}{cut}; allowed: {ALLOWED[name]}"
-    return f"{shown(str(text))} cannot be used; allowed: {ALLOWED[name]}"
+    return f"{shown(str(text))} isn't valid; allowed: {ALLOWED[name]}"

@@ -1,8 +1,8 @@
-"""The quick way: what a record holds if nothing about it is wrong or unusual.
+"""The fast path: what a record holds if nothing about it is wrong or unusual.
 
-Nearly every row goes it, without ever becoming a `Row`, so whatever is known of all records of an input is worked out
-once, when it is opened. A record that may be wrong is None here, and goes the long way (`Validator.problems`), which
-says what it is.
+Nearly every row takes it, without ever becoming a `Row`, so whatever is known of all records of an input is worked out
+once, when it is opened. A record that may be wrong is None here, and gets the full validation (`Validator.problems`),
+which says what is wrong. Both are made from one table (`omni/fields.py`), so they cannot disagree.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from functools import partial
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
-from ..omni.fields import KEY, MOST_OF_DESCRIPTION, MOST_OF_NAME
+from ..omni.fields import DOCUMENT, KEY, NO_NUL, NOT_BLANK, UNTYPED_FIELDS, Text
 from ..read.broken import Broken
 from ..read.csv_table import Header, Table
 from ..read.failures_lines import is_failure
@@ -26,13 +26,27 @@ from .normalise import Body, Normaliser, Plan
 
 Plain = tuple[str | None, Body, bytes]  # the row's own key, its body, and its body as JSON
 
-_SIMPLE = {"modelId", "name", "description"}
 _MOST_MODELS = 1000  # that are remembered: a bound on memory
 
 
+def _most(name: str) -> int | None:
+    """The most characters of a field whose cells are judged by that alone; None if the table of fields asks for more.
+
+    A cell that isn't blank matches these patterns by itself, but for a NUL.
+    """
+    match DOCUMENT.fields[name].shape:
+        case Text(0 | 1, int(most), pattern) if pattern in (None, NO_NUL, NOT_BLANK):
+            return most
+        case _:
+            return None
+
+
+_MOST = {name: most for name in ("name", "description") if (most := _most(name)) is not None}
+
+
 @dataclass(frozen=True, slots=True)
-class Quick:
-    """Reads records. `wrong` raises pydantic's ValidationError for a body that is."""
+class FastPath:
+    """Reads records. `wrong` raises ValidationError for a body that is."""
 
     normaliser: Normaliser
     wrong: Callable[[Body], Any]
@@ -45,16 +59,17 @@ class Quick:
         if content.header.of_failures:
             return _nothing
         plan = self.normaliser.plan(content.header.fields)
-        if set(plan.names) <= _SIMPLE and plan.key_at is None and not plan.unknown_at:
+        if set(plan.names) <= {"modelId", *_MOST} and plan.key_at is None and not plan.unknown_at:
             return self._simple(content.header, plan)
         return partial(self._cells, plan)
 
     def _simple(self, header: Header, plan: Plan) -> Callable[[Any], Plain | None]:
         """For a spreadsheet of names: nothing but models, names and descriptions.
 
-        Here the validating by pydantic would be most of the work, and what it asks is easily said for these three. Only
-        of a model it must have said once that it can be one.
+        Here the full validation would be most of the work. It must have accepted a model once; of the other two only the
+        length is left to ask.
         """
+        most_of_name, most_of_description = _MOST["name"], _MOST.get("description", 0)
         model_at, name_at = header.fields.index("modelId"), header.fields.index("name")
         description_at = header.fields.index("description") if "description" in header.fields else model_at
         has_description, size = "description" in header.fields, plan.size
@@ -64,8 +79,8 @@ class Quick:
             if type(cells) is list and len(cells) == size and (model := cells[model_at].strip()) in models:
                 name, description = cells[name_at], cells[description_at].strip() if has_description else ""
                 if (
-                    len(name) <= MOST_OF_NAME
-                    and len(description) <= MOST_OF_DESCRIPTION
+                    len(name) <= most_of_name
+                    and len(description) <= most_of_description
                     and name.strip()
                     and "\0" not in name
                     and "\0" not in description
@@ -92,7 +107,7 @@ class Quick:
             written = orjson.dumps(body)
         except (ValidationError, TypeError):
             return None
-        if _is_unusual(body):
+        if not UNTYPED_FIELDS.isdisjoint(body):  # the schema asks nothing about these; the full validation does
             return None
         for place, name in plan.json_places:
             if name in body and doubt_of(cells[place].encode(), orjson.dumps(body[name])):
@@ -117,7 +132,7 @@ class Quick:
                 written = orjson.dumps(body)
         except (orjson.JSONDecodeError, TypeError, ValidationError):
             return None
-        if _is_unusual(body):
+        if not UNTYPED_FIELDS.isdisjoint(body):  # the schema asks nothing about these; the full validation does
             return None
         if plan.unknown_at and not self.ignore_unknown:
             return None
@@ -128,12 +143,5 @@ class Quick:
         return key, body, written
 
 
-def _is_unusual(body: Body) -> bool:
-    """Must more be known of this body than its types? Then `Validator.problems` asks."""
-    if "metadata" in body or "filterConfig" in body:
-        return True
-    return "\0" in body["name"] or ("description" in body and "\0" in body["description"])
-
-
 def _nothing(_: object) -> None:
-    """The lines of a failures file all go the long way."""
+    """The lines of a failures file all get the full validation."""

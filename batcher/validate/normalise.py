@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..models import Row
-from ..omni.fields import API_FIELDS, ITEM_FIELDS, KEY, KINDS, TRIMMED, Kind
+from ..omni.fields import API_FIELDS, IDS, ITEM_FIELDS, KEY, KINDS, Kind
 from ..read.cells import value_of
 
 Body = dict[str, Any]
@@ -48,7 +48,7 @@ def plan_of(fields: Sequence[str]) -> Plan:
         places=tuple((at[name], name, KINDS[name]) for name in names),
         json_places=tuple((at[name], name) for name in names if KINDS[name] is not Kind.TEXT),
         name_at=at.get("name", -1),
-        trimmed=tuple(name for name in TRIMMED if name in at),
+        trimmed=tuple(name for name in IDS if name in at),
         as_is=names == tuple(fields),
         key_at=at.get(KEY),
         unknown_at=tuple(place for name, place in at.items() if name not in KINDS and name != KEY),

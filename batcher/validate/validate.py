@@ -1,26 +1,24 @@
 """Row → spec, or every problem of it.
 
-`normalise` makes a row's body, `problems` names everything that is wrong with it. They are two steps because a run
-reads its inputs twice: the second time it only normalises, and proves by a hash that the row is the one that was
-checked. Pydantic says where and in which way a value is wrong; the words are ours (`complaints.py`).
+`normalise` makes a row's body, `problems` names everything that is wrong with it. Pydantic-core says where
+and in which way a value is wrong, by the table of fields; the words are ours (`complaints.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import orjson
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import ValidationError
 
 from ..config import Reading
 from ..identity import hash_of
 from ..models import Problem, Row, Spec
-from ..omni.fields import ALLOWED, JSON_FIELDS, KEY, KINDS, document_type
+from ..omni.fields import ALLOWED, DOCUMENT, JSON_FIELDS, KEY, KINDS, UNTYPED_FIELDS
 from ..read.cells import Unread
-from ..read.json_text import doubt_of, kind_of, shown
-from . import complaints
-from .fast_path import Quick
+from ..read.json_text import doubt_of, kind_of
+from . import complaints, schema
+from .fast_path import FastPath
 from .normalise import Body, Normaliser
 
 
@@ -30,7 +28,7 @@ class Validator:
     def __init__(self, reading: Reading) -> None:
         self._ignore_unknown = reading.ignore_unknown
         self._normaliser = Normaliser(ignore_unknown=reading.ignore_unknown)
-        self._wrong: Callable[[Body], Any] = _types(reading.ignore_unknown)
+        self._wrong = schema.validator()
 
     def normalise(self, row: Row) -> Body:
         """The API's fields that this row has, in the API's order. Never raises; what is wrong stays as it is."""
@@ -59,14 +57,12 @@ class Validator:
         except ValidationError as error:
             for one in error.errors(include_url=False, include_context=False):
                 yield complaints.of_complaint(one["type"], one["loc"], one["input"])
-        for name in ("filterConfig", "metadata"):
-            if isinstance(value := body.get(name), Unread):
+        for name in sorted(UNTYPED_FIELDS & body.keys()):
+            if isinstance(value := body[name], Unread):
                 yield name, complaints.of_unread(name, value)
-        if "metadata" in body and "metadataVersion" not in body:
-            yield "metadataVersion", f"missing; metadata needs it beside it: {ALLOWED['metadataVersion']}"
-        for name in ("name", "description"):
-            if isinstance(text := body.get(name), str) and "\0" in text:
-                yield name, f"{shown(text)} holds a NUL character; is the file damaged?"
+            needed = DOCUMENT.fields[name].needs
+            if needed is not None and needed not in body:
+                yield needed, f"missing; {name} needs it too: {ALLOWED[needed]}"
 
     def spec_of(self, row: Row, key: str, body: Body, written: bytes | None = None) -> Spec:
         """The spec of a row without problems; `written` is its body as JSON, if that is at hand."""
@@ -84,14 +80,9 @@ class Validator:
             row,
         )
 
-    def quick(self) -> Quick:
-        """The quick way, for rows about which nothing is wrong or unusual."""
-        return Quick(self._normaliser, self._wrong, self._ignore_unknown)
-
-
-def _types(ignore_unknown: bool) -> Callable[[Body], Any]:
-    config = ConfigDict(extra="ignore" if ignore_unknown else "forbid", strict=True)
-    return TypeAdapter[Any](document_type(config)).validator.validate_python
+    def fast_path(self) -> FastPath:
+        """For rows about which nothing is wrong or unusual."""
+        return FastPath(self._normaliser, self._wrong, self._ignore_unknown)
 
 
 def own_key(row: Row) -> str | None:
@@ -117,7 +108,7 @@ def _of_doubts(row: Row, body: Body) -> Iterator[tuple[str, str]]:
     try:
         orjson.dumps(body)
     except TypeError:
-        yield "", "is nested too deeply, or holds text that is not Unicode"
+        yield "", "is nested too deeply, or contains text that is not Unicode"
         return
     for name in JSON_FIELDS if row.cells else ():
         value = body.get(name)

@@ -199,7 +199,7 @@ def test_workbooks_are_tables(tmp_path: Path) -> None:
 def test_what_is_wrong_with_a_workbook_is_said(tmp_path: Path) -> None:
     """No such sheet, not a workbook."""
     path = _workbook(tmp_path / "a.xlsx")
-    with pytest.raises(UsageError, match="has no sheet “Sales”; there is: Boards, Other"):
+    with pytest.raises(UsageError, match="has no sheet “Sales”; it has: Boards, Other"):
         list(read_rows([path], Reading(sheet="Sales")))
     with pytest.raises(UsageError, match="cannot be read as a workbook"):
         list(read_rows([write(tmp_path / "b.xlsx", "modelId,name")], Reading()))
