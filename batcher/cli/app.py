@@ -25,7 +25,8 @@ COMPLETION = "_BATCHER_COMPLETE"
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     epilog='Shell completion: eval "$(_BATCHER_COMPLETE=bash_source batcher)", or zsh_source, fish_source. '
     "Exit codes: 0 all created, 1 some failed, 2 usage or invalid input, 3 stopped early, 4 locked, 5 uncertain rows, "
-    "6 deadline or limit, 70 internal error, 130 interrupted.",
+    "6 deadline or limit, 70 internal error, 130 interrupted. Not in this version: updating a document in place, "
+    "permissions, owners, schedules, Windows.",
 )
 @click.version_option(__version__, prog_name="batcher", message="%(prog)s %(version)s")
 @click.pass_context

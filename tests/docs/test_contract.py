@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
-from .pages import API, CONTRACT, OPTION, ROOT, options, text_of
+from .pages import API, CONTRACT, OPTION, README, ROOT, options, text_of
 
 MARK = "**(not built yet)**"
 
@@ -56,3 +58,11 @@ def test_options_that_exist_are_promised() -> None:
     known = {"--help", "--version", "--verbose", "--quiet", *OPTION.findall(text_of(CONTRACT))}
     known |= set(OPTION.findall(text_of(ROOT / "batcher" / "sandbox" / "README.md")))
     assert options() - known == set()
+
+
+def test_what_is_not_in_this_version_is_said_where_users_look() -> None:
+    """In the contract, the README and the help, with the same words."""
+    done = subprocess.run([sys.executable, "-m", "batcher", "--help"], capture_output=True, text=True, check=True)
+    pages = (text_of(CONTRACT), text_of(README), done.stdout)
+    missing = "updating a document in place, permissions, owners, schedules, Windows."
+    assert [missing in " ".join(page.split()) for page in pages] == [True, True, True]
