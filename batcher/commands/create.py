@@ -7,16 +7,16 @@ import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import anyio
 
 from ..config import OMNI_RATE, Files, Reading, Sending
 from ..errors import DiskTrouble, Locked, UsageError
-from ..files.disk import Disk, Storage
+from ..files.disk import Storage
 from ..files.failures import Form
 from ..files.ledger import Ledger, open_ledger
-from ..files.nowhere import Nowhere
 from ..files.past import Past, RowState, read_past
 from ..models import Problem, Row, Spec
 from ..omni.fields import KEY
@@ -76,11 +76,13 @@ async def create(
         pace = Rate.parse(rate) if isinstance(rate, str) else rate
         settings = Sending(rate=pace, concurrency=concurrency, max_attempts=max_attempts, shared_pace=shared_pace)
     shared = shared_pace_of(settings, os.environ, on_warning)
-    runtime = Runtime(storage=Disk() if journal is not None else Nowhere(), shared_pace=shared)
-    files = _files(Path(journal) if journal is not None else Path("nowhere.journal.jsonl"))
+    runtime = Runtime(shared_pace=shared)
     drain = Drain()
     outcomes = Outcomes(drain)
-    async with _open(client, settings, files, runtime, outcomes, drain, on_warning) as (batch, ledger, intake):
+    async with (
+        _placed(journal) as files,
+        _open(client, settings, files, runtime, outcomes, drain, on_warning) as (batch, ledger, intake),
+    ):
         async with anyio.create_task_group() as group:
             group.start_soon(_work, batch, intake.sent(specs), outcomes)
             try:
@@ -241,13 +243,22 @@ class _Intake:
         self._batch.book(invalid_outcome(row, key, problems, self._runtime, self._ledger.unclear(key)))
 
 
-def _files(journal: Path) -> Files:
-    stem = journal.name.removesuffix(".jsonl").removesuffix(".journal")
-    return Files(
-        journal=journal,
-        results=journal.with_name(f"{stem}.results.jsonl"),
-        failures=journal.with_name(f"{stem}.failures.jsonl"),
-    )
+@contextlib.asynccontextmanager
+async def _placed(journal: str | Path | None) -> AsyncIterator[Files]:
+    """The three files; without a journal they are in a directory that is gone after the block. Raises UsageError."""
+    with contextlib.ExitStack() as stack:
+        if journal is None:
+            try:
+                directory = stack.enter_context(TemporaryDirectory(prefix="batcher-"))
+            except OSError as error:
+                raise UsageError(
+                    f"cannot make a temporary directory ({error}); set TMPDIR, or name a journal"
+                ) from error
+            journal = Path(directory, "specs.journal.jsonl")
+        journal = Path(journal)
+        stem = journal.name.removesuffix(".jsonl").removesuffix(".journal")
+        results, failures = journal.with_name(f"{stem}.results.jsonl"), journal.with_name(f"{stem}.failures.jsonl")
+        yield Files(journal=journal, results=results, failures=failures)
 
 
 def _lock(stack: contextlib.AsyncExitStack, storage: Storage, journal: Path) -> None:

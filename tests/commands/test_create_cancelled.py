@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +12,16 @@ import anyio
 import pytest
 
 import batcher
-from batcher.commands import create
-from batcher.files.disk import Disk
+from batcher.files import disk
 
 from ..support.faulty import FaultyServer
 from ..support.runs import Job, row
 
 
-class SlowSync:
-    """A file whose fsync takes 300 ms: the slowest one measured."""
-
-    def __init__(self, file: Any) -> None:
-        self.file = file
-        self.write, self.size, self.truncate = file.write, file.size, file.truncate
-
-    async def sync(self) -> None:
-        """Late."""
-        await anyio.to_thread.run_sync(time.sleep, 0.3)
-        await self.file.sync()
-
-
-class SlowDisk(Disk):
-    """Files of that kind."""
-
-    @contextmanager
-    def append(self, path: Path) -> Iterator[Any]:
-        """As the disk does, but slow."""
-        with super().append(path) as file:
-            yield SlowSync(file)
+def slow_fsync(descriptor: int) -> None:
+    """300 ms: the slowest one measured."""
+    time.sleep(0.3)
+    os.fsync(descriptor)
 
 
 async def test_a_cancelled_program_leaves_no_intent_open_whose_request_never_left(
@@ -50,7 +31,7 @@ async def test_a_cancelled_program_leaves_no_intent_open_whose_request_never_lef
 
     With drain.start (leaving the block) the same moment gives intent + clear, and the rows stay to do.
     """
-    monkeypatch.setattr(create, "Disk", SlowDisk)
+    monkeypatch.setattr(disk, "_sync_to_disk", slow_fsync)
     job = Job(tmp_path)
     settings = batcher.Sending(rate=None, fill_identifiers=False, concurrency=4, shared_pace=False)
     names = [f"r{n}" for n in range(4)]
