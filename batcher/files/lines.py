@@ -226,7 +226,7 @@ def disk_trouble(path: Path, verb: str, error: OSError) -> DiskTrouble:
     """One message for all failed writes."""
     return DiskTrouble(
         f"cannot {verb} {path}: {error.strerror or error}. Nothing new is sent. "
-        "Make room or mend the permissions, then run the same command again: what was in flight is found again."
+        "Make room or fix the permissions, then run the same command again: what was in flight is looked up."
     )
 
 
@@ -234,5 +234,5 @@ def corrupt(path: Path, place: str, what: str) -> UsageError:
     """The error for a line that says nothing that can be relied on."""
     return UsageError(
         f"{path}:{place}: this line cannot be read ({what}). batcher does not guess what it said. "
-        "Restore the file from a copy, or mend the line, then run again; nothing was sent."
+        "Restore the file from a copy, or fix the line, then run again; nothing was sent."
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ..models import Reason
 
 HINTS = {
-    Reason.INVALID: "Mend the row here (or in the input) and run this file again.",
-    Reason.REJECTED: "Read the message, mend the row and run again.",
-    Reason.NOT_FOUND: "The model or branch does not exist for this key. Check modelId and branchId.",
+    Reason.INVALID: "Fix the row here (or in the input) and run this file again.",
+    Reason.REJECTED: "Read the message, fix the row and run again.",
+    Reason.NOT_FOUND: "The model or branch doesn't exist for this key. Check modelId and branchId.",
     Reason.FORBIDDEN: "The key's owner may not create documents on this model. Ask for the permission, or use another key.",
     Reason.IDENTIFIER_TAKEN: (
         "Another document has this identifier. Choose another one; if it is this row's document, run with --adopt-existing."
@@ -27,5 +27,5 @@ UNCERTAIN_UNNAMED = (
 )
 TRASH = " If no document has this identifier, Trash may still hold it: choose another identifier."
 UNREADABLE = (
-    "Ask somebody who may read it whether it is this row's document; with another key, run the same command again."
+    "Ask someone who can read it whether it is this row's document; with another key, run the same command again."
 )
