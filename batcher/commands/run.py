@@ -18,7 +18,7 @@ import anyio
 
 from ..config import RunSettings
 from ..errors import DiskTrouble, Stopped, UsageError
-from ..files.ledger import Ledger, open_ledger
+from ..files.ledger import Ledger
 from ..files.lock import lock
 from ..files.past import RowState
 from ..plan.repair_input import is_fed_back, open_tidied, tidy_input
@@ -30,7 +30,7 @@ from ..report.summary import Summary
 from ..runtime import Runtime
 from ..send.absent_rows import left_open, settle_orphan
 from ..send.batch import Batch
-from ..send.connect import open_requester
+from ..send.connect import open_run
 from ..send.drain import Drain, End
 from ..send.preflight import budget_of, preflight
 from ..send.requester import Requester
@@ -146,25 +146,17 @@ class _Run:
     @contextlib.asynccontextmanager
     async def _open(self) -> AsyncIterator[tuple[Requester, Ledger]]:
         """Everything that a run holds open."""
-        sending, files, runtime = self.settings.sending, self.settings.files, self.runtime
-        async with (
-            open_requester(
-                self.settings.endpoint, sending, files, self.drain, runtime, self.observer.warning
-            ) as requester,
-            open_ledger(
-                runtime.storage,
-                files,
-                self.survey.past,
-                run=runtime.run_id,
-                now=runtime.now,
-                form=self.survey.form,
-                base_url=self.survey.base_url,
-                namespace=sending.namespace,
-                fsync_ms=sending.fsync_ms,
-                on_trouble=lambda trouble: self.drain.start(End.STOPPED, str(trouble)),
-                appends_failures=not is_fed_back(self.settings),
-            ) as ledger,
-        ):
+        async with open_run(
+            self.settings.endpoint,
+            self.settings.sending,
+            self.survey.past,
+            self.survey.form,
+            self.settings.files,
+            self.drain,
+            self.runtime,
+            self.observer.warning,
+            appends_failures=not is_fed_back(self.settings),
+        ) as (requester, ledger):
             for key, identifier in self.survey.identifiers.items():
                 ledger.remember(key, identifier)
             yield requester, ledger

@@ -32,6 +32,7 @@ from ..send.asking import ask_until_known
 from ..send.connect import open_requester
 from ..send.drain import Drain, End
 from ..send.requester import Requester
+from ..send.streak import Streak
 from ..send.workers import WorkerPool
 
 
@@ -93,7 +94,7 @@ async def undo(
     settings: UndoSettings,
     *,
     observer: Observer,
-    on_found: Callable[[Undoing], None] = lambda _found: None,
+    on_found: Callable[[Undoing], None] = lambda _: None,
     drain: Drain | None = None,
     runtime: Runtime | None = None,
 ) -> Undoing:
@@ -103,19 +104,19 @@ async def undo(
     """
     runtime, drain = runtime or Runtime(), drain or Drain()
     with lock(settings.files, runtime.storage, runtime.holder):
-        found = find(runtime.storage, settings)
-        on_found(found)
-        if settings.is_dry or not found.chosen:
-            return found
+        undoing = find(runtime.storage, settings)
+        on_found(undoing)
+        if settings.is_dry or not undoing.chosen:
+            return undoing
         if not settings.endpoint.keys:
             raise UsageError(settings.endpoint.no_key_hint)
         begun = perf_counter()
-        await _delete_all(settings, found, observer, drain, runtime)
-        found.elapsed_seconds = perf_counter() - begun
-    found.stopped = drain.reasons.get(End.STOPPED)
-    found.interrupted = End.INTERRUPTED in drain.reasons
-    found.deadline_reached = End.DEADLINE in drain.reasons
-    return found
+        await _delete_all(settings, undoing, observer, drain, runtime)
+        undoing.elapsed_seconds = perf_counter() - begun
+    undoing.stopped = drain.reasons.get(End.STOPPED)
+    undoing.interrupted = End.INTERRUPTED in drain.reasons
+    undoing.deadline_reached = End.DEADLINE in drain.reasons
+    return undoing
 
 
 def find(storage: Storage, settings: UndoSettings) -> Undoing:
@@ -133,56 +134,51 @@ def find(storage: Storage, settings: UndoSettings) -> Undoing:
     uncertain = len(past.uncertain)
     if uncertain and not settings.force:
         raise UsageError(unsettled(past, files))
-    whose = find_owned(storage, files.results, past.journaled.undone)
+    ownership = find_owned(storage, files.results, past.journaled.undone)
     return Undoing(
         base_url,
         settings.is_dry,
-        whose.owned,
-        adopted=whose.adopted,
-        undone_before=whose.undone_before,
+        ownership.owned,
+        adopted=ownership.adopted,
+        undone_before=ownership.undone_before,
         uncertain=uncertain,
         limit=settings.sending.limit,
     )
 
 
 async def _delete_all(
-    settings: UndoSettings, found: Undoing, observer: Observer, drain: Drain, runtime: Runtime
+    settings: UndoSettings, undoing: Undoing, observer: Observer, drain: Drain, runtime: Runtime
 ) -> None:
-    warn = observer.warning
     async with open_requester(
-        settings.endpoint, settings.sending, settings.files, drain, runtime, warn, keeps=False
+        settings.endpoint, settings.sending, settings.files, drain, runtime, observer.warning, keeps=False
     ) as requester:
         try:
             with open_lines(runtime.storage, settings.files.journal) as journal:
-                deletion = _Deletion(requester, journal, settings.sending, found, observer, runtime)
-                with observer.working(len(found.chosen), requester):
+                deletion = _Deletion(requester, journal, settings.sending, undoing, observer, runtime)
+                with observer.working(len(undoing.chosen), requester):
                     await deletion.run()
         except DiskTrouble as trouble:
             requester.stop(str(trouble))
-        found.requests = requester.requests
+        undoing.requests = requester.requests
 
 
 class _Deletion:
-    """The deletions under way: a crew that pulls documents, newest first."""
+    """The deletions under way: workers that pull documents, newest first."""
 
     def __init__(
         self,
         requester: Requester,
         journal: Lines,
         settings: Sending,
-        found: Undoing,
+        undoing: Undoing,
         observer: Observer,
         runtime: Runtime,
     ) -> None:
-        self._requester = requester
-        self._journal = journal
-        self._settings = settings
-        self._found = found
-        self._observer = observer
-        self._runtime = runtime
+        self._requester, self._journal, self._settings = requester, journal, settings
+        self._undoing, self._observer, self._runtime = undoing, observer, runtime
         self._pool = WorkerPool(settings.concurrency, runtime.random)
-        self._pulled = iter(found.chosen)
-        self._streak: tuple[str, int] = ("", 0)
+        self._pulled = iter(undoing.chosen)
+        self._streak = Streak(settings.stop_after)
 
     async def run(self) -> None:
         """Until all are deleted, or the drain. What was answered is on disk when this returns."""
@@ -195,18 +191,20 @@ class _Deletion:
                 await self._journal.sync()
 
     async def _step(self) -> bool:
-        one = next(self._pulled, None)
-        if one is None:
+        document = next(self._pulled, None)
+        if document is None:
             return False
         try:
-            question = self._requester.api.delete(one.identifier)
-            match await ask_until_known(self._requester, self._pool, one.key, question, self._settings.max_attempts):
+            question = self._requester.api.delete(document.identifier)
+            match await ask_until_known(
+                self._requester, self._pool, document.key, question, self._settings.max_attempts
+            ):
                 case Absent():
-                    self._write_undone(one)
+                    self._write_undone(document)
                 case Refused(status=status, message=message):
-                    self._keep(one, f"{status}: {message}")
+                    self._keep(document, f"{status}: {message}")
                 case Unknown(status=status, message=message):
-                    self._keep(one, message if status is None else f"{status}: {message}")
+                    self._keep(document, message if status is None else f"{status}: {message}")
                 case _:
                     return False
             await self._journal.sync()
@@ -217,21 +215,18 @@ class _Deletion:
             return False
         return True
 
-    def _write_undone(self, one: OwnedDocument) -> None:
+    def _write_undone(self, document: OwnedDocument) -> None:
         at, run = stamp(self._runtime.now()), self._runtime.run_id
-        self._write(Undone(one.key, one.identifier, one.spec_hash, one.lines, at, run))
-        self._found.deleted += 1
-        self._streak = ("", 0)
-        self._observer.done(f"{one.source}:{one.line}: {one.identifier} deleted ({one.name})")
+        self._write(Undone(document.key, document.identifier, document.spec_hash, document.lines, at, run))
+        self._undoing.deleted += 1
+        self._streak.end()
+        self._observer.done(f"{document.source}:{document.line}: {document.identifier} deleted ({document.name})")
 
-    def _keep(self, one: OwnedDocument, why: str) -> None:
-        self._found.kept += 1
-        self._observer.problem(Problem(one.source, one.line, one.identifier, f"not deleted: {why}"))
-        text, count = self._streak
-        same = why.replace(one.identifier, "…")
-        self._streak = (same, count + 1 if text == same else 1)
-        if self._streak[1] >= self._settings.stop_after:
-            self._requester.stop(f"{self._settings.stop_after} documents running were not deleted: {same}")
+    def _keep(self, document: OwnedDocument, why: str) -> None:
+        self._undoing.kept += 1
+        self._observer.problem(Problem(document.source, document.line, document.identifier, f"not deleted: {why}"))
+        if self._streak.add(why, document.identifier):
+            self._requester.stop(f"{self._streak.times} documents in a row were not deleted: {self._streak.text}")
 
     def _write(self, line: RunBegan | Undone) -> None:
         self._journal.write(line.encode())
@@ -241,16 +236,16 @@ def unsettled(past: Past, files: Files) -> str:
     """Why uncertain rows come first, and how each kind of them is settled."""
     last = [past.history_of(key).unclear[-1] for key in past.uncertain]
     unnamed = sum(sent.identifier is None for sent in last)
-    said = [f"{_rows(len(last))} uncertain: nobody knows yet whether the document exists."]
+    sentences = [f"{_rows(len(last))} uncertain: nobody knows yet whether the document exists."]
     if len(last) > unnamed:
         which = f" {len(last) - unnamed:,} of them" if unnamed else " that"
-        said.append(f"Run the same inputs again first, which settles{which}.")
+        sentences.append(f"Run the same inputs again first, which settles{which}.")
     if unnamed:
-        said.append(
+        sentences.append(
             f"{_rows(unnamed)} to be settled by a person, having been sent without an identifier: as the hint of each in "
             f"{files.failures} says."
         )
-    return " ".join([*said, "Or leave them as they are with --force. Nothing was deleted."])
+    return " ".join([*sentences, "Or leave them as they are with --force. Nothing was deleted."])
 
 
 def _rows(number: int) -> str:

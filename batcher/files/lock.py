@@ -11,8 +11,10 @@ from .disk import Storage
 
 
 @contextlib.contextmanager
-def lock(files: Files, storage: Storage, holder: str) -> Iterator[None]:
-    """Hold the run's files; `holder` is what a second run is told.
+def lock(
+    files: Files, storage: Storage, holder: str, remedy: str = "Name another place with --results."
+) -> Iterator[None]:
+    """Hold the run's files; `holder` is what a second run is told, `remedy` what to do if there's no place for them.
 
     Raises Locked, saying who holds them, or UsageError if there is no place for them.
     """
@@ -23,9 +25,7 @@ def lock(files: Files, storage: Storage, holder: str) -> Iterator[None]:
     except BlockingIOError as error:
         raise Locked(f"{path.name} is in use by {error}. Wait for it to end, or stop it; nothing was sent.") from None
     except OSError as error:
-        raise UsageError(
-            f"{path.parent}: cannot write here ({error.strerror}). Name another place with --results."
-        ) from error
+        raise UsageError(f"{path.parent}: cannot write here ({error.strerror}). {remedy}") from error
     with contextlib.ExitStack() as stack:
         stack.push(taking.__exit__)
         yield

@@ -16,6 +16,7 @@ from .drain import Drain, End
 from .requester import Requester
 from .sender import Sender
 from .settle_rules import decide
+from .streak import Streak
 from .workers import WorkerPool
 
 
@@ -74,7 +75,7 @@ class Batch:
         self._room = room
         self._left = settings.limit
         self._pulling = anyio.Lock()
-        self._streak: tuple[str, int] = ("", 0)
+        self._streak = Streak(settings.stop_after)
         self._counts_streak = True
 
     async def send_all(self, specs: Iterator[Spec] | AsyncIterator[Spec], *, failed_before: bool = False) -> None:
@@ -131,19 +132,14 @@ class Batch:
         self.tally.count(outcome)
         self._on_outcome(outcome)
         if isinstance(outcome, Created):
-            self._streak = ("", 0)
+            self._streak.end()
         elif self._counts_streak:
             self._count_streak(outcome)
 
     def _count_streak(self, outcome: Failed | Uncertain) -> None:
-        what = f"{outcome.reason}: {outcome.message}"
-        for own in (outcome.identifier, outcome.key):
-            what = what.replace(own, "…") if own else what
-        before, times = self._streak
-        self._streak = (what, times + 1 if what == before else 1)
-        if 0 < self._settings.stop_after <= self._streak[1]:
+        if self._streak.add(f"{outcome.reason}: {outcome.message}", outcome.identifier, outcome.key):
             self._drain.start(
                 End.STOPPED,
-                f"{self._streak[1]} rows in a row ended the same way ({what}): the cause is not the rows. "
+                f"{self._streak.times} rows in a row ended the same way ({self._streak.text}): the cause is not the rows. "
                 "Mend it and run the same command again; --stop-after sets how many are let pass.",
             )

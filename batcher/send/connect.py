@@ -1,4 +1,4 @@
-"""Everything that leads to the server, opened in one place: sandbox, transport, gate, and the requester over them."""
+"""What a run holds open, opened in one place: sandbox, transport, gate, the requester over them, and the ledger."""
 
 from __future__ import annotations
 
@@ -7,15 +7,51 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from ..config import Endpoint, Files, Sending
+from ..files.failures import Form
+from ..files.ledger import Ledger, open_ledger
+from ..files.past import Past
 from ..omni.v1 import V1
 from ..pace.gate import Gate
 from ..runtime import Runtime
 from ..transport.http import open_transport
-from .drain import Drain
+from .drain import Drain, End
 from .requester import Requester
 
 if TYPE_CHECKING:
     from ..sandbox import Sandbox
+
+
+@contextlib.asynccontextmanager
+async def open_run(
+    endpoint: Endpoint,
+    sending: Sending,
+    past: Past,
+    form: Form,
+    files: Files,
+    drain: Drain,
+    runtime: Runtime,
+    warn: Callable[[str], None],
+    *,
+    appends_failures: bool = True,
+) -> AsyncIterator[tuple[Requester, Ledger]]:
+    """The way to the server and the files that it all is written to, for the block. `past` is what the files hold."""
+    async with (
+        open_requester(endpoint, sending, files, drain, runtime, warn) as requester,
+        open_ledger(
+            runtime.storage,
+            files,
+            past,
+            run=runtime.run_id,
+            now=runtime.now,
+            form=form,
+            base_url="sandbox" if endpoint.sandbox else endpoint.base_url,
+            namespace=sending.namespace,
+            fsync_ms=sending.fsync_ms,
+            on_trouble=lambda trouble: drain.start(End.STOPPED, str(trouble)),
+            appends_failures=appends_failures,
+        ) as ledger,
+    ):
+        yield requester, ledger
 
 
 @contextlib.asynccontextmanager

@@ -37,7 +37,7 @@ async def test_a_journal_in_a_missing_directory_is_an_error_of_ours(tmp_path: Pa
     """Regression: a bare FileNotFoundError that named a lock file."""
     journal = tmp_path / "missing" / "x.journal.jsonl"
     async with FaultyServer() as server, batcher.Client(server.base_url, "key") as client:
-        with pytest.raises(batcher.UsageError, match=r"x\.journal\.jsonl: .*No such file.* Make that directory"):
+        with pytest.raises(batcher.UsageError, match=r"missing: .*No such file.* Make that directory"):
             async with batcher.create([row("a")], client, rate=None, journal=journal):
                 raise AssertionError("it was opened")
         assert not server.posts

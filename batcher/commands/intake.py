@@ -1,0 +1,97 @@
+"""What a program gives to `create` → specs to send: checked, with keys; what is created already is passed over."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..config import Files, Reading, Sending
+from ..errors import UsageError
+from ..files.ledger import Ledger
+from ..files.past import Past, RowState
+from ..models import Problem, Row, Spec
+from ..omni.fields import KEY
+from ..plan.lost_journal import Forgotten
+from ..runtime import Runtime
+from ..send.batch import Batch
+from ..send.unsent import invalid_outcome
+from ..validate.check import Checked, InvalidRow, ValidRow, check_row
+from ..validate.claims import UNPLACED, Claims, Places, holding
+from ..validate.validate import Validator
+from .outcome_stream import Outcomes
+
+_DONE = (RowState.CREATED, RowState.CHANGED, RowState.UNDONE)
+
+
+class Intake:
+    """Mappings → specs with keys, those that are created already passed over, invalid ones booked as failed."""
+
+    def __init__(
+        self,
+        past: Past,
+        ledger: Ledger,
+        outcomes: Outcomes,
+        batch: Batch,
+        runtime: Runtime,
+        files: Files,
+        settings: Sending,
+    ) -> None:
+        self._ledger = ledger
+        self._past, self._outcomes, self._batch, self._runtime = past, outcomes, batch, runtime
+        self._files, self._forgotten = files, Forgotten(past, settings, ledger.remember)
+        self._recreate = settings.recreate_undone
+        self._validator = Validator(Reading())
+        self._checked = Checked(Claims(Places([Path("specs")])))
+        self._number = 0
+
+    def sent(self, specs: Iterable[Any] | AsyncIterable[Any]) -> Iterator[Spec] | AsyncIterator[Spec]:
+        """The specs to send, synchronous or not as they came."""
+        return self._each_later(specs) if isinstance(specs, AsyncIterable) else self._each(specs)
+
+    def _each(self, specs: Iterable[Any]) -> Iterator[Spec]:
+        for given in specs:
+            if (spec := self._spec(given)) is not None:
+                yield spec
+
+    async def _each_later(self, specs: AsyncIterable[Any]) -> AsyncIterator[Spec]:
+        async for given in specs:
+            if (spec := self._spec(given)) is not None:
+                yield spec
+
+    def _spec(self, given: Spec | Mapping[str, Any]) -> Spec | None:
+        """The spec to send; None if there is nothing to send."""
+        if not isinstance(given, Spec):
+            self._number += 1
+            row = Row("specs", self._number, dict(given))
+            match check_row(row, self._checked, self._validator):
+                case InvalidRow(row, key, problems):
+                    self._refuse(row, key, problems)
+                    return None
+                case ValidRow() as valid:
+                    given = valid.spec()
+        elif not self._is_first(given):
+            return None
+        state = self._past.state(given.key, lambda: given.spec_hash, recreate=self._recreate)
+        if state in _DONE:
+            self._outcomes.skipped += 1
+            return None
+        self._forgotten.see(given, given.row.unclear_attempt, state)
+        if (refusal := self._forgotten.refusal(self._files)) is not None:
+            raise UsageError(refusal)
+        return given
+
+    def _is_first(self, spec: Spec) -> bool:
+        """Whether no spec so far has its key or its identifier; else it is refused, as `check` refuses such a row."""
+        claims = self._checked.claims
+        if claims.claim(spec.key, spec.identifier, UNPLACED) is not None:
+            return True
+        is_key = spec.key in claims.keys
+        taken = spec.key if is_key else holding(spec.identifier or "")
+        problem = claims.clash(spec.row, taken, KEY if is_key else "identifier")
+        # a key that no row has: `~2` alone may be another spec's, the second row of this name
+        self._refuse(spec.row, claims.another(f"{spec.key}~", UNPLACED), [problem])
+        return False
+
+    def _refuse(self, row: Row, key: str, problems: Sequence[Problem]) -> None:
+        self._batch.book(invalid_outcome(row, key, problems, self._runtime, self._ledger.unclear(key)))
