@@ -182,7 +182,7 @@ class _Deletion:
 
     async def run(self) -> None:
         """Until all are deleted, or the drain. What was answered is on disk when this returns."""
-        self._write(RunBegan(self._runtime.run_id, stamp(self._runtime.now()), "undo"))
+        self._journal.write(RunBegan(self._runtime.run_id, stamp(self._runtime.now()), "undo").encode())
         try:
             with self._requester.drain.waits():
                 await self._pool.work(self._step)
@@ -217,7 +217,8 @@ class _Deletion:
 
     def _write_undone(self, document: OwnedDocument) -> None:
         at, run = stamp(self._runtime.now()), self._runtime.run_id
-        self._write(Undone(document.key, document.identifier, document.spec_hash, document.lines, at, run))
+        line = Undone(document.key, document.identifier, document.spec_hash, document.lines, at, run)
+        self._journal.write(line.encode())
         self._undoing.deleted += 1
         self._streak.end()
         self._observer.done(f"{document.source}:{document.line}: {document.identifier} deleted ({document.name})")
@@ -227,9 +228,6 @@ class _Deletion:
         self._observer.problem(Problem(document.source, document.line, document.identifier, f"not deleted: {why}"))
         if self._streak.add(why, document.identifier):
             self._requester.stop(f"{self._streak.times} documents in a row were not deleted: {self._streak.text}")
-
-    def _write(self, line: RunBegan | Undone) -> None:
-        self._journal.write(line.encode())
 
 
 def unsettled(past: Past, files: Files) -> str:

@@ -8,9 +8,9 @@ from batcher.send.streak import Streak
 def test_the_same_text_apart_from_what_is_the_rows_own() -> None:
     """Identifiers and keys in a message don't make it another trouble."""
     streak = Streak(3)
-    assert not streak.add("a is bad", "a", None)
-    assert not streak.add("b is bad", "b", "")
-    assert streak.add("c is bad", "c")
+    assert not streak.add("doc-1 is bad", "doc-1", None)
+    assert not streak.add("doc-2 is bad", "doc-2", "")
+    assert streak.add("doc-3 is bad", "doc-3")
     assert (streak.text, streak.times) == ("… is bad", 3)
 
 
