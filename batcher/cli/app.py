@@ -41,78 +41,52 @@ def batcher(ctx: click.Context) -> int:
     return 0
 
 
-batcher.add_command(
-    Command(
-        "run",
-        body="run:run",
-        params=list(options.RUN),
-        help="Create a document for each row that has none yet. It's always safe to run it again.",
-        short_help="create every document that isn't created yet",
-        examples=("batcher run dashboards.csv --instance acme --limit 5",),
-    )
+def _add(body: str, parameters: Sequence[click.Parameter], text: str, short: str, *examples: str) -> None:
+    """Add the command that `body` names, as in `run:status`."""
+    name = body.partition(":")[2]
+    params = list(parameters)
+    batcher.add_command(Command(name, body=body, params=params, help=text, short_help=short, examples=examples))
+
+
+_add(
+    *("run:run", options.RUN, "Create a document for each row that has none yet. It's always safe to run it again."),
+    "create every document that isn't created yet",
+    "batcher run dashboards.csv --instance acme --limit 5",
 )
-batcher.add_command(
-    Command(
-        "check",
-        body="check:check",
-        params=list(options.CHECK),
-        help="Validate every row and show every problem. Nothing is sent or written.",
-        short_help="validate everything, send nothing; --online asks the instance too",
-        examples=("batcher check dashboards.csv",),
-    )
+_add(
+    *("check:check", options.CHECK, "Validate every row and show every problem. Nothing is sent or written."),
+    "validate everything, send nothing; --online asks the instance too",
+    "batcher check dashboards.csv",
 )
-batcher.add_command(
-    Command(
-        "status",
-        body="run:status",
-        params=list(options.STATUS),
-        help="Show what a run would do: created, failed, uncertain, to do. Nothing is sent.",
-        short_help="what a run would do: created, failed, uncertain, to do, how long",
-        examples=("batcher status dashboards.csv",),
-    )
+_add(
+    *("run:status", options.STATUS, "Show what a run would do: created, failed, uncertain, to do. Nothing is sent."),
+    "what a run would do: created, failed, uncertain, to do, how long",
+    "batcher status dashboards.csv",
 )
-batcher.add_command(
-    Command(
-        "verify",
-        body="verify:verify",
-        params=list(options.VERIFY),
-        help="Read each created document back and show where it differs from what was sent.",
-        short_help="read created documents back and compare them with what was sent",
-        examples=("batcher verify dashboards.csv --instance acme",),
-    )
+_add(
+    *("verify:verify", options.VERIFY, "Read each created document back and show where it differs from what was sent."),
+    "read created documents back and compare them with what was sent",
+    "batcher verify dashboards.csv --instance acme",
 )
-batcher.add_command(
-    Command(
-        "undo",
-        body="undo:undo",
-        params=list(options.UNDO),
-        help="Delete what RESULTS created, newest first, to Trash. A dry run unless --yes.",
-        short_help="delete what a results file created (to Trash); a dry run unless --yes",
-        examples=("batcher undo dashboards.results.jsonl --instance acme --yes",),
-    )
+_add(
+    *("undo:undo", options.UNDO, "Delete what RESULTS created, newest first, to Trash. A dry run unless --yes."),
+    "move what a results file created to Trash; a dry run unless --yes",
+    "batcher undo dashboards.results.jsonl --instance acme --yes",
 )
-batcher.add_command(
-    Command(
-        "sandbox",
-        body="sandbox:sandbox",
-        params=list(options.SANDBOX),
-        help="Serve an Omni-like API on this machine for rehearsals and tests. Prints its base URL.",
-        short_help="the embedded Omni-like server, on loopback",
-        examples=(
-            "batcher sandbox --port 8765 --rate 60/min --fault reset-after/20",
-            "batcher sandbox --faults   (what --fault accepts)",
-        ),
-    )
+_add(
+    *(
+        "sandbox:sandbox",
+        options.SANDBOX,
+        "Serve an Omni-like API on this machine for rehearsals. Prints its base URL.",
+    ),
+    "the embedded Omni-like server, on loopback",
+    "batcher sandbox --port 8765 --rate 60/min --fault reset-after/20",
+    "batcher sandbox --faults   (what --fault accepts)",
 )
-batcher.add_command(
-    Command(
-        "config",
-        body="app:config",
-        params=list(options.CONFIG),
-        help="Show each setting, its value and where it comes from. Keys are masked.",
-        short_help="where each setting comes from, key masked",
-        examples=("batcher config --profile prod",),
-    )
+_add(
+    *("app:config", options.CONFIG, "Show each setting, its value and where it comes from. Keys are masked."),
+    "where each setting comes from, key masked",
+    "batcher config --profile prod",
 )
 
 

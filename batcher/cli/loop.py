@@ -146,7 +146,8 @@ class Interrupts:
         if number == 1:
             waiting = self.gauge.in_flight if self.gauge else 0
             again = "Press Ctrl-C again" if name == "SIGINT" else f"{name}; send it again"
-            self.say(f"Stopping: waiting for {count(waiting, 'request')} to finish. {again} to quit now.")
+            wait = f": waiting for {count(waiting, 'request')} to finish" if waiting else ""
+            self.say(f"Stopping{wait}. {again} to quit now.")
             self.drain.start(End.INTERRUPTED, "interrupted")
         else:
             self.say("Quitting now. The next run settles the requests in flight.")

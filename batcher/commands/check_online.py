@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 
 from ..config import RunSettings
 from ..errors import UsageError
-from ..plan.repair_input import open_tidied
-from ..plan.survey import survey
 from ..report.observers import Observer
 from ..report.plan import Plan
 from ..runtime import Runtime
 from ..send.connect import open_requester
 from ..send.drain import Drain, End
 from ..send.preflight import Preflight, budget_when_asked_for, preflight
+from .run import survey_only
 
 MOST_PATIENCE_SECONDS = 20.0
 
@@ -36,13 +34,10 @@ async def look(
 ) -> OnlineCheck:
     """Check all rows, then ask about keys, models and identifiers; writes nothing.
 
-    Raises UsageError if a file cannot be read, a key is missing or refused, or nothing can be created there.
+    Raises UsageError if a file can't be read, a key is missing or refused, or nothing can be created there.
     """
     runtime = runtime or Runtime()
-    with open_tidied(settings, runtime, sys.stdin.buffer) as sources:
-        surveyed = survey(replace(settings, skip_invalid=True), sources, runtime, observer)
-    if surveyed.refusal is not None:
-        observer.warning(surveyed.refusal)
+    surveyed = survey_only(settings, observer, runtime)
     endpoint = settings.endpoint
     if not endpoint.keys:
         raise UsageError(endpoint.no_key_hint)

@@ -61,12 +61,16 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
 
 def status(settings: RunSettings, *, observer: Observer, runtime: Runtime | None = None) -> Plan:
     """What a run would find; reads only. Raises UsageError."""
-    runtime = runtime or Runtime()
+    return survey_only(settings, observer, runtime or Runtime()).plan
+
+
+def survey_only(settings: RunSettings, observer: Observer, runtime: Runtime) -> Survey:
+    """Where each row stands; reads only, and warns of what a run would refuse. Raises UsageError."""
     with open_tidied(settings, runtime, sys.stdin.buffer) as sources:
         surveyed = survey(replace(settings, skip_invalid=True), sources, runtime, observer)
     if surveyed.refusal is not None:
         observer.warning(surveyed.refusal)
-    return surveyed.plan
+    return surveyed
 
 
 @dataclass(frozen=True, slots=True)

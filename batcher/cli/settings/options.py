@@ -31,15 +31,17 @@ class Rank(IntEnum):
 class Option(click.Option):
     """An option of a group of the help page. `lasting` makes it a setting."""
 
-    def __init__(self, *names: str, group: str, lasting: bool = True, **kwargs: Any) -> None:
-        """As click's, with a group."""
+    def __init__(
+        self, *names: str, group: str, text: str, value: str | None = None, lasting: bool = True, **kwargs: Any
+    ) -> None:
+        """As click's, with a group; `text` is its help, and `value` what the help calls its value."""
         flag = next(name for name in names if name.startswith("--"))
         self.setting = flag.removeprefix("--").removeprefix("no-")
         variable = "OMNI_BASE_URL" if flag == "--base-url" else f"BATCHER_{self.setting.upper().replace('-', '_')}"
-        super().__init__(names, envvar=variable if lasting else None, **kwargs)
-        self.group = group
-        self.flag = flag
         self.variable = variable if lasting else ""
+        self.flag = flag
+        self.group = group
+        super().__init__(names, envvar=self.variable or None, help=text, metavar=value, **kwargs)
 
     def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
         """The raw value: flags > environment > files, which are read when the first setting needs them."""
@@ -54,15 +56,25 @@ class Option(click.Option):
         return value, source
 
 
-def _flag(*names: str, lasting: bool = False, **kwargs: Any) -> Option:
+def _value(names: str, value: str, group: str, text: str, kind: Any = None, **kwargs: Any) -> Option:
+    """An option with a value; `names` is the flag, and the parameter's name where that is another."""
+    return Option(*names.split(), value=value, group=group, text=text, type=kind, **kwargs)
+
+
+def _file(flag: str, group: str, text: str) -> Option:
+    """An option that names a file."""
+    return _value(flag, "FILE", group, text, click.Path(path_type=str), lasting=False)
+
+
+def _flag(flag: str, group: str, text: str, *, lasting: bool = False) -> Option:
     """An option without a value. One that begins with `--no-` gives False to the setting that it is named after."""
-    if names[0].startswith("--no-"):
-        kwargs |= {"flag_value": False, "default": True}
-        names = (*names, names[0].removeprefix("--no-").replace("-", "_"))
-    return Option(*names, is_flag=True, lasting=lasting, **kwargs)
+    if not flag.startswith("--no-"):
+        return Option(flag, group=group, text=text, is_flag=True, lasting=lasting)
+    name = flag.removeprefix("--no-").replace("-", "_")
+    return Option(flag, name, group=group, text=text, is_flag=True, flag_value=False, default=True, lasting=lasting)
 
 
-def _output(*names: str, lasting: bool = False, **kwargs: Any) -> Option:
+def _output(*names: str, text: str, lasting: bool = False, **kwargs: Any) -> Option:
     """An option about how the command speaks: read first, so that errors in the others are shown as asked for."""
 
     def pass_on(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
@@ -70,145 +82,103 @@ def _output(*names: str, lasting: bool = False, **kwargs: Any) -> Option:
             ctx.obj.set_output(param.name, value)
         return value
 
-    return Option(*names, group="Output", is_eager=True, lasting=lasting, callback=pass_on, **kwargs)
+    return Option(*names, group="Output", text=text, is_eager=True, lasting=lasting, callback=pass_on, **kwargs)
 
 
-def _file(*names: str, **kwargs: Any) -> Option:
-    """An option that names a file."""
-    return Option(*names, metavar="FILE", type=click.Path(path_type=str), lasting=False, **kwargs)
-
-
-_TO: dict[str, Any] = {"group": "Where to"}
-_SEND: dict[str, Any] = {"group": "Sending"}
-_STOP: dict[str, Any] = {"group": "Stopping"}
-_INPUT: dict[str, Any] = {"group": "Input"}
-_ID: dict[str, Any] = {"group": "Identity"}
-_SERVER: dict[str, Any] = {"group": "Server", "lasting": False}
-_FAULTS: dict[str, Any] = {"group": "Faults", "lasting": False}
 _FORMATS = click.Choice(["csv", "jsonl", "json", "xlsx"], case_sensitive=False)
+_LOG_FORMATS = click.Choice(["text", "json"], case_sensitive=False)
 _MANY = whole(1, 1_000_000_000)
 
 INPUTS = (click.Argument(["inputs"], metavar="INPUT...", nargs=-1, required=True, type=click.Path(allow_dash=True)),)
 ENDPOINT = (
-    Option("--base-url", metavar="URL", **_TO, help="the instance, such as https://acme.omniapp.co"),
-    Option("--instance", metavar="NAME", **_TO, help="short for https://NAME.omniapp.co"),
-    _flag("--sandbox", **_TO, help="rehearse on the embedded server; needs no account"),
-    Option("--profile", metavar="NAME", **_TO, help="endpoint and key of an Omni CLI profile"),
-    _file("--config", **_TO, help="a settings file; outranks a batcher.toml"),
+    _value("--base-url", "URL", "Where to", "the instance, such as https://acme.omniapp.co"),
+    _value("--instance", "NAME", "Where to", "short for https://NAME.omniapp.co"),
+    _flag("--sandbox", "Where to", "rehearse on the embedded server; needs no account"),
+    _value("--profile", "NAME", "Where to", "endpoint and key of an Omni CLI profile"),
+    _file("--config", "Where to", "a settings file; outranks a batcher.toml"),
 )
 FILES = (
-    _file("--results", group="Files", help="results file (INPUT.results.jsonl)"),
-    _file("--failures", group="Files", help="failures file (beside the results)"),
+    _file("--results", "Files", "results file (INPUT.results.jsonl)"),
+    _file("--failures", "Files", "failures file (beside the results)"),
 )
-RATE_LIMIT = (
-    Option("--rate", metavar="N/PERIOD", type=RATE, **_SEND, help="60/min, 500/m, 50/s, 30/10s, none (60/min)"),
+RATE_LIMIT = (_value("--rate", "N/PERIOD", "Sending", "60/min, 500/m, 50/s, 30/10s, none (60/min)", RATE),)
+SENDING = (
+    *RATE_LIMIT,
+    _value("--concurrency", "N", "Sending", "at most N requests at once (8)", whole(1, 4096)),
+    _value("--max-attempts", "N", "Sending", "attempts per row, the first included (5)", whole(1, 100)),
+    _value("--timeout timeout_seconds", "SECONDS", "Sending", "per request, up to 10 of them to connect (60)", SECONDS),
+    _flag("--no-shared-pace", "Sending", "ignore other batcher runs that use this key", lasting=True),
 )
-REQUESTS = (
-    Option("--concurrency", metavar="N", type=whole(1, 4096), **_SEND, help="at most N requests at once (8)"),
-    Option("--max-attempts", metavar="N", type=whole(1, 100), **_SEND, help="attempts per row, the first included (5)"),
-    Option(
-        "--timeout",
-        "timeout_seconds",
-        metavar="SECONDS",
-        type=SECONDS,
-        **_SEND,
-        help="for each request, up to 10 of them to connect (60)",
-    ),
-)
-SHARED_PACE = (_flag("--no-shared-pace", lasting=True, **_SEND, help="ignore other batcher runs that use this key"),)
 RUN_ONLY = (
-    _flag("--no-preflight", lasting=True, **_SEND, help="skip the key and model check"),
-    Option("--fsync-ms", metavar="N", type=whole(0, 60_000), **_SEND, help="outcomes reach the disk within N ms (100)"),
+    _flag("--no-preflight", "Sending", "skip the key and model check", lasting=True),
+    _value("--fsync-ms", "N", "Sending", "outcomes reach the disk within N ms (100)", whole(0, 60_000)),
 )
-LIMIT = (
-    Option("--limit", metavar="N", type=_MANY, lasting=False, **_STOP, help="create at most N documents (a canary)"),
-)
+LIMIT = (_value("--limit", "N", "Stopping", "create at most N documents (a canary)", _MANY, lasting=False),)
+_GIVE_UP = "--give-up-after give_up_after_seconds"
 OUTAGES = (
-    Option("--deadline", metavar="DURATION", type=DURATION, **_STOP, help="stop gracefully after 90s, 15m, 4h (never)"),
-    Option(
-        "--give-up-after",
-        "give_up_after_seconds",
-        metavar="DURATION",
-        type=DURATION,
-        **_STOP,
-        help="give up if no server answers for this long (15m)",
-    ),
+    _value("--deadline", "DURATION", "Stopping", "stop gracefully after 90s, 15m, 4h (never)", DURATION),
+    _value(_GIVE_UP, "DURATION", "Stopping", "give up if no server answers for this long (15m)", DURATION),
 )
-STOP_AFTER = (
-    Option("--stop-after", metavar="N", type=_MANY, **_STOP, help="stop after the same failure N times in a row (10)"),
-)
+STOP_AFTER = (_value("--stop-after", "N", "Stopping", "stop after the same failure N times in a row (10)", _MANY),)
 READING = (
-    Option("--format", metavar="FORMAT", type=_FORMATS, **_INPUT, help="csv, jsonl, json or xlsx (by the file name)"),
-    Option("--sheet", metavar="NAME", **_INPUT, help="sheet of a workbook (the first)"),
-    Option(
-        "--max-row-bytes", metavar="N", type=whole(1024, 1 << 31), **_INPUT, help="longer rows are invalid (16777216)"
-    ),
-    _flag("--ignore-unknown", lasting=True, **_INPUT, help="ignore unknown columns"),
+    _value("--format", "FORMAT", "Input", "csv, jsonl, json or xlsx (by the file name)", _FORMATS),
+    _value("--sheet", "NAME", "Input", "sheet of a workbook (the first)"),
+    _value("--max-row-bytes", "N", "Input", "longer rows are invalid (16777216)", whole(1024, 1 << 31)),
+    _flag("--ignore-unknown", "Input", "ignore unknown columns", lasting=True),
 )
-INVALID = (_flag("--skip-invalid", lasting=True, **_INPUT, help="record invalid rows as failures, create the rest"),)
-NAMESPACE = (Option("--namespace", metavar="TEXT", **_ID, help="gives the same rows other identifiers (empty)"),)
-FILLING = (_flag("--no-fill-identifiers", lasting=True, **_ID, help="let the server choose; resending is unsafe then"),)
+INVALID = (_flag("--skip-invalid", "Input", "record invalid rows as failures, create the rest", lasting=True),)
+NAMESPACE = (_value("--namespace", "TEXT", "Identity", "gives the same rows other identifiers (empty)"),)
+FILLING = (_flag("--no-fill-identifiers", "Identity", "let the server choose; resending is unsafe then", lasting=True),)
 IDENTITY = (
     *NAMESPACE,
     *FILLING,
-    _flag("--adopt-existing", **_ID, help="adopt existing documents that match"),
-    _flag("--resend-uncertain", **_ID, help="send uncertain rows again; may create duplicates"),
-    _flag("--recreate-undone", **_ID, help="re-create documents removed by undo"),
+    _flag("--adopt-existing", "Identity", "adopt existing documents that match"),
+    _flag("--resend-uncertain", "Identity", "send uncertain rows again; may create duplicates"),
+    _flag("--recreate-undone", "Identity", "re-create documents removed by undo"),
 )
-JSON = (_output("--json", is_flag=True, help="one final JSON object on standard output"),)
-SUMMARY = (_output("--summary", metavar="FILE", type=click.Path(), help="write that object to a file"),)
-LOG_FORMAT = (
-    _output(
-        "--log-format",
-        metavar="text|json",
-        type=click.Choice(["text", "json"], case_sensitive=False),
-        lasting=True,
-        help="format of the lines on standard error (text)",
-    ),
-)
+JSON = (_output("--json", is_flag=True, text="one final JSON object on standard output"),)
+SUMMARY = (_output("--summary", value="FILE", type=click.Path(), text="write that object to a file"),)
+_LOG_TEXT = "format of the lines on standard error (text)"
+LOG_FORMAT = (_output("--log-format", value="text|json", type=_LOG_FORMATS, lasting=True, text=_LOG_TEXT),)
 LOUDNESS = (
-    _output("-q", "--quiet", is_flag=True, help="only problems, warnings and errors"),
-    _output("-v", "--verbose", is_flag=True, help="also each outcome; tracebacks"),
+    _output("-q", "--quiet", is_flag=True, text="only problems, warnings and errors"),
+    _output("-v", "--verbose", is_flag=True, text="also each outcome; tracebacks"),
 )
 OUTPUT = (*JSON, *SUMMARY, *LOG_FORMAT, *LOUDNESS)
 
-SENDING = (*RATE_LIMIT, *REQUESTS, *SHARED_PACE)
 RUN = (
     *(*INPUTS, *ENDPOINT, *FILES, *SENDING, *RUN_ONLY, *LIMIT, *OUTAGES, *STOP_AFTER),
     *(*READING, *INVALID, *IDENTITY, *OUTPUT),
 )
-ONLINE = (_flag("--online", **_TO, help="also ask the instance: key, models, identifiers"),)
+ONLINE = (_flag("--online", "Where to", "also ask the instance: key, models, identifiers"),)
 CHECK = (*INPUTS, *ONLINE, *ENDPOINT, *FILES, *RATE_LIMIT, *READING, *NAMESPACE, *FILLING, *OUTPUT)
 STATUS = (*INPUTS, *ENDPOINT, *FILES, *RATE_LIMIT, *READING, *INVALID, *IDENTITY, *JSON, *LOG_FORMAT, *LOUDNESS)
 VERIFY = (*INPUTS, *ENDPOINT, *FILES, *SENDING, *READING, *NAMESPACE, *FILLING, *OUTPUT)
 UNDO = (
     click.Argument(["results_file"], metavar="RESULTS", type=click.Path(path_type=str)),
-    _flag("--yes", group="Undo", help="delete; without it, only list what would be deleted"),
-    _flag("--force", group="Undo", help="even while rows are uncertain"),
-    Option("--limit", metavar="N", type=_MANY, group="Undo", lasting=False, help="only the newest N"),
+    _flag("--yes", "Undo", "delete; without it, only list what would be deleted"),
+    _flag("--force", "Undo", "even while rows are uncertain"),
+    _value("--limit", "N", "Undo", "only the newest N", _MANY, lasting=False),
     *(*ENDPOINT, *SENDING, *OUTAGES, *NAMESPACE, *OUTPUT),
 )
+_ONCE: dict[str, Any] = {"lasting": False}
 SANDBOX = (
-    Option(
-        "--port", metavar="N", type=whole(0, 65535), default="0", **_SERVER, help="on 127.0.0.1; 0 is any free one (0)"
-    ),
-    Option("--rate", metavar="N/PERIOD", type=RATE, **_SERVER, help="allow each key so much, as Omni: 60/min (none)"),
-    _flag("--blocked-count", group="Server", help="blocked requests fill the window too"),
-    Option("--latency", metavar="SECONDS", type=SECONDS, **_SERVER, help="how long each answer takes (0)"),
-    _file("--key-file", group="Server", help="accept only the keys in it, one per line (any)"),
-    Option("--unknown-model", metavar="UUID", multiple=True, **_SERVER, help="a model that gets a 404; repeatable"),
-    _file("--state", group="State", help="an SQLite file that keeps the documents"),
-    _file("--log", group="State", help="a JSON line for each request"),
-    Option("--fault", metavar="FAULT", multiple=True, **_FAULTS, help="what goes wrong; repeatable"),
-    Option(
-        "--seed", metavar="N", type=whole(0, 1 << 53), default="0", **_FAULTS, help="of faults with a probability (0)"
-    ),
-    _flag("--faults", group="Faults", help="list what --fault accepts, and exit"),
+    _value("--port", "N", "Server", "on 127.0.0.1; 0 is any free one (0)", whole(0, 65535), default="0", **_ONCE),
+    _value("--rate", "N/PERIOD", "Server", "allow each key so much, as Omni: 60/min (none)", RATE, **_ONCE),
+    _flag("--blocked-count", "Server", "blocked requests fill the window too"),
+    _value("--latency", "SECONDS", "Server", "how long each answer takes (0)", SECONDS, **_ONCE),
+    _file("--key-file", "Server", "accept only the keys in it, one per line (any)"),
+    _value("--unknown-model", "UUID", "Server", "a model that gets a 404; repeatable", multiple=True, **_ONCE),
+    _file("--state", "State", "an SQLite file that keeps the documents"),
+    _file("--log", "State", "a JSON line for each request"),
+    _value("--fault", "FAULT", "Faults", "what goes wrong; repeatable", multiple=True, **_ONCE),
+    _value("--seed", "N", "Faults", "of faults with a probability (0)", whole(0, 1 << 53), default="0", **_ONCE),
+    _flag("--faults", "Faults", "list what --fault accepts, and exit"),
     *LOUDNESS,
 )
 SETTINGS = {option.setting: option for option in RUN if isinstance(option, Option) and option.variable}
 FOR_ONE_RUN = frozenset(
     option.setting for option in (*RUN, *CHECK, *UNDO, *SANDBOX) if isinstance(option, Option) and not option.variable
 )
-CONFIG = (*ENDPOINT, *(option for option in SETTINGS.values() if option not in ENDPOINT and option.group != "Output"))
-CONFIG = (*CONFIG, *JSON, *LOG_FORMAT)
+_OTHERS = tuple(option for option in SETTINGS.values() if option not in ENDPOINT and option.group != "Output")
+CONFIG = (*ENDPOINT, *_OTHERS, *JSON, *LOG_FORMAT)
