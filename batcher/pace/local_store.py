@@ -100,9 +100,12 @@ class LocalShare:
 
     async def take(self) -> Permit | float:
         """A permit, or the seconds after which to ask again. It never waits itself."""
-        busy, alone = _CONTENDED_SECONDS, Granted(0, 0.0, math.inf)
-        answer = self.attempt(self._ask, busy=busy, alone=alone)
-        return LocalPermit(self, answer) if isinstance(answer, Granted) else min(answer, self._longest_wait)
+        answer = self.attempt(self._ask, busy=None, alone=Granted(0, 0.0, math.inf))
+        if isinstance(answer, Granted):
+            return LocalPermit(self, answer)
+        if answer is None:  # each try may hold up the event loop: the longer the file is busy, the rarer they get
+            answer = _CONTENDED_SECONDS + self._clock() - (self._busy_since or 0.0)
+        return min(answer, self._longest_wait)
 
     def _ask(self, log: StartLog) -> Granted | float:
         return log.take(self._run, self._rate.limit, self._rate.guarded_seconds)

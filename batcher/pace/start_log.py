@@ -44,7 +44,7 @@ _LATEST = "SELECT max(CASE WHEN at <= ? THEN at ELSE 0.0 END) FROM starts WHERE 
 
 # A start this soon after its grant, in parts of the window, needs no note: windows are counted as that much longer.
 # It is what the fsync of an intent takes, so that starting a request hardly ever waits for the file.
-_GRACE = 0.001
+_GRACE = 0.003
 _REMEMBERED = 10_000  # starts; no window holds more (see `Rate.divided`)
 _BUSY_SECONDS = 0.01  # another run needs about 0.1 ms; the event loop stands still meanwhile
 _ABSENT_SECONDS = 1.0

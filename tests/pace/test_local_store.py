@@ -449,7 +449,7 @@ def test_a_boot_in_between_forgets_nothing_too_early(tmp_path: Path) -> None:
     after = joined(tmp_path, clock, warnings, rate)
     assert spend(after, clock, 26) == 0
     clock.now = 31.0
-    assert spend(after, clock, 30, 10.07) == 30
+    assert spend(after, clock, 30, 10.1) == 30
     assert not warnings
     after.close()
 
@@ -518,13 +518,13 @@ def test_a_stopped_process_holds_nobody_up(tmp_path: Path) -> None:
     ):
         mine, others = [next_start(stopped)], [next_start(other)]
         stopped.send_signal(signal.SIGSTOP)
-        while others[-1] < others[0] + 2.5:
+        while others[-1] < others[0] + 1.9:
             others.append(next_start(other))
         stopped.send_signal(signal.SIGCONT)
         mine += [next_start(stopped) for _ in range(20)]
         for run, starts in ((stopped, mine), (other, others)):
             run.kill()
             starts += [float(line) for line in run.communicate()[0].splitlines()]
-    alone = [at for at in others if 1.2 <= at - others[0] <= 2.5]
-    assert len(alone) >= 0.9 * 20 * 1.3, "a second after it was stopped nobody waits for it"
+    alone = [at for at in others if 1.2 <= at - others[0] <= 1.9]
+    assert len(alone) >= 0.8 * 20 * 0.7, "a second after it was stopped nobody waits for it"
     assert most_in_window(sorted(mine + others), 1.0) <= 20
