@@ -85,7 +85,7 @@ class Waits:
             resolve(over)
 
     async def empty(self, seconds: float) -> None:
-        """Wait until no call is being carried out, at most so long."""
+        """Wait until no call is being carried out, at most this long."""
         if self._inside:
             self._empty = self._loop.create_future()
             await asyncio.wait([self._empty], timeout=seconds)

@@ -88,10 +88,10 @@ def problems(body: object, *, unknown_fields: bool = False) -> list[str]:
 
     With `unknown_fields` a field that the API doesn't know is not a problem.
     """
-    found = list(_problems(body, DOCUMENT, "", unknown_fields=unknown_fields))
+    messages = list(_problems(body, DOCUMENT, "", unknown_fields=unknown_fields))
     if isinstance(body, dict) and "metadata" in body and "metadataVersion" not in body:
-        found.append("metadataVersion: Required when metadata is given")
-    return found
+        messages.append("metadataVersion: Required when metadata is given")
+    return messages
 
 
 def query_problem(query: Mapping[str, str], parameters: Mapping[str, Schema]) -> str | None:
