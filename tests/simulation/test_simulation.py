@@ -1,6 +1,6 @@
-"""The simulation's part in every test run: a thousand lives, exact replay, and teeth.
+"""The simulation's part in every test run: 500 lives, exact replay, and teeth.
 
-CI lives two thousand more. `python -m tests.simulation --seeds 100000 --jobs 2` runs as many as you like; a failing seed
+CI lives 2,500 more. `python -m tests.simulation --seeds 100000 --jobs 2` runs as many as you like; a failing seed
 replays exactly.
 """
 
@@ -20,8 +20,8 @@ from .schedule import draw
 from .teeth import TEETH, find
 from .world import World
 
-SEEDS = 1000
-CHUNK = 50  # seeds in one test, so that both cores get their share
+SEEDS = 500
+CHUNK = 25  # seeds in one test, so that both cores get their share
 # Lives beyond those that broke a law once. A life is another one when the drawing of schedules changes: what they found
 # has a test of its own against a real server.
 BROKEN_ONCE = (3731, 11659, 14043, 27644, 32946, 35954, 42406, 43299, 55077, 55277, 67357, 73561, 75656)
