@@ -391,10 +391,10 @@ async def test_a_late_commit_lands_after_the_client_was_told_nothing() -> None:
 
 async def test_reads_that_lag_misname_or_refuse() -> None:
     """GET says 404 for a while after the commit, another name, or that it is an analysis document."""
-    async with sandbox("404-lag=0.1", "other-name@2", "analysis@3") as client:
+    async with sandbox("404-lag=0.5", "other-name@2", "analysis@3") as client:
         await client.create("aa")
         assert (await client.read("aa"))[0] == 404
-        await asyncio.sleep(0.12)
+        await asyncio.sleep(0.55)
         assert (await client.read("aa"))[1]["name"] == "Sales (renamed)"
         assert await client.read("aa") == (
             400,
