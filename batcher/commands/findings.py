@@ -32,27 +32,27 @@ class Finding:
     is_detail: bool = False
 
 
-def findings(sent: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Finding]:
+def findings(sent: Mapping[str, Any], echoed: Mapping[str, Any]) -> Iterator[Finding]:
     """Each difference of a document from its row. Tiles that somebody added are not looked at."""
-    mine, theirs = sent.get(_TILES) or [], found.get(_TILES)
-    if isinstance(theirs, list) and len(theirs) != len(mine):
-        pairs, missing = _paired(mine, theirs)
+    tiles, echoes = sent.get(_TILES) or [], echoed.get(_TILES)
+    if isinstance(echoes, list) and len(echoes) != len(tiles):
+        pairs, missing = _paired(tiles, echoes)
         for tile in missing:
-            there = f"{len(mine) - len(missing)} of {len(mine)} tiles are there"
+            there = f"{len(tiles) - len(missing)} of {len(tiles)} tiles are there"
             yield Finding("tile missing", f"lacks the tile {shown(tile.get('name'))} ({there})")
-        sent = {**sent, _TILES: [one for one, _ in pairs]}
-        found = {**found, _TILES: [other for _, other in pairs]}
-    for difference in differences(sent, found):
+        sent = {**sent, _TILES: [tile for tile, _ in pairs]}
+        echoed = {**echoed, _TILES: [echo for _, echo in pairs]}
+    for difference in differences(sent, echoed):
         yield _in_words(difference, sent)
 
 
-def _paired(mine: list[Any], theirs: list[Any]) -> tuple[list[tuple[Any, Any]], list[Any]]:
+def _paired(tiles: list[Any], echoes: list[Any]) -> tuple[list[tuple[Any, Any]], list[Any]]:
     """The tiles that have the same name on both sides, in the row's order, and the row's others."""
-    left = list(theirs)
+    left = list(echoes)
     pairs: list[tuple[Any, Any]] = []
     missing: list[Any] = []
-    for tile in mine:
-        same = next((one for one in left if isinstance(one, dict) and one.get("name") == tile.get("name")), None)
+    for tile in tiles:
+        same = next((echo for echo in left if isinstance(echo, dict) and echo.get("name") == tile.get("name")), None)
         if same is None:
             missing.append(tile)
         else:
@@ -65,13 +65,13 @@ def _in_words(difference: Difference, sent: Mapping[str, Any]) -> Finding:
     part = difference.part
     if difference.is_note:
         return Finding(part, "was sent, and does not come back", is_detail=True)
-    found, row = shown(difference.found), shown(difference.sent)
+    echoed, row = shown(difference.echoed), shown(difference.sent)
     if tile := _TILE.fullmatch(part):
         number, what = int(tile[1]), tile[2] or "name"
         kind = _TILE_WORDS.get(what, f"tile {what}")
         name = shown(sent[_TILES][number].get("name"))
         if what == "name":
-            return Finding(kind, f"has a tile {found} where the row says {row}")
-        return Finding(kind, f"queries {what} {found} in the tile {name}, the row says {row}")
+            return Finding(kind, f"has a tile {echoed} where the row says {row}")
+        return Finding(kind, f"queries {what} {echoed} in the tile {name}, the row says {row}")
     kind, verb = _WORDS.get(part, (part, f"has {part}"))
-    return Finding(kind, f"{verb} {found}, the row says {row}")
+    return Finding(kind, f"{verb} {echoed}, the row says {row}")

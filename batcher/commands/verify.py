@@ -41,7 +41,7 @@ _COMPARED = (RowState.CREATED, RowState.CHANGED)
 
 @dataclass(slots=True)
 class Verified:
-    """What was found. `rows` = invalid + undone + not_created + created.
+    """What was verified. `rows` = invalid + undone + not_created + created.
 
     `created` = same + different + missing + unreadable + left. `changed`: created rows that were edited since.
     """
@@ -85,22 +85,22 @@ async def verify(
     runtime, drain = runtime or Runtime(), drain or Drain()
     begun = perf_counter()
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
-    found = Verified(base_url)
+    verified = Verified(base_url)
     spool = open_spool(runtime.storage, settings.files.results, Spec)
     with open_tidied(settings, runtime, sys.stdin.buffer) as sources, spool as specs:
         past = read_past(runtime.storage, settings.files, base_url, settings.sending.namespace)
         states = _RowStates(past, specs)
         checked = check(sources, settings.reading, on_problem=lambda _: None, on_row=states.see)
         specs.seal()
-        _count(found, checked, states)
-        if found.created:
+        _count(verified, checked, states)
+        if verified.created:
             if not settings.endpoint.keys:
                 raise UsageError(settings.endpoint.no_key_hint)
-            await _compare_all(settings, found, past.journaled.undone, iter(specs), observer, drain, runtime)
-    found.elapsed_seconds = perf_counter() - begun
-    found.stopped = drain.reasons.get(End.STOPPED)
-    found.interrupted = End.INTERRUPTED in drain.reasons
-    return found
+            await _compare_all(settings, verified, past.journaled.undone, iter(specs), observer, drain, runtime)
+    verified.elapsed_seconds = perf_counter() - begun
+    verified.stopped = drain.reasons.get(End.STOPPED)
+    verified.interrupted = End.INTERRUPTED in drain.reasons
+    return verified
 
 
 @dataclass(slots=True)
@@ -118,18 +118,18 @@ class _RowStates:
             self.created.add(row.spec())
 
 
-def _count(found: Verified, checked: Checked, states: _RowStates) -> None:
+def _count(verified: Verified, checked: Checked, states: _RowStates) -> None:
     counts = states.counts
-    found.rows, found.invalid = checked.rows, checked.invalid
-    found.undone = counts.get(RowState.UNDONE, 0)
-    found.created = sum(counts.get(state, 0) for state in _COMPARED)
-    found.changed = counts.get(RowState.CHANGED, 0)
-    found.not_created = checked.valid - found.created - found.undone
+    verified.rows, verified.invalid = checked.rows, checked.invalid
+    verified.undone = counts.get(RowState.UNDONE, 0)
+    verified.created = sum(counts.get(state, 0) for state in _COMPARED)
+    verified.changed = counts.get(RowState.CHANGED, 0)
+    verified.not_created = checked.valid - verified.created - verified.undone
 
 
 async def _compare_all(
     settings: RunSettings,
-    found: Verified,
+    verified: Verified,
     undone: UndoneDocuments,
     specs: Iterator[Spec],
     observer: Observer,
@@ -141,10 +141,10 @@ async def _compare_all(
         async with open_requester(
             settings.endpoint, settings.sending, files, drain, runtime, warn, keeps=False
         ) as requester:
-            comparison = _Comparison(requester, settings, found, observer, runtime, specs, identifier_of)
-            with observer.working(found.created, requester), drain.waits():
+            comparison = _Comparison(requester, settings, verified, observer, runtime, specs, identifier_of)
+            with observer.working(verified.created, requester), drain.waits():
                 await comparison.pool.work(comparison.step)
-            found.requests = requester.requests
+            verified.requests = requester.requests
 
 
 class _Comparison:
@@ -154,7 +154,7 @@ class _Comparison:
         self,
         requester: Requester,
         settings: RunSettings,
-        found: Verified,
+        verified: Verified,
         observer: Observer,
         runtime: Runtime,
         specs: Iterator[Spec],
@@ -163,7 +163,7 @@ class _Comparison:
         self.pool = WorkerPool(settings.sending.concurrency, runtime.random)
         self._requester = requester
         self._max_attempts = settings.sending.max_attempts
-        self._found = found
+        self._verified = verified
         self._observer = observer
         self._specs = specs
         self._identifier_of = identifier_of
@@ -184,14 +184,14 @@ class _Comparison:
             return False
         match look:
             case There(document=None, status=status):
-                self._tell_unreadable(spec, identifier, f"exists, but cannot be read ({status})")
+                self._report_unreadable(spec, identifier, f"exists, but cannot be read ({status})")
             case There(document=document) if document is not None:
                 self._compare(spec, identifier, document.fields)
             case Absent():
-                self._found.missing += 1
+                self._verified.missing += 1
                 self._problem(spec, "missing", f"there is no document {identifier}; it was deleted, or lies in Trash")
             case Unknown(status=status, message=message):
-                self._tell_unreadable(spec, identifier, message if status is None else f"{status}: {message}")
+                self._report_unreadable(spec, identifier, message if status is None else f"{status}: {message}")
             case _:
                 return False
         return True
@@ -199,23 +199,23 @@ class _Comparison:
     def _compare(self, spec: Spec, identifier: str, document: Mapping[str, Any]) -> None:
         sent = orjson.loads(spec.body)
         is_different = False
-        for one in findings(sent, document):
-            if one.is_detail:
-                self._observer.detail(_problem_of(spec, one.kind, f"{identifier}: {one.text}"))
+        for finding in findings(sent, document):
+            if finding.is_detail:
+                self._observer.detail(_problem_of(spec, finding.kind, f"{identifier}: {finding.text}"))
             else:
                 is_different = True
-                self._problem(spec, one.kind, f"{identifier} {one.text}")
+                self._problem(spec, finding.kind, f"{identifier} {finding.text}")
         if spec.identifier not in (None, identifier):
             is_different = True
             self._problem(spec, "identifier", f"{identifier} is the document's, the row says {spec.identifier}")
         if is_different:
-            self._found.different += 1
+            self._verified.different += 1
         else:
-            self._found.same += 1
+            self._verified.same += 1
             self._observer.done(f"{spec.place}: {identifier} is as the row says")
 
-    def _tell_unreadable(self, spec: Spec, identifier: str, why: str) -> None:
-        self._found.unreadable += 1
+    def _report_unreadable(self, spec: Spec, identifier: str, why: str) -> None:
+        self._verified.unreadable += 1
         self._problem(spec, "unreadable", f"{identifier}: {why}")
 
     def _problem(self, spec: Spec, kind: str, text: str) -> None:

@@ -90,13 +90,13 @@ def offers_create(described: bytes) -> bool | None:
     """Whether an OpenAPI description offers v1 create; None if it does not speak of documents at all."""
     match _json(described):
         case {"paths": dict(paths)}:
-            creates = {path: one for path, one in paths.items() if _DOCUMENTS.search(str(path))}
+            creates = {path: methods for path, methods in paths.items() if _DOCUMENTS.search(str(path))}
         case _:
             return None
     if not creates:
         return None
-    v1 = [one for path, one in creates.items() if str(path).rstrip("/").endswith("/v1/documents")]
-    return any(not isinstance(one, dict) or "post" in one or "$ref" in one for one in v1)
+    v1 = [methods for path, methods in creates.items() if str(path).rstrip("/").endswith("/v1/documents")]
+    return any(not isinstance(methods, dict) or "post" in methods or "$ref" in methods for methods in v1)
 
 
 def message_of(answer: Answer) -> str:
@@ -138,8 +138,8 @@ def speaks_of_model(answer: Answer) -> bool:
 
 def names_other_field(message: str) -> bool:
     """Whether a 400 blames a certain field other than the identifier, so that no GET is needed to understand it."""
-    found = _FIELD.match(message)
-    return found is not None and "identifier" not in message.lower()
+    field = _FIELD.match(message)
+    return field is not None and "identifier" not in message.lower()
 
 
 _TOKEN = re.compile(r"\b(bearer|token|api[ _-]?key|authorization|authenticat\w+|credentials?)\b", re.IGNORECASE)

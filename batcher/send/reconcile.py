@@ -153,7 +153,7 @@ class Reconciler:
             for difference in api.differences(self.ledger.body_of(sent), there.document):
                 if difference.part == "name" and not difference.is_note:
                     self.requester.warn(
-                        f"{progress.spec.place}: {identifier} is this row's document, but is named {difference.found!r}, "
+                        f"{progress.spec.place}: {identifier} is this row's document, but is named {difference.echoed!r}, "
                         f"not {difference.sent!r}"
                     )
         return self._exists(progress, How.RECONCILED, there, identifier, sent.spec_hash)
