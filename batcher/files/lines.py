@@ -114,7 +114,7 @@ def repair(storage: Storage, path: Path) -> None:
 
 
 def _end_of_line(storage: Storage, path: Path) -> bytes:
-    """What a whole last line lacks: CSV csv_records end with two characters, of which one may be there already."""
+    """What a whole last line lacks: CSV records end with two characters, of which one may be there already."""
     if not csv_form.is_csv(path):
         return b"\n"
     with storage.read(path) as stream:
@@ -183,10 +183,10 @@ def parse_line(line: bytes, path: Path, number_or_offset: str) -> dict[str, obje
 
 
 class JoinedLines:
-    """Tells lines that no second one was joined to (its newline was lost): each holds `once` once.
+    """Finds lines that a second one was joined to, because a newline was lost: a single line has `once` in it once.
 
     A search through all of a long line costs as much as everything else that is done with it. So those are passed that
-    are hardly longer than the shortest one so far: two of them would be twice as long.
+    are hardly longer than the shortest line so far: two of them would be twice as long.
     """
 
     def __init__(self, once: bytes) -> None:
@@ -194,7 +194,7 @@ class JoinedLines:
         self._shortest, self._longest = 1 << 62, 0
 
     def holds(self, line: bytes) -> bool:
-        """Whether this is a single line. One that holds `once` in a value of its own is not taken for one."""
+        """Whether this is certainly a single line; not if a value in it has `once` in it, too."""
         size = len(line)
         if self._shortest <= size <= self._longest:
             return True
@@ -233,6 +233,6 @@ def disk_trouble(path: Path, verb: str, error: OSError) -> DiskTrouble:
 def corrupt(path: Path, place: str, what: str) -> UsageError:
     """The error for a line that says nothing that can be relied on."""
     return UsageError(
-        f"{path}:{place}: this line cannot be read ({what}). batcher does not guess what it said. "
+        f"{path}:{place}: this line cannot be read ({what}). batcher doesn't guess what it was. "
         "Restore the file from a copy, or fix the line, then run again; nothing was sent."
     )

@@ -59,23 +59,23 @@ def find_owned(storage: Storage, results: Path, undone: UndoneDocuments) -> Owne
     adopted_at: dict[tuple[str, str], int] = {}  # the last of its lines that says so
     for created in read_results(storage, results):
         which = (created.key, created.identifier)
-        one = latest[which] = _ours_of(created, latest.pop(which, None))
+        document = latest[which] = _owned_of(created, latest.pop(which, None))
         if created.how is How.ADOPTED:
-            adopted_at[which] = one.lines
+            adopted_at[which] = document.lines
     owned: list[OwnedDocument] = []
     adopted = deleted = 0
-    for which, one in reversed(latest.items()):
-        lines = undone.get(one.key, {}).get(one.identifier, 0)
-        if one.lines <= lines:
+    for which, document in reversed(latest.items()):
+        lines = undone.get(document.key, {}).get(document.identifier, 0)
+        if document.lines <= lines:
             deleted += 1
         elif adopted_at.get(which, 0) > lines:
             adopted += 1
         else:
-            owned.append(one)
+            owned.append(document)
     return Ownership(tuple(owned), adopted, deleted)
 
 
-def _ours_of(created: Created, before: OwnedDocument | None) -> OwnedDocument:
+def _owned_of(created: Created, before: OwnedDocument | None) -> OwnedDocument:
     return OwnedDocument(
         created.key,
         created.identifier,
