@@ -131,8 +131,7 @@ def find(storage: Storage, settings: UndoSettings) -> Undoing:
             f"{files.results} tells of documents at {base_url}, not at {mine}: {remedy}; nothing was deleted"
         )
     past = read_past(storage, files, base_url, header.namespace)
-    uncertain = len(past.uncertain)
-    if uncertain and not settings.force:
+    if past.uncertain and not settings.force:
         raise UsageError(unsettled(past, files))
     ownership = find_owned(storage, files.results, past.journaled.undone)
     return Undoing(
@@ -141,7 +140,7 @@ def find(storage: Storage, settings: UndoSettings) -> Undoing:
         ownership.owned,
         adopted=ownership.adopted,
         undone_before=ownership.undone_before,
-        uncertain=uncertain,
+        uncertain=len(past.uncertain),
         limit=settings.sending.limit,
     )
 
