@@ -16,6 +16,7 @@ import orjson
 SLUG_LENGTH = 30
 KEY_LENGTH = 200
 NAMED = "name:"  # how the key of a row without a key or an identifier begins
+RAW = "raw:"  # how the key of a row begins whose own was refused, or that is too broken for any other
 _HASH_BYTES = 10  # 80 bits are exactly 16 characters of base32
 _FILLED = re.compile(r"[a-z0-9-]{1,30}-[a-z2-7]{16}")
 _SLUG = str.maketrans({code: " " for code in range(128) if chr(code) not in "abcdefghijklmnopqrstuvwxyz0123456789"})
@@ -29,7 +30,7 @@ def name_key(model_id: str, name: str) -> str:
 
 def raw_key(text: str) -> str:
     """The key of a row that is too broken to have a model and a name: `raw:` and 32 hex digits of its text."""
-    return f"raw:{blake2b(_encoded(text), digest_size=16).hexdigest()}"
+    return f"{RAW}{blake2b(_encoded(text), digest_size=16).hexdigest()}"
 
 
 def _encoded(text: str) -> bytes:

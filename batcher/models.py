@@ -39,22 +39,15 @@ class How(StrEnum):
     ADOPTED = "adopted"
 
 
-@dataclass(frozen=True, slots=True)
-class UnclearAttempt:
-    """An attempt that may have created the row's document, under this identifier; None if it had none."""
-
-    identifier: str | None
-
-
 class Row(NamedTuple):
     """One raw row of an input, as read.
 
     `fields` is keyed by the API's field name (`modelId`; an unknown one by its own spelling) in input order.
     With `cells` the values are the texts of a spreadsheet's cells and `columns` holds the header as it was written,
     one name for each entry of `fields`. A row too broken to have fields has `fault` (what is wrong) and `text`.
-    `line` is 1-based: the line where the row begins (in a workbook: the sheet's row). `is_fed_back`: a failures line;
-    `unclear_attempt` is what one that is uncertain tells of an earlier run; `refused_as` is the key that a row was given
-    which was refused for its own: that one is in `fields`, mended or not.
+    `line` is 1-based: the line where the row begins (in a workbook: the sheet's row). `is_fed_back`: a failures line,
+    and `is_uncertain` what it says. `refused_as` is the key that a row was given which was refused for its own: that one
+    is in `fields`, fixed or not.
     """
 
     source: str
@@ -64,8 +57,8 @@ class Row(NamedTuple):
     columns: tuple[str, ...] = ()
     text: str | None = None
     fault: str | None = None
-    unclear_attempt: UnclearAttempt | None = None
     is_fed_back: bool = False
+    is_uncertain: bool = False
     refused_as: str | None = None
 
     @property

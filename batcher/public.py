@@ -32,7 +32,6 @@ from .models import Reason as Reason
 from .models import Row as Row
 from .models import Spec as Spec
 from .models import Uncertain as Uncertain
-from .models import UnclearAttempt as UnclearAttempt
 from .pace.rate import Rate as Rate
 from .report.observers import Gauge as Gauge
 from .report.observers import NullObserver as NullObserver

@@ -12,7 +12,7 @@ from ..files.ledger import Ledger
 from ..files.past import Past, RowState
 from ..models import Problem, Row, Spec
 from ..omni.fields import KEY
-from ..plan.lost_journal import Forgotten
+from ..plan.lost_journal import is_unknown, put_it_back
 from ..runtime import Runtime
 from ..send.batch import Batch
 from ..send.unsent import invalid_outcome
@@ -39,7 +39,7 @@ class Intake:
     ) -> None:
         self._ledger = ledger
         self._past, self._outcomes, self._batch, self._runtime = past, outcomes, batch, runtime
-        self._files, self._forgotten = files, Forgotten(past, settings, ledger.remember)
+        self._files = files
         self._recreate = settings.recreate_undone
         self._validator = Validator(Reading())
         self._checked = Checked(Claims(Places([Path("specs")])))
@@ -76,9 +76,8 @@ class Intake:
         if state in _DONE:
             self._outcomes.skipped += 1
             return None
-        self._forgotten.see(given, given.row.unclear_attempt, state)
-        if (refusal := self._forgotten.refusal(self._files)) is not None:
-            raise UsageError(refusal)
+        if given.row.is_uncertain and state is RowState.NEW and is_unknown(self._past, given.key):
+            raise UsageError(put_it_back(self._files, given.place))
         return given
 
     def _is_first(self, spec: Spec) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
 import anyio
@@ -21,7 +21,7 @@ from ..errors import DiskTrouble, Stopped, UsageError
 from ..files.ledger import Ledger
 from ..files.lock import lock
 from ..files.past import RowState
-from ..plan.repair_input import is_fed_back, open_tidied, tidy_input
+from ..plan.failures_input import is_fed_back
 from ..plan.survey import SENT, SpooledRows, Survey, keep_edited, open_spools, survey
 from ..read.sources import open_inputs
 from ..report.observers import Observer
@@ -46,7 +46,6 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
     """
     runtime = runtime or Runtime()
     with lock(settings.files, runtime.storage, runtime.holder), contextlib.ExitStack() as stack:
-        tidy_input(settings, runtime)
         sources = stack.enter_context(open_inputs(settings.inputs, sys.stdin.buffer))
         spooled = stack.enter_context(open_spools(runtime.storage, settings.files))
         surveyed = survey(settings, sources, runtime, observer, spooled)
@@ -66,7 +65,7 @@ def status(settings: RunSettings, *, observer: Observer, runtime: Runtime | None
 
 def survey_only(settings: RunSettings, observer: Observer, runtime: Runtime) -> Survey:
     """Where each row stands; reads only, and warns of what a run would refuse. Raises UsageError."""
-    with open_tidied(settings, runtime, sys.stdin.buffer) as sources:
+    with open_inputs(settings.inputs, sys.stdin.buffer) as sources:
         surveyed = survey(replace(settings, skip_invalid=True), sources, runtime, observer)
     if surveyed.refusal is not None:
         observer.warning(surveyed.refusal)
@@ -147,10 +146,9 @@ class _Run:
             except DiskTrouble as trouble:
                 requester.stop(str(trouble))
 
-    @contextlib.asynccontextmanager
-    async def _open(self) -> AsyncIterator[tuple[Requester, Ledger]]:
+    def _open(self) -> AbstractAsyncContextManager[tuple[Requester, Ledger]]:
         """Everything that a run holds open."""
-        async with open_run(
+        return open_run(
             self.settings.endpoint,
             self.settings.sending,
             self.survey.past,
@@ -160,7 +158,4 @@ class _Run:
             self.runtime,
             self.observer.warning,
             appends_failures=not is_fed_back(self.settings),
-        ) as (requester, ledger):
-            for key, identifier in self.survey.identifiers.items():
-                ledger.remember(key, identifier)
-            yield requester, ledger
+        )

@@ -25,7 +25,7 @@ from ..files.spool import Spool, open_spool
 from ..models import Problem, Spec
 from ..omni.verdicts import Absent, There, Unknown
 from ..pace.gate import KeysRefused
-from ..plan.repair_input import open_tidied
+from ..read.sources import open_inputs
 from ..report.observers import Observer
 from ..runtime import Runtime
 from ..send.asking import ask_until_known
@@ -87,7 +87,7 @@ async def verify(
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
     verified = Verified(base_url)
     spool = open_spool(runtime.storage, settings.files.results, Spec)
-    with open_tidied(settings, runtime, sys.stdin.buffer) as sources, spool as specs:
+    with open_inputs(settings.inputs, sys.stdin.buffer) as sources, spool as specs:
         past = read_past(runtime.storage, settings.files, base_url, settings.sending.namespace)
         states = _RowStates(past, specs)
         checked = check(sources, settings.reading, on_problem=lambda _: None, on_row=states.see)

@@ -1,16 +1,18 @@
 """The failures file: one line for each row that is failed or uncertain; valid input for the next run (contract 6).
 
-Its lines are written from the journal. While a run goes on they are appended; when it ends, the file is replaced, in
-one step, by exactly the lines that still hold.
+It is a view of the journal, which alone is believed: a run puts it right when it begins, appends to it what the journal
+holds durably, and in the end replaces it, in one step, by exactly the lines that still hold. So nothing in it needs
+repair. One that is the input stays as it is until all of its rows have an outcome.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import orjson
 
@@ -20,6 +22,7 @@ from . import csv_form
 from .disk import Storage
 from .history import Announced, Journaled, read_line
 from .journal_lines import FailureLine
+from .key_history import KeyHistory
 from .lines import corrupt, on_disk, read_lines
 
 
@@ -38,13 +41,6 @@ class Form:
     def head(self) -> bytes:
         """What a new file begins with."""
         return b"" if self.layout is None else csv_form.failures_header(self.layout)
-
-    def fits(self, storage: Storage, path: Path) -> bool:
-        """Whether lines in this form may be appended to the file: a CSV file may have other columns than this run."""
-        if self.layout is None or not storage.size(path):
-            return True
-        with storage.read(path) as stream:
-            return stream.read(len(self.head())) == self.head()
 
     def line(self, outcome: Failed | Uncertain) -> bytes:
         """One line."""
@@ -74,73 +70,58 @@ def digest_of(chunks: Iterable[bytes]) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def is_edited(storage: Storage, path: Path, journal: Path, said: Journaled, form: Form) -> bool:
-    """Whether the failures file holds anything but what batcher wrote: the last rewriting, and lines appended since.
+def failures_text(storage: Storage, journal: Path, histories: Mapping[str, KeyHistory], form: Form) -> Iterator[bytes]:
+    """What the failures file must hold: a line for each row whose last outcome is failed or uncertain, oldest first."""
+    yield form.head()
+    offsets = sorted(history.failure for history in histories.values() if history.failure is not None)
+    for outcome in journaled_failures(storage, journal, offsets) if offsets else ():
+        yield form.line(outcome)
 
-    A crash may have come between the announcement of a rewriting and the rewriting itself, so the one before counts too.
+
+def is_current(storage: Storage, path: Path, journal: Path, histories: Mapping[str, KeyHistory], form: Form) -> bool:
+    """Whether the failures file is exactly what it must be."""
+    text = failures_text(storage, journal, histories, form)
+    if storage.size(path) is None:
+        return digest_of(text) == digest_of([form.head()])
+    with storage.read(path) as stream:
+        return _is_beginning(stream, text, whole=True)
+
+
+def is_edited(storage: Storage, path: Path, journal: Path, journaled: Journaled, form: Form) -> bool:
+    """Whether the failures file holds anything that batcher did not write.
+
+    What batcher writes is a rewriting as the journal announced it, and after it a beginning of the lines that the
+    journal has had since: lines are appended in its order, each when it is durable there. A run may have died between
+    an announcement and its rewriting, so the one before the last counts, too; equal ones count once.
     """
     if not storage.size(path):
         return False
-    before: list[Announced | None] = [None, *said.rewritings][-2:]
-    return not any(_is_ours(storage, path, journal, rewriting, form) for rewriting in reversed(before))
+    bases: dict[tuple[int, str], Announced] = {}
+    for announced in reversed((Announced(0, *digest_of([form.head()])), *journaled.rewritings)):
+        bases.setdefault((announced.size, announced.digest), announced)
+    return not any(_was_written(storage, path, journal, base, form) for base in islice(bases.values(), 2))
 
 
-def is_left_open(storage: Storage, path: Path, journal: Path, said: Journaled, form: Form) -> bool:
-    """Whether the last run died before it had brought the failures file up to date: then the next run must."""
-    if said.last_run < 0:
-        return False
-    if not said.rewritings or said.rewritings[-1].offset < said.last_run:
-        return True
-    last, size = said.rewritings[-1], storage.size(path)
-    if size is None:
-        return False
+def _was_written(storage: Storage, path: Path, journal: Path, base: Announced, form: Form) -> bool:
     with storage.read(path) as stream:
-        if size == last.size and digest_of([stream.read()])[1] == last.digest:
+        if digest_of([stream.read(base.size)]) != (base.size, base.digest):
             return False
-    # announced, but perhaps not done; a file that somebody edited is theirs as long as nothing else is to be done
-    return not is_edited(storage, path, journal, said, form)
+        return _is_beginning(stream, _appended(storage, journal, base.offset, form))
 
 
-def is_stale(storage: Storage, path: Path, journal: Path, said: Journaled, form: Form) -> bool:
-    """Whether the file is not what batcher would write now, although nothing is to be sent.
-
-    A row may have been invalid after it was created, or somebody edited the file: then it is kept beside first.
-    """
-    if storage.size(path) is None or said.header is None:
-        return False
-    with storage.read(path) as stream:
-        found = digest_of([stream.read()])
-    offsets = sorted(history.failure for history in said.histories.values() if history.failure is not None)
-    lines = (form.line(outcome) for outcome in journaled_failures(storage, journal, offsets)) if offsets else ()
-    return found != digest_of(chain([form.head()], lines))
-
-
-def _is_ours(storage: Storage, path: Path, journal: Path, base: Announced | None, form: Form) -> bool:
-    size = storage.size(path) or 0
-    with storage.read(path) as stream:
-        if base is not None:
-            if size < base.size or digest_of([stream.read(base.size)])[1] != base.digest:
-                return False
-            start = base.offset
-        else:
-            start = 0
-        if (base is None or base.size == 0) and size and stream.read(len(form.head())) != form.head():
-            return False
-        at = stream.tell()
-        for _, line in read_lines(storage, journal, start) if storage.size(journal) else ():
-            if at == size:
-                return True
-            if b'"failed"' not in line and b'"uncertain"' not in line:
-                continue
+def _appended(storage: Storage, journal: Path, start: int, form: Form) -> Iterator[bytes]:
+    """The lines of all outcomes that the journal has from this offset on."""
+    for _, line in read_lines(storage, journal, start) if storage.size(journal) else ():
+        if b'"failed"' in line or b'"uncertain"' in line:  # the others need no parsing
             failure = read_line(line, journal, "a failure")
-            if not isinstance(failure, FailureLine):
-                continue
-            written = form.line(failure.outcome)
-            piece = stream.read(len(written))
-            if piece == written:
-                at += len(written)
-            elif at + len(piece) == size and written.startswith(piece):  # a torn tail of ours
-                return True
-            else:
-                stream.seek(at)
-    return at == size
+            if isinstance(failure, FailureLine):
+                yield form.line(failure.outcome)
+
+
+def _is_beginning(stream: BinaryIO, chunks: Iterable[bytes], *, whole: bool = False) -> bool:
+    """Whether the rest of the stream is a beginning (or the `whole`) of what the chunks make together."""
+    for chunk in chunks:
+        piece = stream.read(len(chunk))
+        if piece != chunk:
+            return not whole and chunk.startswith(piece)
+    return not stream.read(1)

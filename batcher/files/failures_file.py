@@ -2,55 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 from ..config import Files
 from ..models import Failed, Uncertain
 from .disk import Storage
-from .failures import Form, digest_of, journaled_failures
+from .failures import Form, digest_of, failures_text, is_current
+from .key_history import KeyHistory
 from .lines import Lines, on_disk
 
 
 class FailuresFile:
-    """Written from the journal's lines, which `offsets` (ascending) name. Raises DiskTrouble from all that writes.
+    """Written from the journal. Raises DiskTrouble from all that writes.
 
-    One that is not appended to is being read as input; nor is one that somebody's columns do not fit.
+    A line waits until the journal holds it durably, so that the file never says anything that the journal does not. After
+    the first line that the disk did not take there are no more, so that none is missing in between.
     """
 
-    def __init__(self, storage: Storage, files: Files, form: Form, *, is_appended: bool) -> None:
+    def __init__(self, storage: Storage, files: Files, form: Form) -> None:
         self._storage = storage
         self._files = files
         self._form = form
-        self._is_appended = is_appended and form.fits(storage, files.failures)
+        self._lines: Lines | None = None
+        self._waiting: list[bytes] = []
 
     def open(self, lines: Lines) -> None:
-        """Take the open file."""
+        """Take the open file; without it nothing is appended."""
         self._lines = lines
-
-    def begin(self) -> None:
-        """Write what a new file begins with."""
-        if self._is_appended and self._lines.size() == 0 and (start := self._form.head()):
-            self._lines.write(start)
 
     def append(self, outcome: Failed | Uncertain) -> None:
         """One more line, of an outcome that the journal holds."""
-        if self._is_appended:
-            self._lines.write(self._form.line(outcome))
+        if self._lines is not None:
+            self._waiting.append(self._form.line(outcome))
 
-    async def sync(self) -> None:
-        """Return once what was appended is durable."""
-        await self._lines.sync()
+    def take_waiting(self) -> bytes:
+        """The lines that wait for the journal's next fsync."""
+        waiting, self._waiting = self._waiting, []
+        return b"".join(waiting)
 
-    def measure(self, offsets: list[int]) -> tuple[int, str]:
-        """Size in bytes and digest of a file of these lines."""
-        return digest_of(self._chunks(offsets))
+    def write(self, waited: bytes) -> None:
+        """Append lines that are durable in the journal now."""
+        lines, self._lines = self._lines, None
+        if lines is not None and waited:
+            lines.write(waited)
+        self._lines = lines
 
-    def replace(self, offsets: list[int]) -> None:
-        """Make it a file of these lines, in one step."""
+    def is_current(self, histories: Mapping[str, KeyHistory]) -> bool:
+        """Whether it is exactly what it must be."""
+        return is_current(self._storage, self._files.failures, self._files.journal, histories, self._form)
+
+    def measure(self, histories: Mapping[str, KeyHistory]) -> tuple[int, str]:
+        """Size in bytes and digest of what it must be."""
+        return digest_of(failures_text(self._storage, self._files.journal, histories, self._form))
+
+    def replace(self, histories: Mapping[str, KeyHistory]) -> None:
+        """Make it what it must be, in one step."""
+        self._waiting = []
+        text = failures_text(self._storage, self._files.journal, histories, self._form)
         with on_disk(self._files.failures, "replace"):
-            self._storage.replace(self._files.failures, self._chunks(offsets))
-
-    def _chunks(self, offsets: list[int]) -> Iterator[bytes]:
-        yield self._form.head()
-        for outcome in journaled_failures(self._storage, self._files.journal, offsets):
-            yield self._form.line(outcome)
+            self._storage.replace(self._files.failures, text)

@@ -54,12 +54,10 @@ class Ledger:
         run: str,
         form: failures.Form,
         on_trouble: Callable[[DiskTrouble], None],
-        *,
-        appends_failures: bool,
     ) -> None:
         self._storage = storage
         self._files = files
-        self._failures = FailuresFile(storage, files, form, is_appended=appends_failures)
+        self._failures = FailuresFile(storage, files, form)
         self._encode = encode_record if is_csv(files.results) else encode_line
         self._on_trouble = on_trouble
         self.run = run
@@ -70,10 +68,9 @@ class Ledger:
         self._dirtied = anyio.Event()
         self._synced_at = -math.inf
 
-    def open(self, journal: Lines, results: Lines, failed: Lines) -> None:
+    def open(self, journal: Lines, results: Lines) -> None:
         """Take the open files."""
         self._results = results
-        self._failures.open(failed)
         self.journal = Journal(journal)
 
     def begin(self, base_url: str, namespace: str, at: datetime) -> None:
@@ -82,7 +79,6 @@ class Ledger:
             self.journal.write(JournalHeader(base_url, namespace))
         if self._results.size() == 0 and (start := head(self._files.results)):
             self._results.write(start)
-        self._failures.begin()
         self.journal.write(RunBegan(self.run, stamp(at)))
 
     @property
@@ -106,10 +102,6 @@ class Ledger:
         synced = self.journal.intend(intent)  # first: what the journal does not take is not unclear
         self._histories[intent.key] = self.history_of(intent.key).after(intent, IN_MEMORY)
         return synced
-
-    def remember(self, key: str, identifier: str) -> None:
-        """Of a lost journal: this key was sent under this identifier, so it is sent under no other."""
-        self._histories[key] = self.history_of(key)._replace(identifier=identifier)
 
     def take_back(self, key: str) -> None:
         """The request of this key's last attempt does not leave; what is unclear now is an earlier one.
@@ -171,7 +163,7 @@ class Ledger:
                     self._has_created = self._wrote(self.journal.write, FirstCreated(self.run))
             case Failed() | Uncertain():
                 self._write(FailureLine(outcome))
-                self._wrote(self._failures.append, outcome)
+                self._failures.append(outcome)
 
     def _wrote(self, write: Callable[[W], object], what: W) -> bool:
         """Write something beside an outcome that is on disk already: if it fails the run stops, but the outcome holds."""
@@ -204,20 +196,25 @@ class Ledger:
         """Return once all that was written is durable."""
         async with self._syncing:
             await self._results.sync()
+            waited = self._failures.take_waiting()
             await self.journal.sync()
-            await self._failures.sync()
+            self._failures.write(waited)
 
     async def rewrite_failures(self) -> None:
         """Replace the failures file by exactly the lines that still hold."""
-        offsets = self._failing()
-        size, digest = self._failures.measure(offsets)
+        size, digest = self._failures.measure(self._histories)
         self.journal.write(Rewriting(size, digest, self.run))
         await self.journal.sync()
-        async with self._syncing:  # an fsync under way would find that its file has been replaced
-            self._failures.replace(offsets)
+        self._failures.replace(self._histories)
 
-    def _failing(self) -> list[int]:
-        return sorted(history.failure for history in self._histories.values() if history.failure is not None)
+    @contextlib.asynccontextmanager
+    async def appending_failures(self) -> AsyncIterator[None]:
+        """Put the failures file right, then append to it inside the block."""
+        if not self._failures.is_current(self._histories):
+            await self.rewrite_failures()
+        with open_lines(self._storage, self._files.failures) as lines:
+            self._failures.open(lines)
+            yield
 
 
 @contextlib.asynccontextmanager
@@ -237,17 +234,18 @@ async def open_ledger(
 ) -> AsyncIterator[Ledger]:
     """Open the files for the block, repair their tails, serve intents, and fsync outcomes at most `fsync_ms` late.
 
-    Without `appends_failures` the failures file is touched only when it is rewritten: it is being read.
+    Without `appends_failures` the failures file, which is the input, is touched only when it is rewritten.
     """
-    ledger = Ledger(storage, files, past, run, form, on_trouble, appends_failures=appends_failures)
-    with contextlib.ExitStack() as stack:
+    ledger = Ledger(storage, files, past, run, form, on_trouble)
+    async with contextlib.AsyncExitStack() as stack:
         journal = stack.enter_context(open_lines(storage, files.journal))
         results = stack.enter_context(open_lines(storage, files.results))
-        failed = stack.enter_context(open_lines(storage, files.failures))
-        ledger.open(journal, results, failed)
+        ledger.open(journal, results)
         ledger.begin(base_url, namespace, now())
         # durable before any outcome: by it the next run knows that this one may have died before its end
         await ledger.journal.sync()
+        if appends_failures:
+            await stack.enter_async_context(ledger.appending_failures())
         async with ledger.journal.group_syncs(), anyio.create_task_group() as group:
             group.start_soon(_sync_now_and_then, ledger, fsync_ms / 1000, on_trouble)
             try:

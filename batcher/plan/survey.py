@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from ..config import Files, RunSettings
 from ..errors import InvalidInput
 from ..files.csv_form import is_csv
 from ..files.disk import Storage
-from ..files.failures import Form, is_edited, is_left_open, is_stale
+from ..files.failures import Form, is_current, is_edited
 from ..files.lines import on_disk
 from ..files.past import Past, RowState, read_past
 from ..files.spool import Spool
@@ -24,8 +24,8 @@ from ..report.plan import Plan
 from ..runtime import Runtime
 from ..validate.check import Checked, InvalidRow, ValidRow, check
 from .asked import Asked
-from .lost_journal import Forgotten, attempts_beside
-from .repair_input import is_fed_back
+from .failures_input import as_journaled, is_fed_back
+from .lost_journal import is_uncertain_beside, is_unknown, put_it_back
 
 SENT = (RowState.UNCERTAIN, RowState.NEW, RowState.FAILED)  # in the order in which a run comes to them
 _SHOWN = 5  # places named in a warning about many rows
@@ -57,7 +57,7 @@ def open_spools(storage: Storage, files: Files) -> Iterator[SpooledRows]:
 class Survey:
     """What a run finds. `orphans` are keys with something to look up or to say whose rows are not in the input.
 
-    `is_left_open`: the failures file must be brought up to date although nothing may be to send.
+    `is_current`: the failures file says all that it must, and nothing else.
     """
 
     past: Past
@@ -65,12 +65,11 @@ class Survey:
     keys: Fingerprints = field(repr=False)  # of all rows of the inputs
     asked: Asked
     orphans: tuple[str, ...]
-    identifiers: Mapping[str, str]  # by key, of attempts that a lost journal knew
     refusal: str | None  # why nothing may be sent although every row is valid
     warnings: tuple[str, ...]
     form: Form
     is_edited: bool  # the failures file holds something that batcher did not write
-    is_left_open: bool
+    is_current: bool
     base_url: str
     started: str
     begun: float
@@ -78,7 +77,7 @@ class Survey:
     @property
     def has_work(self) -> bool:
         """Whether anything must be sent, looked up or written."""
-        return bool(self.plan.sending or self.orphans or self.plan.invalid or self.is_left_open)
+        return bool(self.plan.sending or self.orphans or self.plan.invalid or not self.is_current)
 
     def is_input(self, key: str) -> bool:
         """Whether a row of this run has this key."""
@@ -97,19 +96,26 @@ def survey(
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
     past = read_past(runtime.storage, settings.files, base_url, settings.sending.namespace)
     files = settings.files
-    beside = {} if is_fed_back(settings) else attempts_beside(runtime.storage, files.failures, past)
-    identifiers: dict[str, str] = {}
-    forgotten = Forgotten(past, settings.sending, identifiers.__setitem__, beside)
-    rows = _Rows(past, forgotten, spooled, recreate=settings.sending.recreate_undone)
-    checked = check(
-        sources,
-        settings.reading,
-        on_problem=observer.problem,
-        on_row=rows.see,
-        on_invalid=rows.see_invalid,
-        on_warning=observer.warning,
-        expected=len(past.created),
-    )
+    is_input = is_fed_back(settings)
+    form = Form(layout_of(sources, settings.reading)) if is_csv(files.failures) else Form()
+    on_disk_now = (runtime.storage, files.failures, files.journal)
+    edited = is_edited(*on_disk_now, past.journaled, form)
+    current = past.journaled.header is None or is_current(*on_disk_now, past.journaled.histories, form)
+    lost = past.journaled.header is None and not is_input and is_uncertain_beside(runtime.storage, files.failures)
+    rows = _Rows(past, spooled, recreate=settings.sending.recreate_undone, lost=str(files.failures) if lost else None)
+    with ExitStack() as stack:
+        if is_input and not edited and not current:
+            killed = as_journaled(sources, runtime.storage, files, past.journaled, form)
+            sources = stack.enter_context(killed)
+        checked = check(
+            sources,
+            settings.reading,
+            on_problem=observer.problem,
+            on_row=rows.see,
+            on_invalid=rows.see_invalid,
+            on_warning=observer.warning,
+            expected=len(past.created),
+        )
     if checked.invalid and not settings.skip_invalid:
         raise InvalidInput(
             f"{checked.invalid} of {checked.rows} rows are not valid; nothing was sent or written. "
@@ -121,21 +127,17 @@ def survey(
     others = [history for key, history in histories.items() if key not in checked.claims.keys]
     untold = sum(history.is_open or history.failure is not None for history in others)
     plan = replace(rows.plan(settings, checked), other_failures=untold)
-    form = Form(layout_of(sources, settings.reading)) if is_csv(files.failures) else Form()
-    written = (runtime.storage, files.failures, files.journal, past.journaled, form)
-    is_open = is_left_open(*written) or (not plan.sending and is_stale(*written))
     return Survey(
         past=past,
         plan=plan,
         keys=checked.claims.keys,
         asked=rows.asked,
         orphans=tuple(key for key in histories if histories[key].may_be_orphan and key not in checked.claims.keys),
-        identifiers=identifiers,
-        refusal=forgotten.refusal(files),
+        refusal=None if rows.lost is None else put_it_back(files, rows.lost),
         warnings=tuple(rows.warn(observer)),
         form=form,
-        is_edited=is_edited(*written),
-        is_left_open=is_open or any(history.is_unreported for history in others),
+        is_edited=edited,
+        is_current=current and not any(history.is_unreported for history in others),
         base_url=base_url,
         started=started,
         begun=begun,
@@ -147,9 +149,9 @@ class _Rows:
     """Counts rows by where they stand, spools those to send, and remembers a few places to name."""
 
     past: Past
-    forgotten: Forgotten
     spooled: SpooledRows | None
     recreate: bool
+    lost: str | None  # the place of the first uncertain line that the journal knows nothing of
     counts: dict[RowState, int] = field(default_factory=lambda: dict.fromkeys(RowState, 0))
     places: dict[RowState, list[str]] = field(default_factory=dict)
     asked: Asked = field(default_factory=Asked)
@@ -167,7 +169,8 @@ class _Rows:
             return
         if state is not RowState.UNCERTAIN:
             self.asked.see(row)
-            self.forgotten.see(row, row.unclear_attempt, state)
+            if row.is_uncertain and self.lost is None and is_unknown(self.past, row.key):
+                self.lost = row.place
         if self.spooled is not None:
             self.spooled.valid[state].add(row.spec())
 

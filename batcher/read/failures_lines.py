@@ -13,16 +13,18 @@ of base32) is never taken for the person's; in the rare case that the document i
 from __future__ import annotations
 
 import json
+import re
 
 import orjson
 
-from ..identity import looks_filled
-from ..models import Reason, Row, UnclearAttempt
+from ..identity import KEY_LENGTH, RAW, looks_filled, raw_key
+from ..models import Reason, Row
 from ..omni.fields import JSON_FIELDS, KEY, KINDS, Kind
 from .cells import value_of
 from .json_text import BrokenJson, parse_object
 
 OUTCOMES = ("failed", "uncertain")
+_REPEATED = re.compile(r"(?!name:|id:).+~\d+", re.DOTALL)  # for a second row with somebody's own key
 _FAULT = 'spec {}; replace it by the row as a JSON object, like {{"modelId": "…", "name": "…"}}'
 _CSV_FAULT = (
     "batcher_rest holds what was read of the row, which {}; fill in the row's own columns instead, modelId and name"
@@ -80,31 +82,30 @@ def row_of(source: str, number: int, line: dict[str, object], *, is_csv: bool = 
     for name in JSON_FIELDS:
         if isinstance(value := fields.get(name), str):
             fields[name] = value_of(name, value)
-    attempt = unclear_attempt_of(line, spec)
-    if attempt is not None and attempt.identifier is None and not spec.get("identifier") and (found := _beside(line)):
-        fields["identifier"] = found  # a person's
-    return Row(source, number, fields, unclear_attempt=attempt, is_fed_back=True, refused_as=refused_as)
+    is_uncertain = line["outcome"] == "uncertain"
+    if is_uncertain and not spec.get("identifier") and (beside := _beside(line)) and not looks_filled(beside):
+        fields["identifier"] = beside  # a person's, as the attempt had none
+    return Row(source, number, fields, is_fed_back=True, is_uncertain=is_uncertain, refused_as=refused_as)
+
+
+def refused_key(own: object) -> str:
+    """The key that a row gets whose own is another row's, or none that can be. It says which one was refused."""
+    return raw_key(f"{KEY}\n{own.strip() if isinstance(own, str) else repr(own)}")
 
 
 def _refused_as(line: dict[str, object], spec: dict[str, object]) -> str | None:
-    """The line's key, if the row's own was refused: another row's, or none that can be. None if that was not so."""
-    key, own, message = line["key"], spec.get(KEY), line.get("message")
-    if line.get("reason") != Reason.INVALID or line.get("outcome") != "failed" or not isinstance(message, str):
-        return None
-    is_about_key = any(problem.startswith(f"{KEY}: ") for problem in message.split("; "))
-    if not is_about_key or not isinstance(key, str) or not key or own is None or str(own).strip() in ("", key):
-        return None
-    return key
+    """The line's key, if it stands for a refused one (`refused_key`); then the row's own counts, fixed or not.
 
-
-def unclear_attempt_of(line: dict[str, object], spec: object) -> UnclearAttempt | None:
-    """What a failures line that is uncertain says of the row's attempt; None of another line."""
-    if line.get("outcome") != "uncertain":
+    Version 0.1.0 gave such a row `a~2` for the key `a`, or made its key of identifier or name.
+    """
+    key, own = line["key"], spec.get(KEY)
+    if not isinstance(key, str) or own is None or str(own).strip() in ("", key):
         return None
-    identifier = _beside(line)
-    is_own = isinstance(spec, dict) and bool(spec.get("identifier"))
-    # a person's, found in Omni, stands there only where the attempt had none
-    return UnclearAttempt(identifier if identifier and (is_own or looks_filled(identifier)) else None)
+    if key.startswith(RAW):
+        return key
+    is_invalid = (line.get("outcome"), line.get("reason")) == ("failed", Reason.INVALID)
+    can_be_key = isinstance(own, str) and own.strip().isprintable() and len(own.strip()) <= KEY_LENGTH
+    return key if is_invalid and (not can_be_key or _REPEATED.fullmatch(key)) else None
 
 
 def _beside(line: dict[str, object]) -> str:

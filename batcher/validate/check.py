@@ -15,11 +15,12 @@ import orjson
 
 from ..config import Reading
 from ..identity import hash_of
-from ..models import Problem, Row, Spec, UnclearAttempt
+from ..models import Problem, Row, Spec
 from ..omni.fields import KEY
+from ..read.failures_lines import refused_key
 from ..read.read import Content, read_contents
 from ..read.sources import Source
-from .claims import Claims, Places, base_of, holding, identifier_of, is_another, value_of
+from .claims import Claims, Places, base_of, holding, identifier_of, is_refused_still, value_of
 from .normalise import Body
 from .validate import Validator, own_key
 
@@ -83,9 +84,9 @@ class ValidRow(NamedTuple):
         return cast("Row", row)  # only a blank record has none
 
     @property
-    def unclear_attempt(self) -> UnclearAttempt | None:
-        """What a failures line says of an attempt; those lines always get full validation."""
-        return self.record.unclear_attempt if self.content is None else None
+    def is_uncertain(self) -> bool:
+        """Whether it comes from a failures line that says so; those always get full validation."""
+        return self.content is None and self.record.is_uncertain
 
     def spec_hash(self) -> str:
         """The `identity.spec_hash` of what would be sent for it."""
@@ -213,9 +214,9 @@ def _claim(row: Row, body: Body, value: int, checked: Checked) -> tuple[str, lis
     """The row's key, which no other row has, and the problem if it should have had another row's."""
     claims, own, identifier = checked.claims, own_key(row), identifier_of(body)
     base = base_of(row, own, identifier, body)
-    if row.refused_as is not None and (own is None or is_another(row.refused_as, own)):  # it was not mended
-        found = [] if own is None else [claims.clash(row, own, KEY)]
-        return claims.claim(row.refused_as, None, value) or claims.another(row.refused_as, value), found
+    if row.refused_as is not None and is_refused_still(row, own):
+        clashes = [] if own is None else [claims.clash(row, own, KEY)]
+        return claims.claim(row.refused_as, None, value) or claims.another(row.refused_as, value), clashes
     if own is not None and row.is_fed_back:
         claims.bring(own)
     if (key := claims.claim(base, identifier, value)) is not None:
@@ -223,12 +224,13 @@ def _claim(row: Row, body: Body, value: int, checked: Checked) -> tuple[str, lis
     if own is None and identifier is None and not claims.is_brought(base):
         checked.repeats += bool(value >> 32) and claims.is_copy(base, value)
         return claims.another(base, value), []
-    found = []
+    clashes = []
     if identifier is not None and holding(identifier) in claims.keys:
-        found.append(claims.clash(row, holding(identifier), "identifier"))
-    if base in claims.keys and (own is not None or not found):
-        found.append(claims.clash(row, base, KEY))
-    return claims.claim(base, None, value) or claims.another(base, value), found
+        clashes.append(claims.clash(row, holding(identifier), "identifier"))
+    if base in claims.keys and (own is not None or not clashes):
+        clashes.append(claims.clash(row, base, KEY))
+        base = base if own is None else refused_key(own)
+    return claims.claim(base, None, value) or claims.another(base, value), clashes
 
 
 def _repeats_in_words(count: int) -> str:

@@ -16,7 +16,7 @@ from ..compact_map import Fingerprints
 from ..identity import NAMED, name_key, raw_key
 from ..models import Problem, Row
 from ..omni.fields import KEY
-from ..read.failures_lines import values_of
+from ..read.failures_lines import refused_key, values_of
 from ..read.json_text import shown
 from ..read.sources import Source
 from .normalise import Body
@@ -128,10 +128,13 @@ class Claims:
         return Problem(row.source, row.line, field, text)
 
 
-def is_another(key: str, base: str) -> bool:
-    """Whether this key is one that `Claims.another` gives."""
-    start, _, count = key.rpartition("~")
-    return start == base and count.isdigit()
+def is_refused_still(row: Row, own_key: str | None) -> bool:
+    """Whether this is a row that was refused for its key and still has that key (see `failures_lines.refused_key`)."""
+    if row.refused_as is None:
+        return False
+    start, _, count = row.refused_as.rpartition("~")
+    refused = start if start and count.isdigit() else row.refused_as
+    return own_key is None or refused in (refused_key(own_key), own_key)  # the latter in files of version 0.1.0
 
 
 def holding(identifier: str) -> str:
@@ -151,6 +154,8 @@ def base_of(row: Row, own_key: str | None, identifier: str | None, body: Body) -
     """The row's key before rows that share it are told apart (contract 5)."""
     if own_key is not None:
         return own_key
+    if (given := row.fields.get(KEY)) is not None and str(given).strip():
+        return refused_key(given)
     if identifier is not None:
         return f"id:{identifier}"
     model_id, name = body.get("modelId"), body.get("name")

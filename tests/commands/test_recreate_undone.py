@@ -19,7 +19,6 @@ from batcher.files.history import read_journal
 from batcher.files.past import read_past
 from batcher.files.results import created_of, encode_line, encode_record, head
 from batcher.files.results_index import fingerprint, index_results
-from batcher.plan.repair_input import tidy
 
 from ..files.test_history import HEAD, intent
 from ..files.test_results import created
@@ -150,13 +149,6 @@ def test_a_torn_last_record_with_a_long_answer_is_repaired(tmp_path: Path, lacks
     whole = head(job.files.results) + encode_record(created()._replace(response=answer))
     job.files.results.write_bytes(whole[:-lacks] + (b'"' if whole[:-lacks].count(b'"') % 2 else b""))
     read_past(Disk(), job.files, "", "")
-
-
-def test_a_failures_file_with_a_long_cell_can_be_fed_back(tmp_path: Path) -> None:
-    """Cells are as long as they are (contract 4)."""
-    path = tmp_path / "d.failures.csv"
-    path.write_text("name,description,batcher_key,batcher_outcome\nn," + "x" * 200_000 + ",k,failed\n")
-    tidy(Disk(), path, tmp_path / "j")
 
 
 def _model(data: bytes) -> dict[str, int] | None:

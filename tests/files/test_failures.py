@@ -1,4 +1,4 @@
-"""The failures file's lines, whether somebody edited it, and mending one that a run died over."""
+"""The failures file: its lines, and whether somebody edited it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batcher.errors import UsageError
-from batcher.files import csv_form
 from batcher.files.disk import Disk
-from batcher.files.failures import Form, digest_of, is_edited, journaled_failures, outcome_at
+from batcher.files.failures import Form, digest_of, failures_text, is_edited, journaled_failures, outcome_at
 from batcher.files.history import read_journal
 from batcher.files.journal_lines import FailureLine
 from batcher.models import Failed, Reason, Uncertain
-from batcher.plan.repair_input import tidy
 from batcher.read.csv_table import Layout
-from batcher.read.failures_csv import FAILURES, failures_from_csv
+from batcher.read.failures_csv import FAILURES
 
 HEAD = '{"type":"journal","version":1,"baseUrl":"b","namespace":""}\n'
 CSV = Form(Layout(("name", "modelId")))
@@ -50,14 +48,6 @@ def texts(form: Form, *outcomes: Failed) -> list[bytes]:
     return [form.line(one) for one in outcomes]
 
 
-def keys(path: Path) -> list[str]:
-    """The keys in a failures file."""
-    if csv_form.is_csv(path):
-        with path.open("rb") as stream:
-            return [str(line["key"]) for line in failures_from_csv(stream)]
-    return [json.loads(line)["key"] for line in path.read_bytes().splitlines()]
-
-
 def test_a_line_has_the_contracts_fields() -> None:
     """All of them, in order, from what the journal says."""
     assert list(json.loads(FailureLine(failed("k")).encode()))[:2] == ["key", "type"]
@@ -73,6 +63,7 @@ class Past:
         self.path, self.journal = directory / name, directory / "j"
         self.journal.write_text(HEAD)
         self.path.write_bytes(self.form.head())
+        self.based = len(self.form.head())  # bytes of the file that were not appended
 
     def book(self, *outcomes: Failed) -> None:
         """The run writes outcomes to both."""
@@ -90,6 +81,17 @@ class Past:
             file.write(json.dumps({"type": "rewriting", "size": size, "digest": digest}, separators=(",", ":")) + "\n")
         if done:
             self.path.write_bytes(b"".join(chunks))
+
+        if done:
+            self.based = size
+
+    def text(self, held: dict[str, Failed]) -> bytes:
+        """What the file must hold for these outcomes."""
+        return b"".join([self.form.head(), *texts(self.form, *held.values())])
+
+    def cut(self, size: int) -> None:
+        """What was appended last has not reached the file, or only a part of it."""
+        self.path.write_bytes(self.path.read_bytes()[:size])
 
     @property
     def edited(self) -> bool:
@@ -183,74 +185,30 @@ def test_an_outcome_that_somebody_broke_is_named(past: Past) -> None:
         outcome_at(Disk(), past.journal, len(HEAD))
 
 
-@given(st.sampled_from(list(FORMS)), st.lists(st.sampled_from("abc"), max_size=8), st.data())
-def test_a_file_that_a_run_died_over_is_one_line_for_each_key(
-    name: str, appended: list[str], data: st.DataObject
-) -> None:
-    """Whatever was appended, cut at any byte: each key once, with its last whole line; a second time changes nothing."""
-    form = FORMS[name]
-    first = [form.head(), *texts(form, failed("a"), failed("b"), failed("c"))]
-    more = texts(form, *(failed(key, f"again {number}") for number, key in enumerate(appended)))
-    cut = data.draw(st.integers(0, len(b"".join(more))))
-    whole: list[int] = [number for number in range(len(more)) if len(b"".join(more[: number + 1])) <= cut]
+@given(name=st.sampled_from(list(FORMS)), data=st.data())
+def test_however_a_run_dies_its_file_is_not_edited(name: str, data: st.DataObject) -> None:
+    """Runs that put the file right, append, rewrite, and die at each moment in between, with a tail cut at any byte."""
     with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / name
-        path.write_bytes(b"".join(first) + b"".join(more)[:cut])
-        tidy(Disk(), path, path.with_name("none.journal.jsonl"))
-        found = path.read_bytes()
-        assert sorted(keys(path)) == ["a", "b", "c"]
-        for key in "abc":
-            newest = max((number for number in whole if appended[number] == key), default=None)
-            if newest is not None and all(appended[n] != key for n in range(newest + 1, len(more))):
-                assert f"again {newest}".encode() in found
-        assert not tidy(Disk(), path, path.with_name("none.journal.jsonl"))
-        assert path.read_bytes() == found
-
-
-def test_a_file_that_is_well_is_left_alone(tmp_path: Path) -> None:
-    """Nothing is written where nothing is to be done, and a missing file is none."""
-    path = tmp_path / "f.jsonl"
-    assert not tidy(Disk(), path, path.with_name("none.journal.jsonl"))
-    path.write_bytes(b"".join(texts(Form(), failed("a"), failed("b"))))
-    assert not tidy(Disk(), path, path.with_name("none.journal.jsonl"))
-
-
-@pytest.mark.parametrize("name", list(FORMS))
-def test_a_persons_last_line_is_kept(tmp_path: Path, name: str) -> None:
-    """A last line without newline whose key stands nowhere else is a person's, and gets its newline."""
-    path, form = tmp_path / name, FORMS[name]
-    path.write_bytes((form.head() + b"".join(texts(form, failed("a"), failed("b")))).rstrip(b"\r\n"))
-    assert tidy(Disk(), path, path.with_name("none.journal.jsonl"))
-    assert keys(path) == ["a", "b"]
-    assert path.read_bytes().endswith(b"\n")
-
-
-def test_a_persons_broken_last_line_is_kept_for_the_check_to_name(tmp_path: Path) -> None:
-    """A typo in the last line is no torn tail."""
-    path = tmp_path / "f.jsonl"
-    first, second = texts(Form(), failed("a"), failed("b"))
-    path.write_bytes(first + second.rstrip()[:-1])
-    tidy(Disk(), path, path.with_name("none.journal.jsonl"))
-    assert path.read_bytes() == first + second.rstrip()[:-1] + b"\n"
-
-
-def test_a_spreadsheet_in_another_encoding_is_left_alone(tmp_path: Path) -> None:
-    """UTF-16, as some programs save it: nothing of ours was appended to it."""
-    path = tmp_path / "f.csv"
-    text = (CSV.head() + b"".join(texts(CSV, failed("a"), failed("a")))).decode().encode("utf-16")
-    path.write_bytes(text)
-    assert not tidy(Disk(), path, path.with_name("none.journal.jsonl"))
-    assert path.read_bytes() == text
-
-
-def test_lines_are_appended_only_to_a_file_of_the_same_form(tmp_path: Path) -> None:
-    """A CSV file with other columns does not fit; JSON lines always do."""
-    path = tmp_path / "f.csv"
-    assert CSV.fits(Disk(), path)
-    path.write_bytes(CSV.head())
-    assert CSV.fits(Disk(), path)
-    assert not Form(Layout(("modelId", "name"))).fits(Disk(), path)
-    assert Form().fits(Disk(), path)
+        past, number = Past(Path(directory), name), 0
+        held: dict[str, Failed] = {}
+        for _ in range(data.draw(st.integers(1, 5))):
+            died = data.draw(st.sampled_from(["", "announced at the start", "at work", "announced at the end"]))
+            if past.path.read_bytes() != past.text(held):
+                past.rewrite(*held.values(), done=died != "announced at the start")
+            if died == "announced at the start":
+                continue
+            for key in data.draw(st.lists(st.sampled_from("abc"), max_size=4)):
+                number += 1
+                held.pop(key, None)
+                held[key] = failed(key, f"no {number}")
+                past.book(held[key])
+            whole = past.path.read_bytes()
+            past.cut(data.draw(st.integers(past.based, len(whole))))
+            if died != "at work":
+                past.rewrite(*held.values(), done=not died)
+            assert not past.edited
+        said = read_journal(Disk(), past.journal, lambda _: False)
+        assert b"".join(failures_text(Disk(), past.journal, said.histories, past.form)) == past.text(held)
 
 
 def test_an_unedited_file_is_looked_through_line_by_line(past: Past) -> None:

@@ -136,8 +136,8 @@ async def test_an_undone_row_is_new_again_only_when_asked_or_changed(tmp_path: P
     assert past.state("k", lambda: spec_hash(OTHER)) is RowState.NEW
 
 
-async def test_an_outcome_is_in_its_file_when_book_returns(tmp_path: Path) -> None:
-    """Results for created ones; journal first, then the failures file for the others; the journal says `created` once."""
+async def test_an_outcome_is_on_disk_when_book_returns(tmp_path: Path) -> None:
+    """Results for created ones, the journal for the others; it says `created` once. The failures file follows it."""
     files = files_in(tmp_path)
     async with opened(tmp_path) as ledger:
         ledger.book(created("a"))
@@ -145,6 +145,8 @@ async def test_an_outcome_is_in_its_file_when_book_returns(tmp_path: Path) -> No
         ledger.book(created("b"))
         ledger.book(unsuccessful(Failed, "c"))
         assert b'"c"' in files.journal.read_bytes()
+        assert files.failures.read_bytes() == b"", "before an fsync the journal may still lose it"
+        await ledger.sync()
         assert b'"c"' in files.failures.read_bytes()
     types = [json.loads(line)["type"] for line in files.journal.read_text().splitlines()]
     assert types == ["journal", "run", "created", "failed"]

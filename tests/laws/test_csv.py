@@ -133,10 +133,12 @@ async def test_a_fed_back_csv_run_that_died_is_simply_run_again(tmp_path: Path) 
         await job.run(server.base_url)
         before = job.files.failures.read_bytes()
         await job.run(server.base_url, inputs=[job.files.failures])
+        journal = job.files.journal.read_bytes()
         after = job.files.failures.read_bytes()
         appended = after[after.index(b"\r\n") + 2 :]
         for cut in [*range(0, len(appended), 41), len(appended) - 2, len(appended) - 1]:
             job.files.failures.write_bytes(before + appended[:cut])
+            job.files.journal.write_bytes(journal)
             ran = await job.run(server.base_url, inputs=[job.files.failures])
             assert (ran.code, ran.summary.rows, ran.counts) == (1, 2, {"failed": 2}), cut
             assert {record["name"] for record in table(job.files.failures)} == {"a", "b"}
@@ -164,18 +166,15 @@ async def test_a_persons_broken_last_line_is_no_torn_tail(tmp_path: Path) -> Non
     job.rows(row("a"), row("b"))
     async with FaultyServer("400@1-2") as server:
         await job.run(server.base_url)
-        broken = job.files.failures.read_bytes().rstrip()[:-1]
+        broken = job.files.failures.read_bytes().rstrip()[:-1] + b"]"
         job.files.failures.write_bytes(broken)
         with pytest.raises(InvalidInput, match="1 of 2 rows are not valid"):
             await job.run(server.base_url, inputs=[job.files.failures])
     assert broken in job.files.failures.read_bytes()
 
 
-async def test_lines_are_not_appended_to_a_csv_of_other_columns(tmp_path: Path) -> None:
-    """Another input with other columns: the old file is left alone until it is replaced as a whole.
-
-    (Failed before: a run that died left lines in it whose cells stood under the wrong columns.)
-    """
+async def test_a_csv_of_other_columns_is_put_right_before_lines_are_appended(tmp_path: Path) -> None:
+    """Another input with other columns: a run that dies leaves no cells under the wrong ones."""
     job = Job(tmp_path, form="csv")
     job.rows(row("a"))
     given = tmp_path / "other.csv"
@@ -183,10 +182,10 @@ async def test_lines_are_not_appended_to_a_csv_of_other_columns(tmp_path: Path) 
     seen: list[bytes] = []
     async with FaultyServer("400") as server:
         await job.run(server.base_url)
-        before = job.files.failures.read_bytes()
         witness = Witness()
         witness.on_outcome = lambda _: seen.append(job.files.failures.read_bytes())
         ran = await job.run(server.base_url, inputs=[given], witness=witness)
-    assert seen == [before]
+    assert [text.split(b",")[:3] for text in seen] == [[b"description", b"name", b"modelId"]]
+    assert b",a," in seen[0]
     assert (ran.code, ran.summary.other_failures) == (1, 1)
     assert [record["name"] for record in table(job.files.failures)] == ["a", "b"]

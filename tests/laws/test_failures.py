@@ -371,7 +371,9 @@ async def test_status_of_a_failures_file_that_a_dead_run_left_says_what_run_woul
     async with FaultyServer(*refuse("a")) as server:
         await job.run(server.base_url)
         text = job.files.failures.read_bytes()
-        job.files.failures.write_bytes(text + text)  # what the second run appended before it was killed
+        await job.run(server.base_url)
+        # as if the second run had been killed after it had appended its line
+        job.files.failures.write_bytes(text + job.files.failures.read_bytes())
         settings = job.settings(server.base_url, inputs=[job.files.failures])
         witness = Witness()
         plan = run.status(settings, observer=witness)

@@ -57,6 +57,7 @@ class World:
         self.rows = schedule.rows
         self.expected: frozenset[str] = frozenset()
         self.only_failures_left = False
+        self.edited: bytes | None = None  # the failures file as a person left it
         self.fill_toggled = False
         self.users_own = self.server.users_own
         self.starts: list[Start] = []
@@ -255,14 +256,25 @@ class World:
         lines = self.lines(FILES.failures)
         if lines and (start.run.from_failures or self.only_failures_left):
             start.reads_failures = True
-            tail = self.disk.content(FILES.failures).rpartition(b"\n")[2]
-            if is_object(tail):  # only its newline is missing: a row like the others
-                lines.append(orjson.loads(tail))
+            if self.disk.content(FILES.failures) != self.edited:
+                lines = self.failing()  # what the journal says, wherever a crash has cut the file
             lines = self._one_for_each_identifier(lines)
-            last = {line["key"]: line["spec"] for line in lines}
-            start.inputs = tuple(Input(row_of(spec), key) for key, spec in last.items())
+            start.inputs = tuple(Input(row_of(line["spec"]), line["key"]) for line in lines)
         else:
             start.inputs = tuple(Input(row, row.key) for row in self.rows)
+
+    def failing(self) -> list[dict[str, Any]]:
+        """The last failure of each row without a document, as the journal has it."""
+        data = self.disk.content(FILES.journal)
+        lines, tail = whole_lines(data), data.rpartition(b"\n")[2]
+        failing: dict[str, dict[str, Any]] = {}
+        for line in [*lines, *([orjson.loads(tail)] if is_object(tail) else [])]:
+            if line["type"] in ("failed", "uncertain", "mended", "undone"):
+                failing.pop(line["key"], None)
+            if line["type"] in ("failed", "uncertain"):
+                failing[line["key"]] = line
+        created = {line["key"] for line in self.lines(FILES.results)}
+        return [line for key, line in failing.items() if key not in created]
 
     def _one_for_each_identifier(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """A row that was given a key since has two lines, and its identifier can be only one's: a person takes one out."""
@@ -291,9 +303,11 @@ class World:
         return replace(run, sending=sending)
 
     def edit_failures(self, lines: list[dict[str, Any]], why: str) -> None:
-        """A person edits the failures file."""
+        """A person edits the failures file. Of a row with two lines, where a run was killed, only the last one stays."""
         self.tell(why)
-        self.disk.put(FILES.failures, b"".join(orjson.dumps(line) + b"\n" for line in lines))
+        last = {line["key"]: line for line in lines}
+        self.edited = b"".join(orjson.dumps(line) + b"\n" for line in last.values())
+        self.disk.put(FILES.failures, self.edited)
 
     def calm_down(self) -> None:
         """No more faults; what is on its way arrives; and what a firewall refuses for ever is mended."""
