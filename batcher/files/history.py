@@ -16,6 +16,7 @@ from ..errors import UsageError
 from .disk import Storage
 from .journal_lines import (
     FirstCreated,
+    Intent,
     JournalHeader,
     JournalLine,
     Rewriting,
@@ -25,7 +26,7 @@ from .journal_lines import (
     parse_journal_line,
 )
 from .key_history import NO_HISTORY, KeyHistory
-from .lines import JoinedLines, corrupt, is_object
+from .lines import JoinedLines, corrupt, is_object, on_disk
 
 _INTENT = re.compile(rb'\{"key":"([^"\\]+)","type":"intent",')  # how an intent begins whose key needs no escape
 
@@ -120,3 +121,13 @@ def read_line(text: bytes, path: Path, number_or_offset: str) -> JournalLine | U
         return parse_journal_line(text)
     except ValueError as error:
         raise corrupt(path, number_or_offset, str(error)) from None
+
+
+def intent_at(storage: Storage, path: Path, offset: int) -> Intent:
+    """The intent that the journal holds at this offset (bytes). Raises UsageError if somebody broke that line."""
+    with on_disk(path, "read"), storage.read(path) as stream:
+        stream.seek(offset)
+        line = read_line(stream.readline(), path, f"offset {offset}")
+    if not isinstance(line, Intent):
+        raise corrupt(path, f"offset {offset}", "not an intent")
+    return line

@@ -6,11 +6,9 @@ An outcome is written without waiting, so that no cancellation can come between 
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import TypeVar
 
 import anyio
 
@@ -21,7 +19,7 @@ from . import failures
 from .csv_form import is_csv
 from .disk import Storage
 from .failures_file import FailuresFile
-from .history import read_line
+from .history import intent_at
 from .journal import Journal
 from .journal_lines import (
     Cleared,
@@ -36,11 +34,10 @@ from .journal_lines import (
     Settled,
 )
 from .key_history import IN_MEMORY, NO_HISTORY, KeyHistory, SentAttempt
-from .lines import Lines, corrupt, on_disk, open_lines
+from .late_sync import LateSync
+from .lines import Lines, open_lines
 from .past import Past
 from .results import encode_line, encode_record, head
-
-W = TypeVar("W")
 
 
 class Ledger:
@@ -59,14 +56,11 @@ class Ledger:
         self._files = files
         self._failures = FailuresFile(storage, files, form)
         self._encode = encode_record if is_csv(files.results) else encode_line
-        self._on_trouble = on_trouble
         self.run = run
         self._histories = dict(past.journaled.histories)
         self._has_created = False
         self._syncing = anyio.Lock()
-        self._is_dirty = False
-        self._dirtied = anyio.Event()
-        self._synced_at = -math.inf
+        self.late_sync = LateSync(self.sync, on_trouble)
 
     def open(self, journal: Lines, results: Lines) -> None:
         """Take the open files."""
@@ -125,7 +119,7 @@ class Ledger:
 
     def _write(self, line: KeyLine) -> None:
         """Write a line about one key, and let its history follow."""
-        self._dirty()
+        self.late_sync.written()
         offset = self.journal.write(line)
         self._histories[line.key] = self.history_of(line.key).after(line, offset)
 
@@ -135,12 +129,7 @@ class Ledger:
 
     def intent_of(self, sent: SentAttempt) -> Intent:
         """An earlier run's intent, as the journal holds it. Raises UsageError if somebody broke that line."""
-        with on_disk(self._files.journal, "read"), self._storage.read(self._files.journal) as stream:
-            stream.seek(sent.offset)
-            line = read_line(stream.readline(), self._files.journal, f"offset {sent.offset}")
-        if not isinstance(line, Intent):
-            raise corrupt(self._files.journal, f"offset {sent.offset}", "not an intent")
-        return line
+        return intent_at(self._storage, self._files.journal, sent.offset)
 
     def failure_of(self, key: str) -> Failed | Uncertain | None:
         """The last failed or uncertain outcome of this key, as the journal holds it."""
@@ -156,41 +145,16 @@ class Ledger:
         """Write an outcome down. Nothing is counted that is not written."""
         match outcome:
             case Created():
-                self._dirty()
+                self.late_sync.written()
                 self._results.write(self._encode(outcome))
                 self._histories.pop(outcome.key, None)
                 if not self._has_created:
-                    self._has_created = self._wrote(self.journal.write, FirstCreated(self.run))
+                    with self.late_sync.reporting_trouble():  # the run stops, but the outcome is on disk
+                        self.journal.write(FirstCreated(self.run))
+                        self._has_created = True
             case Failed() | Uncertain():
                 self._write(FailureLine(outcome))
                 self._failures.append(outcome)
-
-    def _wrote(self, write: Callable[[W], object], what: W) -> bool:
-        """Write something beside an outcome that is on disk already: if it fails the run stops, but the outcome holds."""
-        try:
-            write(what)
-        except DiskTrouble as trouble:
-            self._on_trouble(trouble)
-            return False
-        return True
-
-    def _dirty(self) -> None:
-        if not self._is_dirty:
-            self._is_dirty = True
-            self._dirtied.set()
-
-    async def sync_when_dirty(self, seconds: float) -> None:
-        """Wait until something is written; make it durable at most so many seconds later, and no oftener than that.
-
-        After a calm while that is at once: waiting would gather nothing, and waking up costs more than the fsync.
-        """
-        await self._dirtied.wait()
-        left = self._synced_at + seconds - anyio.current_time()
-        if left > 0.0:
-            await anyio.sleep(left)
-        self._synced_at = anyio.current_time()
-        self._is_dirty, self._dirtied = False, anyio.Event()
-        await self.sync()
 
     async def sync(self) -> None:
         """Return once all that was written is durable."""
@@ -246,26 +210,5 @@ async def open_ledger(
         await ledger.journal.sync()
         if appends_failures:
             await stack.enter_async_context(ledger.appending_failures())
-        async with ledger.journal.group_syncs(), anyio.create_task_group() as group:
-            group.start_soon(_sync_now_and_then, ledger, fsync_ms / 1000, on_trouble)
-            try:
-                yield ledger
-            finally:
-                group.cancel_scope.cancel()
-                with anyio.CancelScope(shield=True):
-                    await _sync_at_last(ledger, on_trouble)
-
-
-async def _sync_at_last(ledger: Ledger, on_trouble: Callable[[DiskTrouble], None]) -> None:
-    try:
-        await ledger.sync()
-    except DiskTrouble as trouble:  # the run's summary says so, with all that is known
-        on_trouble(trouble)
-
-
-async def _sync_now_and_then(ledger: Ledger, seconds: float, on_trouble: Callable[[DiskTrouble], None]) -> None:
-    try:
-        while True:
-            await ledger.sync_when_dirty(seconds)
-    except DiskTrouble as trouble:
-        on_trouble(trouble)
+        async with ledger.journal.group_syncs(), ledger.late_sync.serving(fsync_ms / 1000):
+            yield ledger
