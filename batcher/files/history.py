@@ -45,14 +45,13 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class Journaled:
-    """All that the journal says. `header` is None if there is no journal; `last_run` is where the last run began."""
+    """All that the journal says. `header` is None if there is no journal."""
 
     header: JournalHeader | None = None
     histories: dict[str, KeyHistory] = field(default_factory=dict)
     undone: UndoneDocuments = field(default_factory=dict)
     rewritings: tuple[Announced, ...] = ()
     has_created: bool = False
-    last_run: int = -1
 
 
 def read_journal(storage: Storage, path: Path, is_created: Callable[[str], bool]) -> Journaled:
@@ -87,20 +86,17 @@ class _Reading:
     undone: dict[str, dict[str, int]] = field(default_factory=dict)
     rewritings: list[Announced] = field(default_factory=list)
     has_created: bool = False
-    last_run: int = -1
 
     def take(self, line: JournalLine | Unknown, offset: int, is_created: Callable[[str], bool]) -> None:
         """The next line, which begins at `offset`."""
         match line:
             case JournalHeader():
                 self.header = self.header or line
-            case RunBegan():
-                self.last_run = offset
             case Rewriting():
                 self.rewritings.append(Announced(offset, line.size, line.digest))
             case FirstCreated():
                 self.has_created = True
-            case Unknown():
+            case RunBegan() | Unknown():
                 pass
             case _:
                 if isinstance(line, Undone):
@@ -110,9 +106,7 @@ class _Reading:
 
     def journaled(self) -> Journaled:
         """The value."""
-        return Journaled(
-            self.header, self.histories, self.undone, tuple(self.rewritings), self.has_created, self.last_run
-        )
+        return Journaled(self.header, self.histories, self.undone, tuple(self.rewritings), self.has_created)
 
 
 def read_line(text: bytes, path: Path, number_or_offset: str) -> JournalLine | Unknown:

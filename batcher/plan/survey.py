@@ -107,22 +107,7 @@ def survey(
         if is_input and not edited and not current:
             killed = as_journaled(sources, runtime.storage, files, past.journaled, form)
             sources = stack.enter_context(killed)
-        checked = check(
-            sources,
-            settings.reading,
-            on_problem=observer.problem,
-            on_row=rows.see,
-            on_invalid=rows.see_invalid,
-            on_warning=observer.warning,
-            expected=len(past.created),
-        )
-    if checked.invalid and not settings.skip_invalid:
-        raise InvalidInput(
-            f"{checked.invalid} of {checked.rows} rows are not valid; nothing was sent or written. "
-            "Fix them, or skip them with --skip-invalid."
-        )
-    if spooled is not None:
-        spooled.seal()
+        checked = _check_all(settings, sources, rows, observer)
     histories = past.journaled.histories
     others = [history for key, history in histories.items() if key not in checked.claims.keys]
     untold = sum(history.is_open or history.failure is not None for history in others)
@@ -142,6 +127,27 @@ def survey(
         started=started,
         begun=begun,
     )
+
+
+def _check_all(settings: RunSettings, sources: tuple[Source, ...], rows: _Rows, observer: Observer) -> Checked:
+    """Every row into `rows`. Raises InvalidInput if the invalid ones are not to be skipped."""
+    checked = check(
+        sources,
+        settings.reading,
+        on_problem=observer.problem,
+        on_row=rows.see,
+        on_invalid=rows.see_invalid,
+        on_warning=observer.warning,
+        expected=len(rows.past.created),
+    )
+    if checked.invalid and not settings.skip_invalid:
+        raise InvalidInput(
+            f"{checked.invalid} of {checked.rows} rows are not valid; nothing was sent or written. "
+            "Fix them, or skip them with --skip-invalid."
+        )
+    if rows.spooled is not None:
+        rows.spooled.seal()
+    return checked
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """From a path or standard input to UTF-8 bytes: sizes fixed at the start, compression and encodings undone.
 
-Every input is read twice (once to check, once to send), so what can be read only once, like a pipe, is first copied to
-an unlinked temporary file. Whatever is wrong with a whole file becomes a `UsageError` that names it.
+What can't be asked for its header before it is read, like a pipe, is first copied to an unlinked temporary file.
+Whatever is wrong with a whole file becomes a `UsageError` that names it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Source:
 
 @contextmanager
 def open_inputs(inputs: Sequence[str | Path], stdin: BinaryIO | None = None) -> Iterator[tuple[Source, ...]]:
-    """The inputs, ready to be read any number of times, each only up to its size now. `-` is `stdin`.
+    """The inputs, each as far as it reaches now. `-` is `stdin`.
 
     Raises UsageError for what is missing, is a directory, or is given twice.
     """

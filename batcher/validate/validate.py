@@ -12,8 +12,7 @@ import orjson
 from pydantic_core import ValidationError
 
 from ..config import Reading
-from ..identity import hash_of
-from ..models import Problem, Row, Spec
+from ..models import Problem, Row
 from ..omni.fields import ALLOWED, DOCUMENT, JSON_FIELDS, KEY, KINDS, UNTYPED_FIELDS
 from ..read.cells import Unread
 from ..read.json_text import doubt_of, kind_of
@@ -63,22 +62,6 @@ class Validator:
             needed = DOCUMENT.fields[name].needs
             if needed is not None and needed not in body:
                 yield needed, f"missing; {name} needs it too: {ALLOWED[needed]}"
-
-    def spec_of(self, row: Row, key: str, body: Body, written: bytes | None = None) -> Spec:
-        """The spec of a row without problems; `written` is its body as JSON, if that is at hand."""
-        if written is None:
-            written = orjson.dumps(body)
-        return Spec(
-            key,
-            row.source,
-            row.line,
-            body["name"],
-            body["modelId"],
-            body.get("identifier"),
-            written,
-            hash_of(body),
-            row,
-        )
 
     def fast_path(self) -> FastPath:
         """For rows about which nothing is wrong or unusual."""
