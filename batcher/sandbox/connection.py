@@ -24,7 +24,7 @@ class Connection(web.RequestHandler):
         super().__init__(server, loop=loop, access_log=_SILENT, lingering_time=1.0)
         self._clock = loop.time
         self._arrived: float | None = None
-        self._waiting: asyncio.Future[None] | None = None
+        self.gone = asyncio.Event()  # the client went away, or the sandbox closes
 
     def data_received(self, data: bytes) -> None:
         """Note the time at which a request begins to arrive."""
@@ -35,23 +35,12 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Wake what waits for the client to go away."""
         super().connection_lost(exc)
-        if self._waiting is not None:
-            resolve(self._waiting)
+        self.gone.set()
 
     def take_arrival(self) -> float:
         """The loop's time (seconds) at the first byte of the request at hand; the next bytes begin a new one."""
         arrived, self._arrived = self._arrived, None
         return self._clock() if arrived is None else arrived
-
-    def forget_arrival(self) -> None:
-        """Bytes that came since (the rest of a body) were no new request."""
-        self._arrived = None
-
-    def wake_when_gone(self, waiting: asyncio.Future[None]) -> None:
-        """Resolve the future as soon as the client has gone."""
-        self._waiting = waiting
-        if self.transport is None or self.transport.is_closing():
-            resolve(waiting)
 
     def reset(self) -> None:
         """Cut the connection with RST."""
@@ -70,12 +59,6 @@ class Connection(web.RequestHandler):
         """Close the connection once everything written has left."""
         if self.transport is not None:
             self.transport.close()
-
-
-def resolve(future: asyncio.Future[None]) -> None:
-    """Let go whoever awaits this future."""
-    if not future.done():
-        future.set_result(None)
 
 
 def raw_answer(response: Response, length: int | None = None) -> bytes:

@@ -10,9 +10,11 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Protocol
 
+import anyio
+
 from . import answers
 from .calls import Call, Response
-from .connection import Connection, raw_answer, resolve
+from .connection import Connection, raw_answer
 from .fault_kinds import Effect, Kind
 from .faults import Fault
 from .routes import Api, Override
@@ -35,69 +37,16 @@ _DEPRECATED = (
 )
 
 
-class Waits:
-    """All waiting that the sandbox does on purpose; `cut` ends it at once when the sandbox closes."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._waiting: set[asyncio.Future[None]] = set()
-        self._inside = 0
-        self._empty: asyncio.Future[None] | None = None
-        self.closing = False
-
-    def __enter__(self) -> None:
-        self._inside += 1
-
-    def __exit__(self, *_exc: object) -> None:
-        self._inside -= 1
-        if self._inside == 0 and self._empty is not None:
-            resolve(self._empty)
-
-    async def pause(self, seconds: float) -> None:
-        """Wait this long, or until the sandbox closes."""
-        if seconds <= 0 or self.closing:
-            return
-        over = self._loop.create_future()
-        alarm = self._loop.call_later(seconds, resolve, over)
-        try:
-            await self._until(over)
-        finally:
-            alarm.cancel()
-
-    async def hang(self, connection: Connection) -> None:
-        """Wait until the client goes away, or the sandbox closes."""
-        if not self.closing:
-            over = self._loop.create_future()
-            connection.wake_when_gone(over)
-            await self._until(over)
-
-    async def _until(self, over: asyncio.Future[None]) -> None:
-        self._waiting.add(over)
-        try:
-            await over
-        finally:
-            self._waiting.discard(over)
-
-    def cut(self) -> None:
-        """End all waiting, now and later."""
-        self.closing = True
-        for over in self._waiting:
-            resolve(over)
-
-    async def empty(self, seconds: float) -> None:
-        """Wait until no call is being carried out, at most this long."""
-        if self._inside:
-            self._empty = self._loop.create_future()
-            await asyncio.wait([self._empty], timeout=seconds)
-
-
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Carries calls out. Whatever happens, `record` is called before the client can know it."""
+    """Carries calls out. Whatever happens, `record` is called before the client can know it.
+
+    `closing` is set when the sandbox closes; it ends all waiting.
+    """
 
     api: Api
     settings: SandboxSettings
-    waits: Waits
+    closing: asyncio.Event
 
     async def carry_out(
         self, call: Call, met: Sequence[Fault], connection: Connection, record: Record
@@ -111,7 +60,7 @@ class Delivery:
         delay_seconds = self.settings.latency_seconds + sum(fault.number for fault in met if fault.kind is Kind.SLOW)
         if any(fault.kind is Kind.REVOKE_KEY for fault in met):
             self.api.revoke(call.authorization)
-        await self.waits.pause(delay_seconds / 2)
+        await self._pause(delay_seconds / 2)
         if main is not None and main.kind is Kind.LATE_COMMIT:
             await self._carry_out_late(call, main, connection, record)
             return None
@@ -121,15 +70,20 @@ class Delivery:
             response = _alter(main, self.api.answer(call, _override(met)), self.settings)
         if any(fault.kind is Kind.DEPRECATED for fault in met):
             response = replace(response, headers=response.headers + _DEPRECATED)
-        await self.waits.pause(delay_seconds / 2)
+        await self._pause(delay_seconds / 2)
         record(response, answered=main is None or main.kind not in _UNANSWERED)
         return response if main is None else await self._deliver(main, response, connection)
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds > 0:
+            with anyio.move_on_after(seconds):
+                await self.closing.wait()
 
     async def _carry_out_late(self, call: Call, fault: Fault, connection: Connection, record: Record) -> None:
         record(None, answered=False)
         connection.reset()
-        await self.waits.pause(fault.number)
-        if not self.waits.closing:
+        await self._pause(fault.number)
+        if not self.closing.is_set():
             self.api.answer(call)
 
     def _instead(self, fault: Fault, call: Call) -> Response:
@@ -154,14 +108,14 @@ class Delivery:
             case Kind.RESET_BEFORE | Kind.RESET_AFTER:
                 connection.reset()
             case Kind.HANG_BEFORE | Kind.HANG_AFTER:
-                await self.waits.hang(connection)
+                await connection.gone.wait()
                 connection.reset()
             case Kind.TRUNCATE:
                 connection.write(_half(response))
                 connection.close_after_writing()
             case Kind.STALL:
                 connection.write(_half(response))
-                await self.waits.hang(connection)
+                await connection.gone.wait()
                 connection.reset()
             case Kind.SHORT_LENGTH:
                 connection.write(raw_answer(response, length=len(response.body) * 2 // 3))

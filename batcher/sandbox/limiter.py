@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import defaultdict, deque
 
 from batcher.pace.rate import Rate
-
-MAX_WINDOWS = 10_000  # a client that invents keys must not eat the memory
 
 
 class SlidingWindows:
@@ -20,25 +18,14 @@ class SlidingWindows:
     def __init__(self, rate: Rate, *, blocked_count: bool = False) -> None:
         self._rate = rate
         self._blocked_count = blocked_count
-        self._windows: OrderedDict[str, deque[float]] = OrderedDict()
+        self._windows: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=rate.limit))
 
     def blocked_for(self, authorization: str, now: float) -> float:
         """Count one request at `now` (seconds, never going back): 0.0 if admitted, else seconds until one could be."""
-        window = self._window(authorization)
+        window = self._windows[authorization]
         wait_seconds = 0.0
         if len(window) == self._rate.limit:
             wait_seconds = max(0.0, self._rate.period_seconds - (now - window[0]))
         if wait_seconds == 0.0 or self._blocked_count:
             window.append(now)
         return wait_seconds
-
-    def _window(self, authorization: str) -> deque[float]:
-        """This value's window. When there are too many, the one that was not asked for longest is forgotten."""
-        window = self._windows.get(authorization)
-        if window is None:
-            window = deque(maxlen=self._rate.limit)
-            self._windows[authorization] = window
-            if len(self._windows) > MAX_WINDOWS:
-                self._windows.popitem(last=False)
-        self._windows.move_to_end(authorization)
-        return window

@@ -13,7 +13,6 @@ import orjson
 
 from . import answers, rules
 from .calls import Call, Response
-from .cursors import decode_cursor, encode_cursor
 from .openapi import DOCUMENTS, OPENAPI, description
 from .settings import SandboxSettings
 from .store import Document, Listing, Store
@@ -122,7 +121,7 @@ class Api:
             message = f'identifier: "{identifier}" is already in use'
             return self.fail(self._settings.taken_status, message, identifier)
         body = answers.bare_answer(created) if override.bare else answers.created_answer(created, spec)
-        return Response(self._settings.created_status, body, identifier=identifier)
+        return Response(201, body, identifier=identifier)
 
     def _read_body(self, call: Call) -> dict[str, Any] | Response:
         """The validated body of a create, or the refusal."""
@@ -162,18 +161,18 @@ class Api:
         if wrong := rules.query_problem(call.query, rules.LIST_PARAMETERS):
             return self.fail(400, wrong)
         by_name = call.query.get("sortField") == "name"
-        after = None
-        if (cursor := call.query.get("cursor")) is not None:
-            after = decode_cursor(cursor, by_name=by_name)
-            if after is None:
-                return self.fail(400, "cursor: Invalid cursor")
+        after = call.query.get("cursor")  # the number of the document that a page ended with
+        if after is not None and not re.fullmatch("[0-9]{1,18}", after):
+            return self.fail(400, "cursor: Invalid cursor")
         if call.query.get("folderId") or call.query.get("labels"):
             return Response(200, _page([], has_next=False, cursor=None, size=0, total=0))
         size = int(call.query.get("pageSize", "20"))
         descending = call.query.get("sortDirection", "asc" if by_name else "desc") == "desc"
-        page = self._store.page(Listing(by_name, descending, call.query.get("creatorId"), after), size)
+        page = self._store.page(
+            Listing(by_name, descending, call.query.get("creatorId"), int(after) if after else None), size
+        )
         records = [answers.list_record(document, self._base_url) for document in page.documents]
-        cursor = encode_cursor(page.documents[-1], by_name=by_name) if page.more else None
+        cursor = str(page.documents[-1].number) if page.more else None
         return Response(200, _page(records, has_next=page.more, cursor=cursor, size=size, total=page.total))
 
     def _answer_others(self, call: Call) -> Response:

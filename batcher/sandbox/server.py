@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Self, cast
 
@@ -18,7 +19,7 @@ from batcher.errors import UsageError
 from .answers import fault_error
 from .calls import Call, Response
 from .connection import Connection
-from .delivery import Delivery, Waits
+from .delivery import Delivery
 from .faults import Fault, Faults
 from .limiter import SlidingWindows
 from .request_log import Observer, RequestRecord, open_log
@@ -46,6 +47,8 @@ class Sandbox:
         self._observers = [observe] if observe is not None else []
         self._faults = Faults(settings.faults, settings.seed)
         self._windows = SlidingWindows(settings.rate, blocked_count=settings.blocked_count) if settings.rate else None
+        self._closing, self._idle = asyncio.Event(), asyncio.Event()
+        self._idle.set()
         self._stack = ExitStack()
 
     async def __aenter__(self) -> Self:
@@ -55,18 +58,18 @@ class Sandbox:
             if self.settings.log is not None:
                 self._observers.append(stack.enter_context(open_log(self.settings.log)))
             stack.enter_context(self.store)
-            self._waits = Waits(self._loop)
-            self._http = _Server(self._handle, self._loop)
+            self._http = web.Server(self._handle)
             self._listener = await self._listen()
             self.base_url = f"http://{HOST}:{self._listener.sockets[0].getsockname()[1]}"
             self._api = Api(self.settings, self.store, base_url=self.base_url)
-            self._delivery = Delivery(self._api, self.settings, self._waits)
+            self._delivery = Delivery(self._api, self.settings, self._closing)
             self._stack = stack.pop_all()
         return self
 
     async def _listen(self) -> asyncio.Server:
         try:
-            return await self._loop.create_server(self._http, HOST, self.settings.port, backlog=4096)
+            connect = partial(Connection, self._http, self._loop)
+            return await self._loop.create_server(connect, HOST, self.settings.port, backlog=4096)
         except OSError as error:
             raise UsageError(f"port {self.settings.port}: {error.strerror}. Use --port 0 for any free one.") from error
 
@@ -79,22 +82,27 @@ class Sandbox:
         """Stop listening and let what is in flight finish, within bounds, even when cancelled. The store stays open."""
         with anyio.CancelScope(shield=True):
             self._listener.close()
-            self._waits.cut()
+            self._closing.set()
+            for connection in self._http.connections:
+                cast("Connection", connection).gone.set()
             self._http.pre_shutdown()
             await self._http.shutdown(GRACE_SECONDS)
-            await self._waits.empty(GRACE_SECONDS)
+            with anyio.move_on_after(GRACE_SECONDS):
+                await self._idle.wait()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = cast("Connection", request.protocol)
         arrived_seconds = connection.take_arrival()
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        with self._waits:
-            try:
-                return await self._answer(request, connection, arrived_seconds)
-            finally:
-                self.in_flight -= 1
-                connection.forget_arrival()
+        self._idle.clear()
+        try:
+            return await self._answer(request, connection, arrived_seconds)
+        finally:
+            self.in_flight -= 1
+            if not self.in_flight:
+                self._idle.set()
+            connection.take_arrival()  # bytes that came since (the rest of a body) aren't a new request
 
     async def _answer(self, request: web.BaseRequest, connection: Connection, arrived_seconds: float) -> web.Response:
         """Firewall, body, faults, route. Every way out shows the request to the observers before its answer leaves."""
@@ -115,7 +123,7 @@ class Sandbox:
             refused = self._api.fail(413, "Request body too large")
             self._record(call, (), arrived_seconds, refused)
             return _http_response(refused, close=True)
-        call = _with_body(call, body)
+        call = replace(call, body=body)
         met = self._faults.met_by(call)
         record = partial(self._record, call, met, arrived_seconds)
         response = await self._delivery.carry_out(call, met, connection, record)
@@ -163,21 +171,6 @@ async def serve(settings: SandboxSettings, announce: Callable[[str], None]) -> N
         await asyncio.get_running_loop().create_future()
 
 
-class _Server(web.Server):
-    """aiohttp's low-level server over our connections."""
-
-    def __init__(
-        self,
-        answer: Callable[[web.BaseRequest], object],
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
-        super().__init__(answer, loop=loop)  # type: ignore[arg-type]
-        self._own_loop = loop
-
-    def __call__(self) -> Connection:
-        return Connection(self, self._own_loop)
-
-
 def _call_of(request: web.BaseRequest) -> Call:
     headers = request.headers
     return Call(
@@ -187,12 +180,6 @@ def _call_of(request: web.BaseRequest) -> Call:
         authorization=headers.get("Authorization"),
         content_type=headers.get("Content-Type", "").partition(";")[0].strip().lower(),
     )
-
-
-def _with_body(call: Call, body: bytes) -> Call:
-    if not body:
-        return call
-    return Call(call.method, call.path, call.query, call.authorization, call.content_type, body)
 
 
 async def _read_body(request: web.BaseRequest, most_bytes: int) -> bytes | None:

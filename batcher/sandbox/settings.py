@@ -41,7 +41,6 @@ class SandboxSettings:
     trash_keeps_identifier: bool = True
     whoami: bool = True
     separate_owners: bool = False
-    created_status: int = 201
     taken_status: int = 400
     error_shape: ErrorShape = ErrorShape.DETAIL
     max_body_bytes: int = 64 * 1024 * 1024

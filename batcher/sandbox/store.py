@@ -7,9 +7,9 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from batcher.errors import Locked, UsageError
 
@@ -26,20 +26,21 @@ CREATE TABLE IF NOT EXISTS documents (
 CREATE UNIQUE INDEX IF NOT EXISTS live ON documents (identifier) WHERE deleted_at IS NULL;
 CREATE INDEX IF NOT EXISTS trash ON documents (identifier) WHERE deleted_at IS NOT NULL;
 """
-_SELECT = """
-SELECT id, identifier, name, model_id, body, dashboard_id, workbook_id, owner, created_at, deleted_at FROM documents """
+_SELECT = "SELECT * FROM documents "
 _COUNT = "SELECT count(*) FROM documents "
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One document. `body` is the create's as it came; times are seconds since 1970; `number` counts creates from 1."""
+class Document(NamedTuple):
+    """One document, a row of the table. `body` is the create's as it came.
+
+    Times are seconds since 1970; `number` counts creates from 1.
+    """
 
     number: int
     identifier: str
     name: str
     model_id: str
-    body: bytes = field(repr=False)
+    body: bytes
     dashboard_id: str
     workbook_id: str
     owner: str
@@ -49,12 +50,12 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Which documents, in which order. `after` is the last one's name or time, and its number."""
+    """Which documents, in which order; those after the document with the number `after`."""
 
     by_name: bool = False
     descending: bool = True
     owner: str | None = None
-    after: tuple[str | float, int] | None = None
+    after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +93,8 @@ class Store:
         """Commit a new document, giving it its number. None if its identifier is taken."""
         if self.find(document.identifier) or (trash_keeps and self._in_trash(document.identifier)):
             return None
-        new = self._db.execute(
-            "INSERT INTO documents (identifier, name, model_id, body, dashboard_id, workbook_id, owner, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                document.identifier,
-                document.name,
-                document.model_id,
-                document.body,
-                document.dashboard_id,
-                document.workbook_id,
-                document.owner,
-                document.created_at,
-            ),
-        )
-        return replace(document, number=new.lastrowid or 0)
+        new = self._db.execute("INSERT INTO documents VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", document[1:])
+        return document._replace(number=new.lastrowid or 0)
 
     def find(self, identifier: str) -> Document | None:
         """The living document of this identifier."""
@@ -126,13 +114,14 @@ class Store:
         """The next `size` living documents of a listing."""
         column = "name" if listing.by_name else "created_at"
         direction, beyond = ("DESC", "<") if listing.descending else ("ASC", ">")
-        values: list[str | float]
-        where, values = "deleted_at IS NULL", []
+        where, values = "deleted_at IS NULL", list[str | int]()
         if listing.owner is not None:
             where, values = where + " AND owner = ?", [listing.owner]
         total = self._db.execute(_COUNT + f"WHERE {where}", values).fetchone()[0]
         if listing.after is not None:
-            where, values = f"{where} AND ({column}, id) {beyond} (?, ?)", [*values, *listing.after]
+            last = f"SELECT {column}, id FROM documents WHERE id = ?"  # noqa: S608 - our own column
+            where += f" AND ({column}, id) {beyond} ({last})"
+            values = [*values, listing.after]
         rows = self._db.execute(
             _SELECT + f"WHERE {where} ORDER BY {column} {direction}, id {direction} LIMIT ?",
             [*values, size + 1],

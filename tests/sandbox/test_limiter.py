@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batcher.pace.rate import Rate
-from batcher.sandbox import limiter
 from batcher.sandbox.limiter import SlidingWindows
 from tests.support.faulty import most_in_window
 
@@ -56,13 +55,3 @@ def test_each_authorization_value_has_its_own_window() -> None:
     assert windows.blocked_for("Bearer a", 0.0) == 0.0
     assert windows.blocked_for("Bearer b", 1.0) == 0.0
     assert windows.blocked_for("Bearer a", 2.0) == 58.0
-
-
-def test_invented_keys_do_not_eat_the_memory() -> None:
-    """However many values come, few windows are kept, and a value that is in use is not forgotten."""
-    windows = SlidingWindows(Rate(1, 1000.0))
-    assert windows.blocked_for("Bearer real", 0.0) == 0.0
-    for n in range(limiter.MAX_WINDOWS * 2):
-        windows.blocked_for(f"Bearer {n}", n / 1000)
-        assert windows.blocked_for("Bearer real", n / 1000) > 0.0
-    assert len(windows._windows) <= limiter.MAX_WINDOWS
