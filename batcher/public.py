@@ -34,7 +34,6 @@ from .models import Spec as Spec
 from .models import Uncertain as Uncertain
 from .pace.rate import Rate as Rate
 from .report.observers import Gauge as Gauge
-from .report.observers import NullObserver as NullObserver
 from .report.observers import Observer as Observer
 from .report.plan import Plan as Plan
 from .report.summary import Summary as Summary

@@ -20,5 +20,5 @@ settings.load_profile("batcher")
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """Asyncio only: aiolimiter and aiohttp need it."""
+    """Asyncio only: aiohttp needs it."""
     return "asyncio"

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from ..read.sources import open_inputs
+from ..report.fields import fields_of
 from ..report.plan import Plan
 from ..validate.check import check as check_rows
 from .end import Invocation
@@ -28,7 +29,7 @@ def check(invocation: Invocation, given: Given) -> int:
     look = _ask if given.flag("online") else _read
     plan, fields, lines = look(invocation, given, observer)
     invocation.code = 0 if plan.invalid == 0 else 2
-    fields = _object(plan) | fields
+    fields |= fields_of(plan, "rows invalid") | {"valid": plan.rows - plan.invalid, "secondsAtRate": plan.seconds}
     invocation.console.summary("\n".join([*_counts(plan), *lines, *_next(given, plan)]), fields)
     invocation.final({**fields, "problems": observer.problem_objects("field")})
     return invocation.code
@@ -80,17 +81,8 @@ def _ask(invocation: Invocation, given: Given, observer: ConsoleObserver) -> _Lo
         f"{plan.created:,} already created, {plan.undone:,} undone, {plan.sending:,} to create",
         f"Asked {settings.endpoint.base_url} with {count(asked.requests, 'request')}: {', '.join(parts)}",
     ]
-    fields: dict[str, object] = {
-        "created": plan.created,
-        "uncertain": plan.uncertain,
-        "undone": plan.undone,
-        "sending": plan.sending,
-        "requests": asked.requests,
-        "keys": asked.keys,
-        "offersCreate": asked.offers_create,
-        "models": asked.models,
-        "unknownModels": asked.unknown_models,
-        "identifiers": asked.identifiers,
+    fields = fields_of(plan, "created uncertain undone sending") | {
+        **fields_of(asked, "requests keys offers_create models unknown_models identifiers"),
         "takenIdentifiers": asked.taken,
         "unanswered": online.unanswered,
     }
@@ -105,15 +97,6 @@ def _counts(plan: Plan) -> Iterator[str]:
         rows = f"the {count(valid, 'valid row')}" if plan.sending == valid else count(plan.sending, "row")
         yield f"Creating {rows} takes {about_text(plan.seconds)} at {plan.rate}"
         yield f"(done by {by} if you start now)."
-
-
-def _object(plan: Plan) -> dict[str, object]:
-    return {
-        "rows": plan.rows,
-        "valid": plan.rows - plan.invalid,
-        "invalid": plan.invalid,
-        "secondsAtRate": plan.seconds,
-    }
 
 
 def _next(given: Given, plan: Plan) -> list[str]:

@@ -18,7 +18,7 @@ import click
 from click.core import ParameterSource
 
 from ..errors import BatcherError, DiskTrouble, InternalError, UsageError
-from .screen.console import Console, Unbreakable, as_json, print_object, print_text, standard_error
+from .screen.console import Console, Unbreakable, as_json, print_text
 from .settings.options import Option
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Invocation:
     argv: tuple[str, ...]
     started: float
     command: str = ""
-    console: Console = field(default_factory=standard_error)
+    console: Console = field(default_factory=lambda: Console(Unbreakable(sys.stderr)))
     json: bool = False
     verbose: bool = False
     summary: Path | None = None
@@ -94,7 +94,7 @@ class Invocation:
 
         if self.summary is not None and (trouble := _write(self.summary, whole())):
             self._not_written(f"--summary {self.summary}", trouble)
-        if self.json and (trouble := print_object(whole())):
+        if self.json and (trouble := print_text(as_json(whole()).decode())):
             self._not_written("standard output", trouble)
             if self.summary is not None:
                 _write(self.summary, whole())  # with the code that it is now
@@ -203,17 +203,11 @@ def _group(invocation: Invocation, group: BaseExceptionGroup[BaseException]) -> 
     if rest is not None or ours is None:
         _unexpected(invocation, group)
         return
-    leaves: list[BaseException] = list(_leaves(ours))
+    error: BaseException = ours.subgroup(KeyboardInterrupt) or ours
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
     with end(invocation):
-        raise next((leaf for leaf in leaves if isinstance(leaf, KeyboardInterrupt)), leaves[0])
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
+        raise error
 
 
 def _unexpected(invocation: Invocation, error: BaseException) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from ..commands.undo import Undoing, UndoSettings
 from ..commands.undo import undo as undo_results
 from ..files.owned import OwnedDocument
+from ..report.fields import fields_of
 from .end import Invocation
 from .loop import carry_out
 from .screen.command_lines import CommandLine
@@ -23,6 +24,7 @@ from .settings.given import Given
 
 LISTED = 20
 _WIDEST = 48
+_FIELDS = "base_url deleted left adopted undone_before uncertain requests elapsed_seconds stopped interrupted deadline_reached"
 
 
 def undo(invocation: Invocation, given: Given) -> int:
@@ -122,22 +124,9 @@ def _text(undoing: Undoing, line: CommandLine) -> Iterator[str]:
 def _object(undoing: Undoing, results: Path, *, is_dry: bool) -> dict[str, object]:
     return {
         "results": str(results),
-        "baseUrl": undoing.base_url,
         "dryRun": is_dry,
         "documents": len(undoing.owned),
-        "deleted": undoing.deleted,
         "notDeleted": undoing.kept,
-        "left": undoing.left,
-        "adopted": undoing.adopted,
-        "undoneBefore": undoing.undone_before,
-        "uncertain": undoing.uncertain,
-        "requests": undoing.requests,
-        "elapsedSeconds": round(undoing.elapsed_seconds, 3),
-        "stopped": undoing.stopped,
-        "interrupted": undoing.interrupted,
-        "deadlineReached": undoing.deadline_reached,
-        "first": [
-            {"identifier": document.identifier, "name": document.name, "key": document.key}
-            for document in undoing.chosen[:LISTED]
-        ],
+        **fields_of(undoing, _FIELDS),
+        "first": [fields_of(document, "identifier name key") for document in undoing.chosen[:LISTED]],
     }

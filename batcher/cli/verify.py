@@ -9,12 +9,18 @@ from collections.abc import Iterator
 
 from ..commands.verify import Verified
 from ..commands.verify import verify as verify_rows
+from ..report.fields import fields_of
 from .end import Invocation
 from .loop import carry_out
 from .screen.console import count, one_line
 from .screen.observer import ConsoleObserver
 from .settings.durations import duration_text
 from .settings.given import Given
+
+_FIELDS = (
+    "base_url rows created same different missing unreadable left changed undone not_created invalid requests "
+    "elapsed_seconds stopped interrupted"
+)
 
 
 def verify(invocation: Invocation, given: Given) -> int:
@@ -68,23 +74,4 @@ def _headline(verified: Verified) -> str:
 
 
 def _object(verified: Verified, inputs: tuple[str, ...], details: int) -> dict[str, object]:
-    return {
-        "inputs": list(inputs),
-        "baseUrl": verified.base_url,
-        "rows": verified.rows,
-        "created": verified.created,
-        "same": verified.same,
-        "different": verified.different,
-        "missing": verified.missing,
-        "unreadable": verified.unreadable,
-        "left": verified.left,
-        "changed": verified.changed,
-        "undone": verified.undone,
-        "notCreated": verified.not_created,
-        "invalid": verified.invalid,
-        "details": details,
-        "requests": verified.requests,
-        "elapsedSeconds": round(verified.elapsed_seconds, 3),
-        "stopped": verified.stopped,
-        "interrupted": verified.interrupted,
-    }
+    return {"inputs": list(inputs), **fields_of(verified, _FIELDS), "details": details}

@@ -37,16 +37,6 @@ class KeysRefused(Stopped):
         )
 
 
-class _Waiter:
-    """One call of `Gate.slot` that waits."""
-
-    __slots__ = ("ready", "slot")
-
-    def __init__(self) -> None:
-        self.ready = anyio.Event()
-        self.slot: Slot | None = None
-
-
 class Gate:
     """Slots for requests: `async with Gate(keys, rate, shared=None) as gate`, then `await gate.slot()`.
 
@@ -60,7 +50,7 @@ class Gate:
         self._shared = shared
         self._pacers: dict[str, Pacer] = {}  # by the key's text: the server counts by it
         self._turn: deque[Pacer] = deque()
-        self._waiters: OrderedDict[_Waiter, None] = OrderedDict()
+        self._waiters: OrderedDict[asyncio.Future[Slot | None], None] = OrderedDict()
         self._wanted = asyncio.Event()
         self._free = rate is None
         self.now: Callable[[], float] = time.monotonic
@@ -105,21 +95,19 @@ class Gate:
             return free
         if not self._turn:
             raise KeysRefused
-        waiter = _Waiter()
+        waiter: asyncio.Future[Slot | None] = asyncio.get_running_loop().create_future()
         self._waiters[waiter] = None
         self._wanted.set()
-        taken = False
         try:
-            await waiter.ready.wait()
-            taken = True
-        finally:
-            if not taken:
-                self._waiters.pop(waiter, None)
-                if waiter.slot is not None:
-                    waiter.slot.give_back()
-        if waiter.slot is None:
+            slot = await waiter
+        except asyncio.CancelledError:
+            self._waiters.pop(waiter, None)
+            if waiter.done() and not waiter.cancelled() and (slot := waiter.result()):  # it came in the same instant
+                slot.give_back()
+            raise
+        if slot is None:
             raise KeysRefused
-        return waiter.slot
+        return slot
 
     def _free_slot(self) -> Slot | None:
         """Where the rate is unlimited, a slot of the next key that no brake slows: nobody needs to wait for it."""
@@ -140,12 +128,12 @@ class Gate:
 
     def _hand_over(self, slot: Slot) -> bool:
         """Give a slot to the first waiter; False if nobody waits."""
-        if not self._waiters:
-            return False
-        waiter, _ = self._waiters.popitem(last=False)
-        waiter.slot = slot
-        waiter.ready.set()
-        return True
+        while self._waiters:
+            waiter, _ = self._waiters.popitem(last=False)
+            if not waiter.done():  # else it was cancelled just now
+                waiter.set_result(slot)
+                return True
+        return False
 
     async def _serve(self, pacer: Pacer) -> None:
         """One key: take slots from its pace, one after the other, and hand each to the first waiter."""
@@ -153,7 +141,6 @@ class Gate:
             if not self._waiters:
                 self._wanted.clear()
                 await self._wanted.wait()
-            await pacer.smooth()
             while self._waiters and not pacer.dropped:
                 granted = await pacer.try_grant()
                 if isinstance(granted, Slot):
@@ -187,7 +174,9 @@ class Gate:
         self._turn.remove(pacer)
         if not self._turn:
             while self._waiters:
-                self._waiters.popitem(last=False)[0].ready.set()
+                waiter, _ = self._waiters.popitem(last=False)
+                if not waiter.done():
+                    waiter.set_result(None)
         self._wanted.set()
 
     @property

@@ -31,8 +31,11 @@ class Gauge(Protocol):
         """Seconds until the brake lets go; 0.0 if it is off."""
 
 
-class Observer(Protocol):
-    """Called for everything that happens, in order, by one thread. No method raises or waits."""
+class Observer:
+    """Called for everything that happens, in order, by one thread. No method raises or waits.
+
+    This one does nothing: override what you care about.
+    """
 
     def problem(self, problem: Problem) -> None:
         """A row is invalid, or a document isn't as it should be."""
@@ -46,37 +49,12 @@ class Observer(Protocol):
     def planned(self, plan: Plan) -> None:
         """What a run is about to do."""
 
-    def working(self, total: int, gauge: Gauge) -> AbstractContextManager[None]:
+    def working(self, total: int, gauge: Gauge) -> AbstractContextManager[None]:  # noqa: ARG002 - for those who override it
         """Entered before the first request for `total` rows or documents, left when the last is accounted for."""
+        return nullcontext()
 
     def outcome(self, outcome: Outcome) -> None:
         """A row's outcome is on disk. Called thousands of times a second: only count."""
 
     def done(self, line: str) -> None:
         """`undo` or `verify` is done with a document, which is as it should be; `line` says so."""
-
-
-class NullObserver:
-    """An Observer that does nothing; a base for those that care about a part only."""
-
-    def problem(self, problem: Problem) -> None:
-        """Do nothing."""
-
-    def detail(self, problem: Problem) -> None:
-        """Do nothing."""
-
-    def warning(self, message: str) -> None:
-        """Do nothing."""
-
-    def planned(self, plan: Plan) -> None:
-        """Do nothing."""
-
-    def working(self, total: int, gauge: Gauge) -> AbstractContextManager[None]:  # noqa: ARG002 - the protocol's
-        """Show nothing."""
-        return nullcontext()
-
-    def outcome(self, outcome: Outcome) -> None:
-        """Do nothing."""
-
-    def done(self, line: str) -> None:
-        """Do nothing."""

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..config import Files
 from ..models import Failed, Uncertain
-
-if TYPE_CHECKING:
-    from ..config import Files
+from .fields import fields_of
 
 SHOWN_FAILURES = 10
+_FIELDS = (  # that are in the object as they are here
+    "elapsed_seconds inputs base_url sandbox rows created created_now created_before reconciled adopted failed invalid "
+    "uncertain not_attempted to_do undone changed other_failures requests rate stopped interrupted deadline_reached "
+    "limit_reached warnings"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,39 +91,15 @@ def exit_code(summary: Summary) -> int:
 
 
 def summary_object(summary: Summary) -> dict[str, object]:
-    """The fields that README.md documents, in that order, without `command` and `exitCode`."""
+    """The fields that README.md documents, without `command` and `exitCode`."""
     return {
         "run": summary.run,
         "startedAt": summary.started,
         "finishedAt": summary.finished,
-        "elapsedSeconds": round(summary.elapsed_seconds, 3),
-        "inputs": list(summary.inputs),
-        "baseUrl": summary.base_url,
-        "sandbox": summary.sandbox,
-        "rows": summary.rows,
-        "created": summary.created,
-        "createdNow": summary.created_now,
-        "createdBefore": summary.created_before,
-        "reconciled": summary.reconciled,
-        "adopted": summary.adopted,
-        "failed": summary.failed,
-        "invalid": summary.invalid,
-        "uncertain": summary.uncertain,
-        "notAttempted": summary.not_attempted,
-        "toDo": summary.to_do,
-        "undone": summary.undone,
-        "changed": summary.changed,
-        "otherFailures": summary.other_failures,
-        "requests": summary.requests,
+        **fields_of(summary, _FIELDS),
         "requestsPerSecond": round(requests_per_second(summary), 3),
-        "rate": summary.rate,
-        "stopped": summary.stopped,
-        "interrupted": summary.interrupted,
-        "deadlineReached": summary.deadline_reached,
-        "limitReached": summary.limit_reached,
         "files": files_object(summary.files, summary),
         "firstFailures": [_failure_object(failure) for failure in summary.first_failures[:SHOWN_FAILURES]],
-        "warnings": list(summary.warnings),
     }
 
 
@@ -129,26 +107,14 @@ def files_object(files: Files | None, summary: Summary | None = None) -> dict[st
     """The names of the files."""
     if files is None:
         return None
+    names = {name: str(path) for name, path in fields_of(files, "results failures journal").items()}
     kept = summary.kept_failures if summary else None
-    return {
-        "results": str(files.results),
-        "failures": str(files.failures),
-        "journal": str(files.journal),
-        "keptFailures": str(kept) if kept else None,
-    }
+    return {**names, "keptFailures": str(kept) if kept else None}
 
 
 def _failure_object(failure: Failed | Uncertain) -> dict[str, object]:
-    return {
-        "key": failure.key,
-        "source": failure.source,
-        "line": failure.line,
-        "outcome": "failed" if isinstance(failure, Failed) else "uncertain",
-        "reason": failure.reason.value,
-        "status": failure.status,
-        "message": failure.message,
-        "hint": failure.hint,
-    }
+    outcome = "failed" if isinstance(failure, Failed) else "uncertain"
+    return fields_of(failure, "key source line reason status message hint") | {"outcome": outcome}
 
 
 def requests_per_second(summary: Summary) -> float:

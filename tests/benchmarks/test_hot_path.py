@@ -19,7 +19,7 @@ from types import CodeType, FrameType
 from batcher.commands import run
 from batcher.config import Endpoint, Files, RunSettings, Sending
 from batcher.keys import ApiKey
-from batcher.report.observers import NullObserver
+from batcher.report.observers import Observer
 from batcher.report.summary import Summary
 from batcher.runtime import Runtime
 from batcher.send.drain import Drain
@@ -64,7 +64,7 @@ async def run_once(home: Path, count: int) -> Summary:
             sending=Sending(rate=None, concurrency=16, shared_pace=False),
             preflight=False,
         )
-        return await run.run(settings, observer=NullObserver(), drain=Drain(), runtime=Runtime(random=Random(1)))
+        return await run.run(settings, observer=Observer(), drain=Drain(), runtime=Runtime(random=Random(1)))
 
 
 def _in_a_loop(home: Path, count: int) -> Summary:

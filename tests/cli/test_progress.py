@@ -23,7 +23,7 @@ from batcher.cli.screen.observer import ConsoleObserver
 from batcher.cli.screen.progress import Snapshot, Tally, Watch, line_text, plan_text, rate_text
 from batcher.models import Created, Failed, How, Problem, Reason
 from batcher.pace.rate import Rate
-from batcher.report.observers import NullObserver, Observer
+from batcher.report.observers import Observer
 from batcher.report.plan import Plan
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
@@ -97,7 +97,7 @@ def console(*, json: bool = False, quiet: bool = False) -> tuple[Console, io.Str
 
 def test_the_observers_keep_the_protocol() -> None:
     """The command line's and the silent one are Observers; mypy checks the rest of the sentence."""
-    observers: list[Observer] = [ConsoleObserver(console()[0]), NullObserver()]
+    observers: list[Observer] = [ConsoleObserver(console()[0]), Observer()]
     for observer in observers:
         observer.outcome(created())
 

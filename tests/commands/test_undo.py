@@ -20,7 +20,7 @@ from batcher.config import Endpoint, Sending
 from batcher.errors import Locked, UsageError
 from batcher.keys import ApiKey
 from batcher.models import Problem
-from batcher.report.observers import NullObserver
+from batcher.report.observers import Observer
 from batcher.send.drain import Drain, End
 
 from ..cli.test_cli import environment, start
@@ -29,7 +29,7 @@ from ..support.processes import bounded
 from ..support.runs import Job, contents, row
 
 
-class Told(NullObserver):
+class Told(Observer):
     """Remembers what an undo told."""
 
     def __init__(self) -> None:

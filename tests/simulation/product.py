@@ -26,7 +26,7 @@ from batcher.identity import name_key
 from batcher.keys import ApiKey
 from batcher.models import Spec
 from batcher.read.sources import Source
-from batcher.report.observers import NullObserver
+from batcher.report.observers import Observer
 from batcher.report.summary import Summary
 from batcher.send import settle_rules
 from batcher.send.drain import Drain, End
@@ -87,7 +87,7 @@ class Real:
             return await run_command.run(settings_of(start), observer=Teller(world), drain=drain, runtime=given)
 
 
-class Teller(NullObserver):
+class Teller(Observer):
     """Adds outcomes and warnings to the story."""
 
     def __init__(self, world: World) -> None:

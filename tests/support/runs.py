@@ -29,7 +29,7 @@ from batcher.config import Endpoint, Files, Reading, RunSettings, Sending
 from batcher.files.disk import AppendFile, Disk
 from batcher.keys import ApiKey
 from batcher.models import Outcome, Problem
-from batcher.report.observers import NullObserver
+from batcher.report.observers import Observer
 from batcher.report.summary import Summary, exit_code
 from batcher.runtime import Runtime
 from batcher.sandbox import SandboxSettings
@@ -58,7 +58,7 @@ class Hasty(Random):
         return min(a, b)
 
 
-class Witness(NullObserver):
+class Witness(Observer):
     """Remembers what a run told."""
 
     def __init__(self) -> None:

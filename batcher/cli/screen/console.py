@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
 from ...models import Created, Outcome, Problem
+from ...report.fields import fields_of
 
 if TYPE_CHECKING:
     from .progress import Snapshot
@@ -105,15 +106,7 @@ class Console:
 
     def progress(self, snapshot: Snapshot, line: str) -> None:
         """A progress line."""
-        counts: dict[str, object] = {
-            "created": snapshot.created,
-            "failed": snapshot.failed,
-            "uncertain": snapshot.uncertain,
-            "left": snapshot.left,
-            "requests": snapshot.requests,
-            "inFlight": snapshot.in_flight,
-            "secondsLeft": snapshot.seconds_left,
-        }
+        counts = fields_of(snapshot, "created failed uncertain left requests in_flight seconds_left")
         self._put("info", "progress", line, counts)
 
     def outcome(self, outcome: Outcome) -> None:
@@ -156,16 +149,6 @@ def one_line(message: str) -> str:
     if message.isprintable():
         return message
     return "".join(c if c.isprintable() else (" " if c in "\n\t" else f"\\x{ord(c):02x}") for c in message)
-
-
-def standard_error(*, json: bool = False, quiet: bool = False) -> Console:
-    """The console of this process."""
-    return Console(Unbreakable(sys.stderr), json, quiet)
-
-
-def print_object(fields: Mapping[str, object]) -> OSError | None:
-    """One JSON object on standard output, on one line; what hindered that, if anything did."""
-    return print_text(as_json(fields).decode())
 
 
 def print_text(text: str) -> OSError | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ...models import Created, Failed, Outcome, Problem, Uncertain
-from ...report.observers import Gauge, NullObserver
+from ...report.observers import Gauge, Observer
 from ...report.plan import Plan
 from .console import Console
 from .progress import Tally, Watch, line_text, now_and_then, plan_text
@@ -22,7 +22,7 @@ _CANARY = "Large first run. Try a few first with --limit 5; Ctrl-C is always saf
 
 
 @dataclass(slots=True)
-class ConsoleObserver(NullObserver):
+class ConsoleObserver(Observer):
     """The Observer of every command. With `bar` it paints on the terminal; with `verbose` each outcome gets a line.
 
     `verb` is what `undo` and `verify` do to a document ("deleted"). `around` is entered while requests may be sent.

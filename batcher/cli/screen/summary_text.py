@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ...config import RunSettings
 from ...models import Uncertain
 from ...pace.rate import Rate
+from ...report.fields import fields_of
 from ...report.plan import Plan
 from ...report.summary import SHOWN_FAILURES, Summary, files_object, requests_per_second
 from ..settings.durations import duration_text
@@ -130,16 +131,8 @@ def plan_object(plan: Plan, settings: RunSettings) -> dict[str, object]:
     """The final object of `batcher status --json`; rows = created + failed + invalid + uncertain + undone + toDo."""
     return {
         "baseUrl": settings.endpoint.base_url or None,
-        "rows": plan.rows,
-        "created": plan.created,
+        **fields_of(plan, "rows created invalid uncertain undone to_do changed other_failures sending"),
         "failed": plan.failed - plan.invalid,
-        "invalid": plan.invalid,
-        "uncertain": plan.uncertain,
-        "undone": plan.undone,
-        "toDo": plan.to_do,
-        "changed": plan.changed,
-        "otherFailures": plan.other_failures,
-        "sending": plan.sending,
         "rate": str(plan.rate) if plan.rate else "none",
         "secondsAtRate": plan.seconds,
         "files": files_object(settings.files),
