@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from datetime import datetime
-from functools import partial
 
 from ..read.sources import open_inputs
 from ..report.fields import fields_of
@@ -54,18 +52,12 @@ def _read(invocation: Invocation, given: Given, observer: ConsoleObserver) -> _L
 
 def _ask(invocation: Invocation, given: Given, observer: ConsoleObserver) -> _Look:
     """The plan of a run, and what the instance says. Raises BatcherError."""
-    import anyio  # noqa: PLC0415 - only this needs the network
-
-    from ..commands.check_online import look  # noqa: PLC0415
-    from ..runtime import runtime_of  # noqa: PLC0415
-    from ..send.drain import Drain  # noqa: PLC0415
-    from .loop import loop_options  # noqa: PLC0415
+    from ..commands.check_online import look  # noqa: PLC0415 - only this needs the network
+    from .loop import carry_out  # noqa: PLC0415
 
     settings = given.run_settings()
     invocation.use(given)
-    runtime = runtime_of(settings.sending, os.environ, observer.warning)
-    body = partial(look, settings, observer=observer, drain=Drain(), runtime=runtime)
-    online = anyio.run(body, backend_options=loop_options())
+    online = carry_out(look, settings, invocation, observer)
     plan, asked = online.plan, online.preflight
     parts = [f"{count(asked.keys, 'key')} valid"]
     if asked.offers_create is not None:

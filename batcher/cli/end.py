@@ -180,18 +180,14 @@ def _writable(path: Path) -> Path:
 
 def _write(path: Path, whole: Mapping[str, object]) -> OSError | None:
     """Put the object into a file, in one step; into what is no plain file (a pipe, a device) just so. What hindered that."""
+    from ..files.disk import Disk  # noqa: PLC0415 - only with --summary
+
     text = as_json(whole, is_indented=True) + b"\n"
-    part = path.with_name(f"{path.name}.part")
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
             path.write_bytes(text)
-            return None
-        try:
-            part.write_bytes(text)
-            part.replace(path)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
+        else:
+            Disk().replace(path, [text])
     except OSError as error:
         return error
     return None

@@ -22,7 +22,6 @@ class Command(click.Command):
 
     def __init__(self, name: str, *, body: str, examples: Sequence[str], **kwargs: Any) -> None:
         """As click's; `body` as in `run:status`; the examples are command lines that can be pasted."""
-        kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": 80})
         super().__init__(name, **kwargs)
         self.body = body
         self.examples = tuple(examples)

@@ -21,20 +21,12 @@ CATCH_UP = 1.02
 # More starts than these are not remembered one by one: see `Rate.divided`.
 _REMEMBERED = 10_000
 
-_UNITS = {
-    "s": 1,
-    "sec": 1,
-    "second": 1,
-    "m": 60,
-    "min": 60,
-    "minute": 60,
-    "h": 3600,
-    "hour": 3600,
-    "d": 86400,
-    "day": 86400,
-}
-_UNITS |= {f"{unit}s": seconds for unit, seconds in _UNITS.items() if len(unit) > 1}
-_RATE = re.compile(r"(?P<limit>[0-9][0-9_,]*)\s*(?:/|per)\s*(?P<count>[0-9]+)?\s*(?P<unit>[a-z]+)", re.IGNORECASE)
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_RATE = re.compile(
+    r"(?P<limit>[0-9][0-9_,]*)\s*(?:/|per)\s*(?P<count>[0-9]+)?\s*"
+    r"(?P<unit>[smhd]|(?:sec|second|min|minute|hour|day)s?)",
+    re.IGNORECASE,
+)
 _HELP = "write how many requests in what time, like 60/min, 500/m, 50/s, 30/10s or 1/h, or none"
 
 
@@ -60,14 +52,12 @@ class Rate:
         if wanted.lower() == "none":
             return None
         match = _RATE.fullmatch(wanted)
-        unit = match["unit"].lower() if match else ""
-        seconds = _UNITS.get(unit)
-        if match is None or seconds is None:
+        if match is None:
             raise ValueError(f"{text!r} is not a rate: {_HELP}")
         limit, count = int(re.sub("[_,]", "", match["limit"])), int(match["count"] or 1)
         if limit == 0 or count == 0:
             raise ValueError(f"{text!r} would never send anything: {_HELP}")
-        return cls(limit, float(count * seconds))
+        return cls(limit, float(count * _UNITS[match["unit"][0].lower()]))
 
     def __str__(self) -> str:
         for unit, seconds in (("h", 3600), ("min", 60), ("s", 1)):

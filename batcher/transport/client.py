@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
@@ -41,19 +40,16 @@ class Client:
         return self._transport
 
     async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            self._transport = await stack.enter_async_context(
-                open_transport(
-                    self.base_url,
-                    timeout_seconds=self._timeout_seconds,
-                    connect_timeout_seconds=self._connect_timeout_seconds,
-                )
-            )
-            self._stack = stack.pop_all()
+        self._opening = open_transport(
+            self.base_url,
+            timeout_seconds=self._timeout_seconds,
+            connect_timeout_seconds=self._connect_timeout_seconds,
+        )
+        self._transport = await self._opening.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._transport = None
-        await self._stack.__aexit__(kind, error, trace)
+        await self._opening.__aexit__(kind, error, trace)

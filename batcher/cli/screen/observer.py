@@ -15,7 +15,7 @@ from ...models import Created, Failed, Outcome, Problem, Uncertain
 from ...report.observers import Gauge, Observer
 from ...report.plan import Plan
 from .console import Console
-from .progress import Tally, Watch, line_text, now_and_then, plan_text
+from .progress import Snapshot, Tally, Watch, line_text, now_and_then, plan_text
 
 KEPT_PROBLEMS = 1000  # that the final object lists
 _CANARY = "Large first run. Try a few first with --limit 5; Ctrl-C is always safe."
@@ -90,27 +90,14 @@ class ConsoleObserver(Observer):
         """The first problems for the final object; `part` is what that calls a problem's field."""
         return [{"source": p.source, "line": p.line, part: p.field, "message": p.message} for p in self.problems]
 
+    def _show(self, snapshot: Snapshot) -> None:
+        self.console.progress(snapshot, line_text(snapshot, datetime.now().astimezone(), self.verb))
+
     def _progress(self, watch: Watch) -> AbstractContextManager[None]:
         if self.console.quiet:
             return nullcontext()
         if not self.bar:
-            return now_and_then(_Lines(watch, self.console, self.verb))
+            return now_and_then(watch, self._show)
         from .bar import painting  # noqa: PLC0415 - rich is worth its import only on a terminal
 
         return painting(watch, self.console)
-
-
-@dataclass(slots=True)
-class _Lines:
-    """Each call writes a line of progress; none while nothing is sent, unless something slows the command."""
-
-    watch: Watch
-    console: Console
-    verb: str
-    last_requests: int = -1
-
-    def __call__(self) -> None:
-        snapshot = self.watch.snapshot(time.monotonic())
-        if snapshot.requests != self.last_requests or snapshot.note:
-            self.console.progress(snapshot, line_text(snapshot, datetime.now().astimezone(), self.verb))
-        self.last_requests = snapshot.requests

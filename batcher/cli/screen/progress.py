@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -138,14 +139,20 @@ def line_text(snapshot: Snapshot, now: datetime, verb: str = "") -> str:
 
 
 @contextmanager
-def now_and_then(write: Callable[[], object]) -> Iterator[None]:
-    """While in the block, call `write` in a thread: after 10 s, and then after pauses that grow to 5 minutes."""
+def now_and_then(watch: Watch, show: Callable[[Snapshot], None]) -> Iterator[None]:
+    """While in the block, show progress from a thread: after 10 s, and then after pauses that grow to 5 minutes.
+
+    Nothing is shown while nothing is sent, unless something slows the command.
+    """
     over = threading.Event()
 
     def keep_writing() -> None:
-        pause = FIRST_LINE_SECONDS
+        pause, last_requests = FIRST_LINE_SECONDS, -1
         while not over.wait(pause):
-            write()
+            snapshot = watch.snapshot(time.monotonic())
+            if snapshot.requests != last_requests or snapshot.note:
+                show(snapshot)
+            last_requests = snapshot.requests
             pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
 
     thread = threading.Thread(target=keep_writing, name="progress lines", daemon=True)

@@ -60,15 +60,11 @@ def about_text(seconds: float) -> str:
 
 
 def duration_option(seconds: float) -> str:
-    """The shortest text that `parse_duration` reads back: `90s`, `15m`, `1h30m`."""
-    if seconds != int(seconds) or seconds < 1:
-        return f"{round(seconds * 1000)}ms"
-    parts: list[str] = []
-    whole = int(seconds)
-    for unit, size in (("h", 3600), ("m", 60), ("s", 1)):
-        count, whole = divmod(whole, size)
-        parts.extend([f"{count}{unit}"] if count else [])
-    return "".join(parts) if seconds >= 120 else f"{int(seconds)}s"
+    """A short text that `parse_duration` reads back: `90s`, `15m`, `90m`, `4h`."""
+    for unit, size in (("h", 3600), ("m", 60)):
+        if seconds >= 2 * size and seconds % size == 0:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s" if seconds == int(seconds) else f"{round(seconds * 1000)}ms"
 
 
 def clock_text(seconds_ahead: float, now: datetime) -> str:
