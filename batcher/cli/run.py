@@ -6,7 +6,7 @@ import os
 from datetime import datetime
 
 from ..commands import run as run_command
-from ..report.summary import Summary, exit_code, summary_object
+from ..report.summary import exit_code, summary_object
 from .end import Invocation
 from .loop import carry_out
 from .screen.next_steps import next_steps
@@ -25,7 +25,11 @@ def run(invocation: Invocation, given: Given) -> int:
     invocation.beside = settings.files.results.parent
     observer = ConsoleObserver(invocation.console, _wants_bar(invocation), invocation.verbose)
     summary = carry_out(run_command.run, settings, invocation, observer, given.get("deadline"))
-    return _close(invocation, given, summary)
+    invocation.code = exit_code(summary)
+    fields = summary_object(summary)
+    invocation.console.summary(summary_text(summary, next_steps(given.command_line, summary)), fields)
+    invocation.final(fields)
+    return invocation.code
 
 
 def status(invocation: Invocation, given: Given) -> int:
@@ -36,16 +40,6 @@ def status(invocation: Invocation, given: Given) -> int:
     if not invocation.json:
         invocation.print(plan_text(plan, datetime.now().astimezone()))
     invocation.final(plan_object(plan, settings))
-    return invocation.code
-
-
-def _close(invocation: Invocation, given: Given, summary: Summary) -> int:
-    """Show the summary in every form asked for."""
-    invocation.code = exit_code(summary)
-    fields = summary_object(summary)
-    text = summary_text(summary, next_steps(given.command_line, summary))
-    invocation.console.summary(text, fields)
-    invocation.final(fields)
     return invocation.code
 
 

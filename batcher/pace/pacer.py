@@ -78,7 +78,7 @@ class Pacer:
         self.epoch = 0
         self.dropped = False
         self.brake = Brake(rate)
-        self._share = share if rate else None
+        self._share = share
         self._window = Window(rate) if rate else None
         # The window alone keeps the law, so starts may follow each other a little faster than the rate.
         self._smooth_per_second = CATCH_UP * rate.per_second if rate else math.inf
@@ -152,7 +152,6 @@ class Pacer:
         return min(due, self.brake.settled_at) if now < self.brake.settled_at else due
 
     def close(self) -> None:
-        """The gate closes."""
         if self._share is not None:
             self._share.close()
 

@@ -78,7 +78,6 @@ class StartLog:
             raise
 
     def close(self) -> None:
-        """Close the file."""
         self._db.close()
 
     @contextmanager

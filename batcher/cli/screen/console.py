@@ -53,7 +53,6 @@ class Unbreakable:
                 self._break(error)
 
     def isatty(self) -> bool:
-        """Whether it is a terminal."""
         return not self.broken and self._stream.isatty()
 
     def _break(self, error: OSError | ValueError) -> None:
@@ -83,12 +82,10 @@ class Console:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def problem(self, problem: Problem) -> None:
-        """An invalid row."""
         place = {"source": problem.source, "line": problem.line, "field": problem.field}
         self._put("error", "problem", str(problem), place)
 
     def warning(self, message: str) -> None:
-        """A warning."""
         self._put("warning", "warning", message, {}, prefix="warning: ")
 
     def notice(self, message: str) -> None:
@@ -105,7 +102,6 @@ class Console:
             self._put("info", "note", message, {})
 
     def progress(self, snapshot: Snapshot, line: str) -> None:
-        """A progress line."""
         counts = fields_of(snapshot, "created failed uncertain left requests in_flight seconds_left")
         self._put("info", "progress", line, counts)
 

@@ -50,7 +50,6 @@ class ConsoleObserver(Observer):
             self.console.note(f"{problem} (note)")
 
     def warning(self, message: str) -> None:
-        """Show it."""
         self.console.warning(message)
 
     def planned(self, plan: Plan) -> None:

@@ -55,47 +55,38 @@ def read_files(named: str | None) -> ChainMap[str, str]:
 
 
 def _named_file(path: Path) -> ConfigFile:
-    table = _table(_text(path, f"--config {path}"), path)
-    inner = _tool_table(table) if path.name == "pyproject.toml" else table
-    if inner is None:
+    table = _table(path, f"--config {path}")
+    if table is None:
         raise UsageError(f"--config {path}: it has no [tool.batcher] table")
-    return ConfigFile(inner, path, is_named=True)
+    return ConfigFile(table, path, is_named=True)
 
 
 def _found_file(directory: Path) -> ConfigFile | None:
     """The nearest `batcher.toml`, or `pyproject.toml` with `[tool.batcher]`, in the directory or above it."""
     for place in (directory, *directory.parents):
-        own = place / "batcher.toml"
-        if own.is_file():
-            return ConfigFile(_table(_text(own, str(own)), own), own, is_named=False)
-        project = place / "pyproject.toml"
-        if project.is_file() and "batcher" in (text := _text(project, str(project))):
-            inner = _tool_table(_table(text, project))
-            if inner is not None:
-                return ConfigFile(inner, project, is_named=False)
+        for path in (place / "batcher.toml", place / "pyproject.toml"):
+            if path.is_file() and (table := _table(path, str(path))) is not None:
+                return ConfigFile(table, path, is_named=False)
     return None
 
 
-def _text(path: Path, origin: str) -> str:
+def _table(path: Path, origin: str) -> dict[str, object] | None:
+    """The file's settings; None for a `pyproject.toml` that has none, whatever else is in it. Raises UsageError."""
+    is_project = path.name == "pyproject.toml"
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
+        if is_project and "batcher" not in text:
+            return None
+        table = tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise UsageError(f"{origin}: the file isn't UTF-8 text; save it as UTF-8") from error
     except OSError as error:
         raise UsageError(f"{origin}: can't be read: {error.strerror}") from error
-
-
-def _table(text: str, path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: not valid TOML: {error}") from error
-
-
-def _tool_table(table: dict[str, object]) -> dict[str, object] | None:
     tool = table.get("tool")
     inner = tool.get("batcher") if isinstance(tool, dict) else None
-    return inner if isinstance(inner, dict) else None
+    return (inner if isinstance(inner, dict) else None) if is_project else table
 
 
 def _text_of(value: object, origin: str) -> str:

@@ -40,8 +40,7 @@ def config_path(environ: Mapping[str, str]) -> Path:
         return Path(directory).expanduser() / "config.json"
     if directory := environ.get("XDG_CONFIG_HOME"):
         return Path(directory).expanduser() / "omni-cli" / "config.json"
-    home = Path(environ["HOME"]) if environ.get("HOME") else Path("~").expanduser()
-    return home / ".config" / "omni-cli" / "config.json"
+    return Path("~/.config/omni-cli/config.json").expanduser()
 
 
 def load(name: str | None, environ: Mapping[str, str], now: datetime) -> Profile | None:
@@ -51,32 +50,33 @@ def load(name: str | None, environ: Mapping[str, str], now: datetime) -> Profile
     """
     path = config_path(environ)
     try:
+        return _named(name, path, now)
+    except UsageError:
+        if name is None:
+            return None
+        raise
+
+
+def _named(name: str | None, path: Path, now: datetime) -> Profile:
+    """The named profile, else the default one. Raises UsageError."""
+    try:
         document = json.loads(path.read_bytes())
         profiles = {str(key): dict(value) for key, value in dict(document["profiles"]).items()}
-        default = document.get("defaultProfile")
+        wanted = str(document.get("defaultProfile")) if name is None else name
     except FileNotFoundError as error:
-        if name is None:
-            return None
         raise UsageError(f"--profile {name}: the Omni CLI's file {path} does not exist; {_USE_KEY}") from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        if name is None:
-            return None
         raise UsageError(f"--profile {name}: {path} can't be read as the Omni CLI's profiles; {_USE_KEY}") from error
-    wanted = name if name is not None else default
-    if not isinstance(wanted, str) or wanted not in profiles:
-        if name is None:
-            return None
-        near = difflib.get_close_matches(name, profiles, n=1) or sorted(profiles)
+    if wanted not in profiles:
+        near = difflib.get_close_matches(wanted, profiles, n=1) or sorted(profiles)
         raise UsageError(f"--profile {name}: {path} has no such profile; it has {', '.join(near) or 'none'}")
-    return _profile(wanted, profiles[wanted], path, now, required=name is not None)
+    return _profile(wanted, profiles[wanted], path, now)
 
 
-def _profile(name: str, entry: dict[str, object], path: Path, now: datetime, *, required: bool) -> Profile | None:
-    endpoint = entry.get("apiEndpoint")
-    if not isinstance(endpoint, str) or not endpoint.strip():
-        if required:
-            raise UsageError(f"--profile {name}: {path} has no apiEndpoint for it; name the instance with --base-url")
-        return None
+def _profile(name: str, entry: dict[str, object], path: Path, now: datetime) -> Profile:
+    endpoint = _text(entry.get("apiEndpoint"))
+    if endpoint is None:
+        raise UsageError(f"--profile {name}: {path} has no apiEndpoint for it; name the instance with --base-url")
     url = base_url.normalise(endpoint, f"profile {name} in {path}")
     if entry.get("authMethod") == "oauth":
         return _oauth(name, entry, path, url, now)
