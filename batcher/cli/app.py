@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import UsageError
 from ..version import __version__
 from .end import Invocation, end, usage_text
 from .help import Command, Group
@@ -118,5 +119,5 @@ def execute(argv: Sequence[str], started: float) -> int:
         except click.exceptions.Exit as exit_:
             invocation.code = exit_.exit_code
         except click.ClickException as error:
-            invocation.usage_error(usage_text(error))
+            raise UsageError(usage_text(error)) from error
     return invocation.code

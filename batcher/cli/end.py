@@ -75,11 +75,6 @@ class Invocation:
         for note in given.target.notes:
             self.console.warning(note)
 
-    def usage_error(self, message: str) -> None:
-        """End with exit code 2."""
-        self.code = 2
-        self.failed(message)
-
     def failed(self, message: str) -> None:
         """Say what ended the command, on standard error and, if asked for, as the final object."""
         message = self.clean(message)
@@ -120,10 +115,6 @@ class Invocation:
         for secret in (*self.secrets, *_environment_secrets()):
             text = text.replace(secret, "(key)")
         return text
-
-    def seconds_since_start(self) -> float:
-        """How long the process has been running."""
-        return time.monotonic() - self.started
 
 
 @contextmanager

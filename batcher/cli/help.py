@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from gettext import gettext
 from importlib import import_module
 from typing import Any
 
@@ -83,9 +82,7 @@ class Group(click.Group):
 
 
 def _section(formatter: click.HelpFormatter, title: str, records: list[tuple[str, str]], column: int = COLUMN) -> None:
-    formatter.write_paragraph()
-    formatter.write(f"{gettext(title)}:\n")
-    formatter.indent()
     width = max(column, max(len(first) for first, _ in records) + 2)
-    formatter.write_dl([(first.ljust(width - 2), second) for first, second in records], col_max=width, col_spacing=2)
-    formatter.dedent()
+    rows = [(first.ljust(width - 2), second) for first, second in records]
+    with formatter.section(title):
+        formatter.write_dl(rows, col_max=width, col_spacing=2)

@@ -7,6 +7,7 @@ import gc
 import importlib.util
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def carry_out(
     observer.around = interrupts.draining
     runtime = runtime_of(settings.sending, os.environ, observer.warning)
     body = partial(command, settings, observer=observer, drain=interrupts.drain, runtime=runtime, **more)
-    left = None if deadline is None else max(0.0, deadline - invocation.seconds_since_start())
+    left = None if deadline is None else max(0.0, invocation.started + deadline - time.monotonic())
     return run_until(body, interrupts, left)
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import TextIO, cast
 
 from rich.console import Console as RichConsole
@@ -28,9 +29,6 @@ def painting(watch: Watch, console: Console) -> Iterator[None]:
         file=cast("TextIO", console.stream), stderr=True, force_terminal=True, highlight=False, markup=False
     )
 
-    def above(line: str) -> None:
-        rich.print(line, soft_wrap=True)
-
     live = Live(
         console=rich,
         get_renderable=lambda: picture(watch.snapshot(time.monotonic()), rich.width, datetime.now().astimezone()),
@@ -40,7 +38,7 @@ def painting(watch: Watch, console: Console) -> Iterator[None]:
         redirect_stderr=False,
     )
     with live:
-        console.above = above
+        console.above = partial(rich.print, soft_wrap=True)
         try:
             yield
         finally:

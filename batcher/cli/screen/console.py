@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ...models import Created, Outcome, Problem
 from ...report.fields import fields_of
@@ -157,15 +157,10 @@ def print_text(text: str) -> OSError | None:
 
 def as_json(fields: Mapping[str, object], *, is_indented: bool = False) -> bytes:
     """One object, without a newline. What is not text (a file's name in another encoding) shows as `?`."""
-    import json  # noqa: PLC0415 - seldom
+    import json  # noqa: PLC0415 - text output does without
 
-    import orjson  # noqa: PLC0415 - text output does without
-
-    try:
-        return orjson.dumps(fields, option=orjson.OPT_INDENT_2 if is_indented else None)
-    except TypeError:
-        text = json.dumps(fields, ensure_ascii=False, indent=2 if is_indented else None, default=str)
-        return text.encode("utf-8", "replace")
+    form: dict[str, Any] = {"indent": 2} if is_indented else {"separators": (",", ":")}
+    return json.dumps(fields, ensure_ascii=False, default=str, **form).encode("utf-8", "replace")
 
 
 def _now() -> str:

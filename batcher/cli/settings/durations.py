@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|min|s|m|h|d)")
@@ -32,18 +33,14 @@ def parse_seconds(text: str) -> float:
 
 def duration_text(seconds: float) -> str:
     """The two largest units: `45 s`, `12 min 5 s`, `3 h 20 min`, `2 d 4 h`."""
-    whole = max(0, round(seconds))
     if 0 < seconds < 1:
         return "less than 1 s"
-    steps = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    shown: list[str] = []
-    for unit, size in steps:
-        count, whole = divmod(whole, size)
-        if count:
-            shown.append(f"{count} {unit}")
-        if len(shown) == 2 or (shown and not count):
-            break
-    return " ".join(shown) or "0 s"
+    whole = max(0, round(seconds))
+    for (unit, size), (smaller, small) in pairwise((("d", 86400), ("h", 3600), ("min", 60), ("s", 1))):
+        if whole >= size:
+            count, rest = whole // size, whole % size // small
+            return f"{count} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"
 
 
 def about_text(seconds: float) -> str:

@@ -19,6 +19,7 @@ STANDARD_INPUT = "-"
 _HEAD_BYTES = 1 << 16
 _LONGEST_LINE = 1 << 26
 _COMPRESSED = (".gz", ".zst")
+_FORMATS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".xlsx")
 _OURS = re.compile(r"(?P<stem>.+)\.(?P<kind>results|failures|journal)(?:\.(?P<run>[^.]+))?\.(?P<form>jsonl|csv)")
 
 
@@ -125,11 +126,7 @@ def _stem(name: str) -> str:
     path = Path(name)
     if path.suffix.lower() in _COMPRESSED:
         path = Path(path.stem)
-    return (
-        path.stem
-        if path.suffix.lower() in (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".xlsx")
-        else path.name
-    )
+    return path.stem if path.suffix.lower() in _FORMATS else path.name
 
 
 def _around(results: Path, failures: Path | None) -> Files:
@@ -145,21 +142,17 @@ def _around(results: Path, failures: Path | None) -> Files:
 
 
 def _check_apart(inputs: Sequence[str], files: Files) -> None:
-    places = {
-        "results": files.results.resolve(),
-        "failures": files.failures.resolve(),
-        "journal": files.journal.resolve(),
-    }
-    if len(set(places.values())) < len(places):
+    results, failures, journal = (path.resolve() for path in (files.results, files.failures, files.journal))
+    if len({results, failures, journal}) < 3:
         raise UsageError("results, failures and journal must be three files; give them different names")
     for name in inputs:
         given = None if name == STANDARD_INPUT else Path(name).resolve()
-        for kind in ("results", "journal"):
-            if given == places[kind]:
-                raise UsageError(
-                    f"{name} is an input and would be overwritten as the {kind} file; name another with --results FILE"
-                )
-        if given == places["failures"] and not _may_be_replaced(Path(name)):
+        if given in (results, journal):
+            kind = "results" if given == results else "journal"
+            raise UsageError(
+                f"{name} is an input and would be overwritten as the {kind} file; name another with --results FILE"
+            )
+        if given == failures and not _may_be_replaced(Path(name)):
             raise UsageError(
                 f"{name} is an input, and its rows aren't failures; name another file with --failures FILE"
             )

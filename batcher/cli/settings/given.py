@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -97,11 +97,12 @@ class Given:
 
     def sending(self) -> Sending:
         """How specs are to be sent. The time to connect is a part of the timeout."""
-        values = self._fields(Sending)
-        timeout = values.get("timeout_seconds", Sending().timeout_seconds)
-        alone = {"shared_pace": False} if self.flag("sandbox") else {}  # each sandbox counts for itself
-        connect = min(Sending().connect_timeout_seconds, timeout)
-        return Sending(**values | alone, connect_timeout_seconds=connect)
+        sending = Sending(**self._fields(Sending))
+        return replace(
+            sending,
+            shared_pace=sending.shared_pace and not self.flag("sandbox"),  # each sandbox counts for itself
+            connect_timeout_seconds=min(sending.connect_timeout_seconds, sending.timeout_seconds),
+        )
 
     def run_settings(self, *, is_endpoint_needed: bool = True) -> RunSettings:
         """The settings of a run. Raises UsageError."""
@@ -116,11 +117,8 @@ class Given:
             ),
             reading=self.reading(),
             sending=self.sending(),
-            **{
-                name: value
-                for name, value in self._fields(RunSettings).items()
-                if name in ("skip_invalid", "preflight")
-            },
+            skip_invalid=self.flag("skip_invalid"),
+            preflight=self.get("preflight") is not False,
         )
 
     def listing(self) -> Iterator[tuple[str, str, str]]:
