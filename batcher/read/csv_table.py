@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, islice, tee
+from itertools import chain
 
 from ..errors import UsageError
 from ..models import Row
@@ -20,7 +19,6 @@ from .failures_csv import OUTCOME_PREFIX, failures_line
 from .streams import CHUNK_BYTES, LineGuard
 
 _LINE_ROWS = 4  # a line may hold a few cells, each as long as a row may be
-_BEHIND = 16  # lines of which the text is still known
 _DELIMITERS = ",;\t"
 
 
@@ -95,13 +93,13 @@ def open_table(stream: io.BufferedIOBase, source: str, max_row_bytes: int) -> tu
         delimiter = _delimiter(first)
     if not first:
         raise UsageError(f"{source}: is empty; the first row must name the columns (modelId, name, …)")
-    lines, copy = tee(chain([first], text))
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    taken: list[str] = []
+    reader = csv.reader(_noted(chain([first], text), taken), delimiter=delimiter, strict=True)
     try:
         cells = next(reader)
     except csv.Error as error:
         raise UsageError(f"{source}:{skipped + 1}: the header's quoting is broken: {error}") from None
-    return header_of(cells, source, skipped + 1, delimiter), _records(reader, copy, skipped, max_row_bytes)
+    return header_of(cells, source, skipped + 1, delimiter), _records(reader, taken, skipped + 1, max_row_bytes)
 
 
 def _first_line(text: io.TextIOWrapper) -> tuple[str, int]:
@@ -121,34 +119,28 @@ def _delimiter(first: str) -> str:
     return max(_DELIMITERS, key=fit)
 
 
-def _records(reader: Iterator[list[str]], lines: Iterator[str], skipped: int, most: int) -> Iterator[Record]:
-    """Each record; `lines` are the reader's lines once more, which follow it closely, for the text of a broken one."""
-    before = reader.line_num  # type: ignore[attr-defined] # csv's reader has no name to annotate with
-    behind = before
+def _noted(lines: Iterator[str], taken: list[str]) -> Iterator[str]:
+    for line in lines:
+        taken.append(line)
+        yield line
+
+
+def _records(reader: Iterator[list[str]], taken: list[str], line: int, most: int) -> Iterator[Record]:
+    """Each record; the reader puts the lines of the record at hand into `taken`, for the text of a broken one."""
     while True:
+        line += len(taken)
+        taken.clear()
         try:
             for cells in reader:
                 if sum(map(len, cells)) > most:
                     raise csv.Error(TOO_LONG)  # noqa: TRY301 - as csv itself does with a cell that is too long
-                yield skipped + before + 1, cells
-                line_num = reader.line_num  # type: ignore[attr-defined]
-                behind += line_num - before
-                before = line_num
-                if behind >= _BEHIND:
-                    _drop(lines, behind)
-                    behind = 0
+                yield line, cells
+                line += len(taken)
+                taken.clear()
         except csv.Error as error:
-            _drop(lines, behind)
-            line_num = reader.line_num  # type: ignore[attr-defined]
-            text = "".join(islice(lines, line_num - before)).rstrip("\r\n")
-            yield skipped + before + 1, Broken(shortened(text), _fault(str(error)))
-            before, behind = line_num, 0
+            yield line, Broken(shortened("".join(taken).rstrip("\r\n")), _fault(str(error)))
         else:
             return
-
-
-def _drop(lines: Iterator[str], count: int) -> None:
-    deque(islice(lines, count), maxlen=0)
 
 
 def _fault(error: str) -> str:

@@ -121,7 +121,7 @@ def check(
     reading: Reading,
     *,
     on_problem: Callable[[Problem], None],
-    on_row: Callable[[ValidRow], None] = lambda _: None,
+    on_row: Callable[[ValidRow], None] | None = None,
     on_invalid: Callable[[InvalidRow], None] = lambda _: None,
     on_warning: Callable[[str], None] = lambda _: None,
     expected: int = 0,
@@ -141,13 +141,14 @@ def check(
         UsageError: something is wrong with a whole file.
     """
     checked = Checked(Claims.expecting(Places(inputs), expected))
-    for row in check_rows(inputs, reading, checked):
-        if isinstance(row, ValidRow):
-            on_row(row)
-            continue
-        for problem in row.problems:
-            on_problem(problem)
-        on_invalid(row)
+    for row in check_rows(inputs, reading, checked, all_rows=on_row is not None):
+        match row:
+            case InvalidRow(problems=problems):
+                for problem in problems:
+                    on_problem(problem)
+                on_invalid(row)
+            case ValidRow() if on_row is not None:
+                on_row(row)
     if checked.repeats:
         on_warning(_repeats_in_words(checked.repeats))
     return checked
@@ -171,14 +172,21 @@ def read_specs(
                 on_problem(problem)
 
 
-def check_rows(inputs: Sequence[Source | Path], reading: Reading, checked: Checked) -> Iterator[ValidRow | InvalidRow]:
-    """Every row of all inputs, checked, in order; `checked` counts them. Raises UsageError."""
+def check_rows(
+    inputs: Sequence[Source | Path], reading: Reading, checked: Checked, *, all_rows: bool = True
+) -> Iterator[ValidRow | InvalidRow]:
+    """Every row of all inputs, checked, in order; `checked` counts them. Raises UsageError.
+
+    Without `all_rows` the rows of the fast path are only counted.
+    """
     validator = Validator(reading)
     for content in read_contents(inputs, reading):
-        yield from _check_content(content, checked, validator)
+        yield from _check_content(content, checked, validator, all_rows=all_rows)
 
 
-def _check_content(content: Content, checked: Checked, validator: Validator) -> Iterator[ValidRow | InvalidRow]:
+def _check_content(
+    content: Content, checked: Checked, validator: Validator, *, all_rows: bool
+) -> Iterator[ValidRow | InvalidRow]:
     """The rows of one input; those that are plainly valid are settled here, for speed."""
     plain, claim, source = validator.fast_path().of(content), checked.claims.claim_plain, content.source
     place = checked.claims.places.of(source)
@@ -189,7 +197,8 @@ def _check_content(content: Content, checked: Checked, validator: Validator) -> 
             key = claim(own, body, written, place, line)
             if key is not None:
                 checked.rows += 1
-                yield ValidRow(key, source, line, body, written, content, record)
+                if all_rows:
+                    yield ValidRow(key, source, line, body, written, content, record)
                 continue
         row = content.row(line, record)
         if row is not None:

@@ -87,7 +87,7 @@ class Claims:
 
     def claim_plain(self, own: str | None, body: Body, written: bytes, source: int, line: int) -> str | None:
         """As `claim`, for a row that nothing is wrong with, in a line of a source (see `Places.of`); fast."""
-        value = value_of(written, place_of(source, line))
+        value = (hash(written) & 0xFFFF_FFFF) << _PLACE_BITS | source | min(_LAST_LINE, line)
         if "identifier" in body:
             identifier = body["identifier"]
             return self.claim(f"id:{identifier}" if own is None else own, identifier, value)
