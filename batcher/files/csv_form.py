@@ -12,20 +12,19 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
 
 from ..omni.fields import KEY
-from ..read.cells import cell_of, defuse, restore
-from ..read.columns import field_of
+from ..read.cells import allow_long_cells, cell_of, defuse, delimiter_of, field_of, restore
 from ..read.csv_table import Layout
 from ..read.failures_csv import (
     FAILURES,
     OUTCOME_PREFIX,
     REST,
-    csv_records,
     field_value,
     json_or_text,
 )
@@ -73,6 +72,27 @@ def results_from_csv(stream: BinaryIO, size: int | None = None) -> Iterator[dict
         line = {name: field_value(name, restore(cell)) for name, cell in zip(names, cells, strict=False)}
         response = line.get("response")
         yield line | {"response": json_or_text(response) if isinstance(response, str) else response}
+
+
+def csv_records(stream: BinaryIO, size: int | None) -> Iterator[tuple[list[str], list[str]]]:
+    """The header and the cells of each record, whatever the delimiter."""
+    allow_long_cells()
+    lines = _lines(stream, size)
+    first = next(lines, "").removeprefix("\ufeff")
+    reader = csv.reader(chain([first], lines), delimiter=delimiter_of(first))
+    names = next(reader, [])
+    for cells in reader:
+        if any(cells):
+            yield names, cells
+
+
+def _lines(stream: BinaryIO, size: int | None) -> Iterator[str]:
+    offset = 0
+    for line in stream:
+        offset += len(line)
+        if size is not None and offset > size:
+            return
+        yield line.decode()
 
 
 def failures_header(layout: Layout) -> bytes:

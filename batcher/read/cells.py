@@ -1,13 +1,16 @@
-"""Cells of a spreadsheet: the values that they stand for, and how a formula is kept from being one."""
+"""Columns and cells of a spreadsheet: the field of a column, the value of a cell, formulas that are kept from running."""
 
 from __future__ import annotations
 
 import csv
+import difflib
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 
 import orjson
 
-from ..omni.fields import KINDS, Kind
+from ..omni.fields import API_FIELDS, KEY, KINDS, Kind
 
 
 class Unread(str):
@@ -68,8 +71,13 @@ LONGEST_CELL = 64 * 1024 * 1024  # characters; an answer has at most 8 MB
 
 
 def delimiter_of(first: str) -> str:
-    """The delimiter that makes the most columns of a header."""
-    return max(",;\t", key=lambda delimiter: len(cells_of(first, delimiter)))
+    """The delimiter that makes the most known columns of a header, then the most columns."""
+
+    def fit(delimiter: str) -> tuple[int, int]:
+        cells = cells_of(first, delimiter)
+        return sum(field_of(cell) is not None for cell in cells), len(cells)
+
+    return max(",;\t", key=fit)
 
 
 def cells_of(record: str, delimiter: str) -> list[str]:
@@ -88,3 +96,32 @@ def allow_long_cells(most: int = LONGEST_CELL) -> None:
     """
     if csv.field_size_limit() < (limit := max(most, LONGEST_CELL)):
         csv.field_size_limit(limit)
+
+
+_FOLDERS = {"folder": "folder", "folderid": "folderId", "folderpath": "folderPath"}
+
+
+def fold(header: str) -> str:
+    """A column's name without what spelling varies in: case, spaces, `_` and `-`."""
+    return header.strip().lower().replace(" ", "").replace("_", "").replace("-", "").replace("\u00a0", "")
+
+
+_BY_FOLDED = {fold(name): name for name in (*API_FIELDS, KEY)} | _FOLDERS
+
+
+def field_of(header: str) -> str | None:
+    """The field that a column of this header holds (`Model ID` → `modelId`), or None if no field is called so."""
+    return _BY_FOLDED.get(fold(header))
+
+
+def is_folder(name: str) -> bool:
+    """Is this one of the names under which people expect a folder? The API's v1 create has none."""
+    return fold(name) in _FOLDERS
+
+
+@lru_cache(maxsize=1024)
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """The known name that `name` was probably meant to be, or None."""
+    folded = {fold(candidate): candidate for candidate in known}
+    near = difflib.get_close_matches(fold(name)[:100], list(folded), n=1, cutoff=0.6)
+    return folded[near[0]] if near else None

@@ -13,13 +13,11 @@ from ..models import Row
 from ..omni.fields import API_FIELDS, KEY
 from . import failures_lines
 from .broken import TOO_LONG, Broken, shortened
-from .cells import allow_long_cells
-from .columns import field_of
+from .cells import allow_long_cells, delimiter_of, field_of
 from .failures_csv import OUTCOME_PREFIX, failures_line
 from .streams import CHUNK_BYTES, LineGuard
 
 _LINE_ROWS = 4  # a line may hold a few cells, each as long as a row may be
-_DELIMITERS = ",;\t"
 
 
 Record = tuple[int, list[str] | Broken]
@@ -90,7 +88,7 @@ def open_table(stream: io.BufferedIOBase, source: str, max_row_bytes: int) -> tu
         first, more = _first_line(text)
         skipped += 1 + more
     else:
-        delimiter = _delimiter(first)
+        delimiter = delimiter_of(first)
     if not first:
         raise UsageError(f"{source}: is empty; the first row must name the columns (modelId, name, …)")
     taken: list[str] = []
@@ -107,16 +105,6 @@ def _first_line(text: io.TextIOWrapper) -> tuple[str, int]:
         if line.strip():
             return line, blanks
     return "", 0
-
-
-def _delimiter(first: str) -> str:
-    """The delimiter that makes the most known columns of the header, then the most columns."""
-
-    def fit(delimiter: str) -> tuple[int, int]:
-        cells = next(csv.reader([first], delimiter=delimiter))
-        return sum(1 for cell in cells if field_of(cell)), len(cells)
-
-    return max(_DELIMITERS, key=fit)
 
 
 def _noted(lines: Iterator[str], taken: list[str]) -> Iterator[str]:

@@ -1,23 +1,15 @@
-"""A failures file in CSV → its lines, also if a spreadsheet program has saved it since."""
+"""A record of a failures file in CSV → its line, also if a spreadsheet program has saved the file since."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
-from itertools import chain
-from typing import BinaryIO
+from collections.abc import Sequence
 
 import orjson
 
-from .cells import allow_long_cells, delimiter_of, restore, value_of
-from .columns import field_of
+from .cells import restore, value_of
 
 OUTCOME_PREFIX = "batcher_"
-
-
 REST = "rest"
-
-
 FAILURES = (
     "key",
     "source",
@@ -32,19 +24,8 @@ FAILURES = (
     "at",
     "run",
 )
-
-
 _NUMBERS = frozenset({"line", "attempts", "status", "elapsedMs"})
-
-
 _NULLABLE = frozenset({"status", "identifier", "dashboardId", "workbookId"})
-
-
-def failures_from_csv(stream: BinaryIO) -> Iterator[dict[str, object]]:
-    """The lines of a failures file, also if a spreadsheet program has saved it since."""
-    for names, cells in csv_records(stream, None):
-        fields = [field_of(name) or name for name in names]
-        yield failures_line(names, fields, cells)
 
 
 def failures_line(columns: Sequence[str], fields: Sequence[str], cells: Sequence[str]) -> dict[str, object]:
@@ -64,27 +45,6 @@ def failures_line(columns: Sequence[str], fields: Sequence[str], cells: Sequence
     if isinstance(rest, dict):
         return line | {"spec": rest | own}
     return line | {"spec": own if own or rest is None else rest}
-
-
-def csv_records(stream: BinaryIO, size: int | None) -> Iterator[tuple[list[str], list[str]]]:
-    """The header and the cells of each record, whatever the delimiter."""
-    allow_long_cells()
-    lines = _lines(stream, size)
-    first = next(lines, "").removeprefix("\ufeff")
-    reader = csv.reader(chain([first], lines), delimiter=delimiter_of(first))
-    names = next(reader, [])
-    for cells in reader:
-        if any(cells):
-            yield names, cells
-
-
-def _lines(stream: BinaryIO, size: int | None) -> Iterator[str]:
-    offset = 0
-    for line in stream:
-        offset += len(line)
-        if size is not None and offset > size:
-            return
-        yield line.decode()
 
 
 def field_value(name: str, cell: str) -> object:

@@ -142,13 +142,12 @@ def check(
     """
     checked = Checked(Claims.expecting(Places(inputs), expected))
     for row in check_rows(inputs, reading, checked, all_rows=on_row is not None):
-        match row:
-            case InvalidRow(problems=problems):
-                for problem in problems:
-                    on_problem(problem)
-                on_invalid(row)
-            case ValidRow() if on_row is not None:
-                on_row(row)
+        if isinstance(row, InvalidRow):
+            for problem in row.problems:
+                on_problem(problem)
+            on_invalid(row)
+        elif on_row is not None:
+            on_row(row)
     if checked.repeats:
         on_warning(_repeats_in_words(checked.repeats))
     return checked

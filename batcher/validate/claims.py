@@ -44,17 +44,12 @@ class Places:
 
     def at(self, row: Row) -> int:
         """The place of a row."""
-        return place_of(self._firsts[row.source], row.line)
+        return self._firsts[row.source] | min(_LAST_LINE, row.line)
 
     def words(self, value: int) -> str:
         """`dashboards.csv:17`, for the place in a value that is kept for a key."""
         source, line = (value & _PLACE) >> _LINE_BITS, value & _LAST_LINE
         return "an earlier row" if source == _LAST_SOURCE or line == _LAST_LINE else f"{self.names[source]}:{line}"
-
-
-def place_of(source: int, line: int) -> int:
-    """The place of a row in this line of a source (see `Places.of`)."""
-    return source | (min(_LAST_LINE, line))
 
 
 def value_of(written: bytes, place: int) -> int:

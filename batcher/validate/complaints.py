@@ -6,8 +6,7 @@ import orjson
 
 from ..identity import KEY_LENGTH
 from ..omni.fields import ALLOWED, API_FIELDS, ITEM_FIELDS, KEY, KINDS, Kind
-from ..read.cells import Unread
-from ..read.columns import is_folder, nearest
+from ..read.cells import Unread, is_folder, nearest
 from ..read.json_text import explain, kind_of, shown
 
 _CELL_LIMIT = 32_767  # characters; spreadsheet programs cut off what is longer

@@ -24,9 +24,9 @@ from batcher.files.past import RowState, read_past
 from batcher.files.results import encode_line, encode_record, read_results
 from batcher.keys import ApiKey
 from batcher.models import Failed, Uncertain, encode_failure, parse_failure
-from batcher.read.failures_csv import failures_from_csv
 from batcher.read.read import layout_of
 from batcher.transport.client import Client
+from tests.support.rows import failures_from_csv
 
 from ..support.faulty import FaultyServer
 from ..support.runs import Job

@@ -19,10 +19,22 @@ from batcher.omni.fields import API_FIELDS
 from batcher.read import workbook
 from batcher.read.cells import defuse, restore
 from batcher.read.csv_table import Layout
-from batcher.read.failures_csv import failures_from_csv
 from batcher.read.read import as_read, layout_of
 from batcher.read.sources import Source
-from tests.support.rows import COLUMNS, ITEM, MODEL, Told, anything, csv_text, documents, names, read_rows, texts, write
+from tests.support.rows import (
+    COLUMNS,
+    ITEM,
+    MODEL,
+    Told,
+    anything,
+    csv_text,
+    documents,
+    failures_from_csv,
+    names,
+    read_rows,
+    texts,
+    write,
+)
 
 counts = st.integers(0, 10**9)
 results = st.fixed_dictionaries(

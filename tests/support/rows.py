@@ -6,12 +6,16 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import orjson
 from hypothesis import strategies as st
 
 from batcher.config import Reading
+from batcher.files.csv_form import csv_records
 from batcher.models import Problem, Row
+from batcher.read.cells import field_of
+from batcher.read.failures_csv import failures_line
 from batcher.read.read import read_contents
 from batcher.read.sources import Source, open_inputs
 from batcher.validate.check import Checked, ValidRow, check
@@ -121,3 +125,9 @@ documents = st.fixed_dictionaries(
     },
 )
 COLUMNS = ["modelId", "name", "description", "queryPresentations", "facetFilters", "filterConfig", "filterOrder"]
+
+
+def failures_from_csv(stream: BinaryIO) -> Iterator[dict[str, object]]:
+    """The lines of a failures file in the CSV form."""
+    for columns, cells in csv_records(stream, None):
+        yield failures_line(columns, [field_of(column) or column for column in columns], cells)
