@@ -37,6 +37,7 @@ from .settle_rules import (
     SendAgain,
     StillUncertain,
     Taken,
+    decide_by_hand,
 )
 from .workers import WorkerPool
 
@@ -84,7 +85,7 @@ class Reconciler:
         if progress.spec.identifier is not None and self.settings.adopt_existing:
             progress.identifier = progress.spec.identifier
             look = await self._look(progress)
-            return self._carry_out(progress, self.decide(replace(self._case(progress, look), is_by_hand=True)))
+            return self._carry_out(progress, decide_by_hand(progress.identifier, look, self._attempts(progress, look)))
         history = self.ledger.history_of(progress.key)
         if progress.attempts == 0 and history.failure is not None:
             return None if history.is_uncertain else self._uncertain(progress, StillUncertain())
@@ -99,28 +100,30 @@ class Reconciler:
         return await ask_until_known(self.requester, self.pool, progress.key, question, self.settings.max_attempts)
 
     def _case(self, progress: RowProgress, look: There | Absent | Unknown | None) -> Case:
-        """All that `decide` must know. Bodies are read and compared only if there's a document to compare them with."""
+        """All that `decide` must know."""
         unclear = self.ledger.unclear(progress.key)
-        age = self.requester.now() - unclear[-1].at if unclear else None
-        document = look.document if isinstance(look, There) else None
-        is_match = self.requester.api.is_match
         return Case(
             progress.identifier or "",
             look,
-            tuple(
-                Attempt(
-                    sent.identifier,
-                    sent.is_filled,
-                    is_same=document is not None and is_match(self.ledger.body_of(sent), document),
-                )
-                for sent in unclear
-            ),
-            age_seconds=age.total_seconds() if age is not None else 0.0,
+            self._attempts(progress, look),
+            age_seconds=(self.requester.now() - unclear[-1].at).total_seconds() if unclear else 0.0,
             is_filled=progress.is_filled,
-            is_same=document is not None and is_match(progress.body, document),
+            is_same=self._is_same(progress.body, look),
             adopts_existing=self.settings.adopt_existing,
             resends_uncertain=self.settings.resend_uncertain,
         )
+
+    def _attempts(self, progress: RowProgress, look: There | Absent | Unknown | None) -> tuple[Attempt, ...]:
+        """The unclear ones. Bodies are read and compared only if there's a document to compare them with."""
+        is_readable = isinstance(look, There) and look.document is not None
+        return tuple(
+            Attempt(sent.identifier, sent.is_filled, is_readable and self._is_same(self.ledger.body_of(sent), look))
+            for sent in self.ledger.unclear(progress.key)
+        )
+
+    def _is_same(self, body: bytes, look: There | Absent | Unknown | None) -> bool:
+        document = look.document if isinstance(look, There) else None
+        return document is not None and self.requester.api.is_match(body, document)
 
     def _carry_out(self, progress: RowProgress, decision: Decision) -> Outcome:
         match decision:

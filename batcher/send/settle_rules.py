@@ -41,7 +41,7 @@ class Case:
 
     `unclear` is oldest first, and `age_seconds` the time since its last; `is_filled`: batcher chose the identifier;
     `is_same`: the document reads as the row does now; `refused`: the last attempt was, and `lag_left_seconds` is how much
-    longer that may be the lag of reads; `is_by_hand`: a person says that this is the row's document.
+    longer that may be the lag of reads.
     """
 
     identifier: str
@@ -54,7 +54,6 @@ class Case:
     resends_uncertain: bool = False
     refused: Refused | None = None
     lag_left_seconds: float = 0.0
-    is_by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +119,6 @@ Decision = Reconciled | Adopted | Taken | NotCreated | SendAgain | AskAgain | St
 
 def decide(case: Case) -> Decision:
     """What this look means for the row."""
-    if case.is_by_hand:
-        return _of_document_named_by_hand(case)
     match case.look:
         case There() as there:
             return _of_document_there(case, there)
@@ -187,11 +184,14 @@ def _disproved(case: Case) -> int:
     return sum(1 for _ in takewhile(lambda attempt: attempt.identifier == case.identifier, reversed(case.unclear)))
 
 
-def _of_document_named_by_hand(case: Case) -> Adopted | StillUncertain:
-    if isinstance(case.look, There) and case.look.document is not None:
-        if any(attempt.is_same for attempt in case.unclear):
-            return Adopted(case.look)
-        message = f"the document {case.identifier!r} is not what this row sent"
+def decide_by_hand(
+    identifier: str, look: There | Absent | Unknown | None, unclear: tuple[Attempt, ...]
+) -> Adopted | StillUncertain:
+    """What a look means at the document that a person named, with --adopt-existing, for attempts without an identifier."""
+    if isinstance(look, There) and look.document is not None:
+        if any(attempt.is_same for attempt in unclear):
+            return Adopted(look)
+        message = f"the document {identifier!r} is not what this row sent"
     else:
-        message = f"no readable document {case.identifier!r} was found"
+        message = f"no readable document {identifier!r} was found"
     return StillUncertain(f"{message}; {STILL_UNCLEAR}", is_of_unnamed=True)

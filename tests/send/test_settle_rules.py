@@ -25,6 +25,7 @@ from batcher.send.settle_rules import (
     StillUncertain,
     Taken,
     decide,
+    decide_by_hand,
 )
 
 READABLE = There(200, Document({"name": "a"}))
@@ -58,11 +59,6 @@ def take(
 ) -> Case:
     """Refused as taken, and nothing is unclear."""
     return Case("x", look, is_filled=filled, is_same=same, adopts_existing=adopts, refused=REJECTED)
-
-
-def hand(look: There | Absent | Unknown | None, *unclear: Attempt) -> Case:
-    """A person named the document of a row that was sent without an identifier."""
-    return Case("x", look, unclear, is_filled=False, adopts_existing=True, is_by_hand=True)
 
 
 TABLE: dict[str, tuple[Case, Decision]] = {
@@ -140,26 +136,15 @@ TABLE: dict[str, tuple[Case, Decision]] = {
     "refused, absent: Trash may hold it": (take(Absent()), NotCreated(REJECTED, HINTS[Reason.REJECTED] + TRASH)),
     "refused as taken, the server doesn't tell": (take(UNKNOWN), NotCreated(REJECTED)),
     "refused as taken, the run must stop": (take(None), NotCreated(REJECTED)),
-    # a person says which document it is
-    "by hand, reads the same": (hand(READABLE, UNNAMED_SAME), Adopted(READABLE)),
-    "by hand, any attempt's content": (hand(READABLE, UNNAMED_SAME, UNNAMED), Adopted(READABLE)),
-    "by hand, other content": (
-        hand(READABLE, UNNAMED),
+}
+BY_HAND: dict[str, tuple[There | Absent | Unknown | None, tuple[Attempt, ...], Decision]] = {
+    "reads the same": (READABLE, (UNNAMED_SAME,), Adopted(READABLE)),
+    "any attempt's content": (READABLE, (UNNAMED_SAME, UNNAMED), Adopted(READABLE)),
+    "other content": (
+        READABLE,
+        (UNNAMED,),
         StillUncertain(f"the document 'x' is not what this row sent; {STILL_UNCLEAR}", is_of_unnamed=True),
     ),
-}
-_NOT_READ: dict[str, There | Absent | Unknown | None] = {
-    "by hand, not readable": HIDDEN,
-    "by hand, absent": Absent(),
-    "by hand, unknown": UNKNOWN,
-    "by hand, stopped": None,
-}
-TABLE |= {
-    name: (
-        hand(look, UNNAMED),
-        StillUncertain(f"no readable document 'x' was found; {STILL_UNCLEAR}", is_of_unnamed=True),
-    )
-    for name, look in _NOT_READ.items()
 }
 
 
@@ -170,6 +155,20 @@ def test_the_table(name: str) -> None:
     assert decide(case) == decision
 
 
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_document_named_by_hand(name: str) -> None:
+    """A person says which document it is of a row that was sent without an identifier."""
+    look, unclear, decision = BY_HAND[name]
+    assert decide_by_hand("x", look, unclear) == decision
+
+
+@pytest.mark.parametrize("look", [HIDDEN, Absent(), UNKNOWN, None])
+def test_a_document_named_by_hand_that_cannot_be_read(look: There | Absent | Unknown | None) -> None:
+    """It proves nothing, whatever was sent."""
+    still = StillUncertain(f"no readable document 'x' was found; {STILL_UNCLEAR}", is_of_unnamed=True)
+    assert decide_by_hand("x", look, (UNNAMED,)) == still
+
+
 _LOOKS = st.sampled_from([READABLE, HIDDEN, Absent(), UNKNOWN, None])
 _NAMED = st.builds(Attempt, st.sampled_from(["x"]), st.booleans(), st.booleans())
 _UNNAMED = st.builds(Attempt, st.none(), st.just(value=False), st.booleans())
@@ -178,11 +177,6 @@ _UNCLEAR = st.tuples(st.lists(_UNNAMED, max_size=2), st.lists(_NAMED, max_size=2
     lambda both: (*both[0], *both[1])
 )
 _REFUSED = st.none() | st.sampled_from([REJECTED, CONFLICT, TOO_LARGE])
-
-
-def _is_by_hand_as_it_comes(case: Case) -> bool:
-    return case.adopts_existing and case.refused is None and bool(case.unclear) and case.unclear[-1].identifier is None
-
 
 _CASES = st.builds(
     Case,
@@ -196,8 +190,7 @@ _CASES = st.builds(
     resends_uncertain=st.booleans(),
     refused=_REFUSED,
     lag_left_seconds=st.sampled_from([0.0, 30.0]),
-    is_by_hand=st.booleans(),
-).filter(lambda case: _is_by_hand_as_it_comes(case) if case.is_by_hand else bool(case.unclear or case.refused))
+).filter(lambda case: bool(case.unclear or case.refused))
 
 
 @given(_CASES)

@@ -84,7 +84,7 @@ class NoReconcile(Real):
 
     def decide(self, case: Case) -> Decision:
         """As `Real`."""
-        return SendAgain() if case.refused is None and not case.is_by_hand else decide(case)
+        return SendAgain() if case.refused is None else decide(case)
 
 
 class NoRepair(Real):
