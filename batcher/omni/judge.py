@@ -45,7 +45,7 @@ def judge_create(reply: Reply, *, is_first: bool, now: datetime) -> Verdict:
     """What the reply to a POST means. `is_first`: nothing has succeeded yet, so the address itself is in doubt."""
     match reply:
         case Answer(status=status) if 200 <= status < 300:
-            return _judge_success(reply, is_first=is_first)
+            return made_of(reply) or _unreadable(reply, is_first=is_first)
         case Answer():
             common = _judge_common(reply, is_first=is_first, now=now)
             return common if common is not None else _judge_refusal(reply)
@@ -138,18 +138,12 @@ def judge_delete(reply: Reply, identifier: str, *, now: datetime) -> Look | Refu
             return look
 
 
-def _judge_success(answer: Answer, *, is_first: bool) -> Verdict:
-    if (made := made_of(answer)) is not None:
-        return made
+def _unreadable(answer: Answer, *, is_first: bool) -> Unclear:
+    """A 2xx that doesn't say what was made."""
     end = None
     if is_first and json_of(answer) is None:
         end = _NO_OMNI.format(what=f"{answer.status} with something that is not JSON")
-    return Unclear(
-        Reason.BAD_RESPONSE,
-        answer.status,
-        f"an unreadable answer ({message_of(answer)[:120]})",
-        end=end,
-    )
+    return Unclear(Reason.BAD_RESPONSE, answer.status, f"an unreadable answer ({message_of(answer)[:120]})", end=end)
 
 
 def _judge_common(

@@ -6,25 +6,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 
 from ..models import Spec
-from ..transport.reply import Reply
 from . import compare, judge, v1_answers
-from .api import Page, Question, Request
+from .api import Question, Request
 from .compare import Difference
-from .verdicts import Document, Look, Refused, Verdict
+from .verdicts import Document, Look, Refused
 
 DOCUMENTS = "/api/v1/documents"
 PAGE_SIZE = 100  # the most that the list endpoint gives at once
 
 
+def with_identifier(spec: Spec, identifier: str | None) -> bytes:
+    """The body to send."""
+    if identifier == spec.identifier:
+        return spec.body
+    if spec.identifier is None and identifier is not None:
+        return spec.body[:-1] + b',"identifier":"' + identifier.encode() + b'"}'
+    fields: dict[str, Any] = orjson.loads(spec.body)
+    fields.pop("identifier", None)
+    return orjson.dumps(fields if identifier is None else fields | {"identifier": identifier})
+
+
 class V1:
     """`Api` for version 1. `base_url` has neither `/api` nor a slash at its end."""
+
+    body_of = staticmethod(with_identifier)
+    judge_create = staticmethod(judge.judge_create)
+    page_of = staticmethod(v1_answers.page_of)
+    owner_of = staticmethod(v1_answers.owner_of)
+    has_records = staticmethod(v1_answers.has_records)
+    offers_create = staticmethod(v1_answers.offers_create)
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
@@ -32,14 +48,6 @@ class V1:
     def create(self, body: bytes) -> Request:
         """See `Api`."""
         return Request("POST", DOCUMENTS, body)
-
-    def judge_create(self, reply: Reply, *, is_first: bool, now: datetime) -> Verdict:
-        """See `Api`."""
-        return judge.judge_create(reply, is_first=is_first, now=now)
-
-    def body_of(self, spec: Spec, identifier: str | None) -> bytes:
-        """See `Api`."""
-        return with_identifier(spec, identifier)
 
     def get(self, identifier: str) -> Question[Look]:
         """See `Api`."""
@@ -58,33 +66,17 @@ class V1:
         query = {"pageSize": str(PAGE_SIZE), "sortField": "updatedAt", "sortDirection": "desc"}
         return _ask(DOCUMENTS, query | ({"cursor": cursor} if cursor else {}))
 
-    def page_of(self, response: bytes) -> Page | None:
-        """See `Api`."""
-        return v1_answers.page_of(response)
-
     def whoami(self) -> Question[Look]:
         """See `Api`."""
         return _ask("/api/v1/whoami")
-
-    def owner_of(self, response: bytes) -> str | None:
-        """See `Api`."""
-        return v1_answers.owner_of(response)
 
     def models(self, model_id: str | None = None) -> Question[Look]:
         """See `Api`."""
         return _ask("/api/v1/models", {"modelId": model_id} if model_id else {"pageSize": "1"})
 
-    def has_records(self, response: bytes) -> bool | None:
-        """See `Api`."""
-        return v1_answers.has_records(response)
-
     def description(self) -> Question[Look]:
         """See `Api`."""
         return _ask("/openapi.json")
-
-    def offers_create(self, response: bytes) -> bool | None:
-        """See `Api`."""
-        return v1_answers.offers_create(response)
 
     def url(self, identifier: str) -> str:
         """See `Api`."""
@@ -97,17 +89,6 @@ class V1:
     def is_match(self, sent: bytes, document: Document) -> bool:
         """See `Api`."""
         return compare.is_match(orjson.loads(sent), document.fields)
-
-
-def with_identifier(spec: Spec, identifier: str | None) -> bytes:
-    """The body to send."""
-    if identifier == spec.identifier:
-        return spec.body
-    if spec.identifier is None and identifier is not None:
-        return spec.body[:-1] + b',"identifier":"' + identifier.encode() + b'"}'
-    fields: dict[str, Any] = orjson.loads(spec.body)
-    fields.pop("identifier", None)
-    return orjson.dumps(fields if identifier is None else fields | {"identifier": identifier})
 
 
 def _document(identifier: str) -> str:
