@@ -93,12 +93,15 @@ class Batch:
             spec = next(specs, None) if isinstance(specs, Iterator) else await self._next(specs)
             if spec is None:
                 return False
-            if self.sender.awaits_person(spec):  # nothing leaves for it, so the limit is for others
+            history = self._ledger.history_of(spec.key)
+            if history.is_uncertain and self.sender.awaits_person(
+                spec, history
+            ):  # nothing leaves for it, so the limit is for others
                 self._on_waiting(spec)
                 return True
             if self._left is not None:
                 self._left -= 1
-            await self.sender.send(spec)
+            await self.sender.send(spec, history)
             return True
 
         with self._drain.waits():
@@ -132,7 +135,8 @@ class Batch:
         self.tally.count(outcome)
         self._on_outcome(outcome)
         if isinstance(outcome, Created):
-            self._streak.end()
+            if self._streak.times:
+                self._streak.end()
         elif self._counts_streak:
             self._count_streak(outcome)
 

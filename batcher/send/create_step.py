@@ -9,24 +9,25 @@ slot of the rate → intent on disk → POST → verdict ┬ made               
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 
 from ..config import Sending
-from ..errors import DiskTrouble
 from ..files.journal_lines import Intent
 from ..files.ledger import Ledger
 from ..files.results import one_line
 from ..models import Created, How, Outcome, Reason
-from ..omni.verdicts import Braked, EndpointUnusable, KeyRefused, Made, Refused, Unclear, Unsent, Verdict
-from ..transport.reply import Answer, NotSent, Reply
+from ..omni.verdicts import Braked, EndpointUnusable, KeyRefused, Made, Refused, Unclear, Unsent
+from ..transport.reply import Answer, NotSent
 from .reconcile import Reconciler
-from .requester import Requester
+from .requester import RATE_LIMITED, Requester
 from .row_progress import RowProgress
 from .settle_rules import SendAgain
 from .workers import WorkerPool
 
-RATE_LIMITED = 429
+NotMade = Refused | Braked | KeyRefused | EndpointUnusable | Unsent | Unclear
 
 
 @dataclass(slots=True)
@@ -42,31 +43,13 @@ class CreateStep:
 
     async def take(self, progress: RowProgress) -> Outcome | None:
         """Settle what earlier runs left unclear, then send until the verdict is clear. None: nothing new is known."""
-        if self.ledger.unclear(progress.key):
-            earlier = await self._settle_earlier(progress)
-            if not isinstance(earlier, SendAgain):
-                return earlier
-        while True:
-            verdict = await self._attempt(progress)
-            match verdict:
-                case Made():
-                    return self._created(progress, verdict)
-                case Refused():
-                    return await self.reconciler.refused(progress, verdict)
-                case EndpointUnusable(message):
-                    self.requester.stop(message)
-                    return None
-                case Braked(status, message):
-                    if status == RATE_LIMITED and self.requester.limited.is_hopeless(progress.key):
-                        return await self.reconciler.refused(progress, Refused(Reason.RATE_LIMITED, status, message))
-                case KeyRefused() | Unsent():
-                    pass
-                case Unclear():
-                    settled = await self._settle(progress, verdict)
-                    if not isinstance(settled, SendAgain):
-                        return settled
-                case _:
-                    assert_never(verdict)
+        settled = await self._settle_earlier(progress) if progress.history.unclear else SendAgain()
+        while isinstance(settled, SendAgain):
+            attempted = await self._attempt(progress)
+            if isinstance(attempted, Created):
+                return attempted
+            settled = await self._settle(progress, attempted)
+        return settled
 
     async def _settle_earlier(self, progress: RowProgress) -> Outcome | SendAgain | None:
         if progress.identifier is not None:
@@ -74,11 +57,30 @@ class CreateStep:
         is_by_hand = progress.spec.identifier is not None and self.settings.adopt_existing
         if is_by_hand or not self.settings.resend_uncertain:
             return await self.reconciler.settle_unnamed(progress)
-        progress.rename_for_resend(self.ledger.history_of(progress.key), self.settings, self.requester.api)
+        progress.rename_for_resend(self.settings, self.requester.api)
         return SendAgain()
 
-    async def _settle(self, progress: RowProgress, verdict: Unclear) -> Outcome | SendAgain | None:
-        """After an unclear attempt. It's sent again if nothing is there, and attempts are left."""
+    async def _settle(self, progress: RowProgress, verdict: NotMade) -> Outcome | SendAgain | None:
+        """What an attempt that made nothing, or perhaps something, leads to."""
+        match verdict:
+            case Unclear():
+                return await self._settle_unclear(progress, verdict)
+            case Refused():
+                return await self.reconciler.refused(progress, verdict)
+            case EndpointUnusable(message):
+                self.requester.stop(message)
+                return None
+            case Braked(status, message) if status == RATE_LIMITED and self.requester.limited.is_hopeless(
+                progress.spec.key
+            ):
+                return await self.reconciler.refused(progress, Refused(Reason.RATE_LIMITED, status, message))
+            case Braked() | KeyRefused() | Unsent():
+                return SendAgain()
+            case _:
+                assert_never(verdict)
+
+    async def _settle_unclear(self, progress: RowProgress, verdict: Unclear) -> Outcome | SendAgain | None:
+        """It's sent again if nothing is there, and attempts are left."""
         progress.last = verdict
         is_outage = self.requester.outage.is_on
         progress.counted += not is_outage
@@ -94,47 +96,35 @@ class CreateStep:
             return progress.uncertain(self.ledger.run, self.requester.now())
         return settled
 
-    async def _attempt(self, progress: RowProgress) -> Verdict:
+    async def _attempt(self, progress: RowProgress) -> Created | NotMade:
         """One POST: its intent is on disk before it leaves, and only if it has its slot of the rate."""
         requester, api = self.requester, self.requester.api
         while True:
-            async with requester.permit(progress.key) as permit:
-                if permit.is_open:
-                    await self._intend(progress)
-                    if permit.start():
-                        progress.is_intended = progress.is_resend = False
-                        progress.attempts += 1
-                        reply = await permit.send(api.create(progress.body))
-                        verdict = api.judge_create(reply, is_first=not self.has_created, now=requester.now())
-                        permit.learn(reply, verdict)
-                        self._note(progress, reply, verdict)
-                        return verdict
+            with await requester.permit(progress.spec.key) as permit:
+                await self._intend(progress)
+                if not permit.start():
+                    continue
+                progress.is_intended = progress.is_resend = False
+                progress.attempts += 1
+                reply = await permit.send(api.create(progress.body))
+                now = requester.now()
+                verdict = api.judge_create(reply, is_first=not self.has_created, now=now)
+                requester.learn(permit, reply, verdict)
+            progress.elapsed_seconds = reply.elapsed_seconds if isinstance(reply, Answer) else 0.0
+            progress.attempts -= isinstance(reply, NotSent)  # an attempt is a POST that left
+            if isinstance(verdict, Made):
+                return self._created(progress, verdict, now)
+            if not isinstance(verdict, Unclear):
+                self.ledger.clear(progress.spec.key)
+            return verdict
 
-    def _note(self, progress: RowProgress, reply: Reply, verdict: Verdict) -> None:
-        """What the journal and the row must know of it, whatever comes next."""
-        progress.elapsed_seconds = reply.elapsed_seconds if isinstance(reply, Answer) else 0.0
-        if isinstance(reply, NotSent):
-            progress.attempts -= 1  # an attempt is a POST that left
-        if not isinstance(verdict, (Made, Unclear)):
-            self.ledger.clear(progress.key)
-
-    async def _intend(self, progress: RowProgress) -> None:
-        """Write the intent, and wait for the disk. What it wrote before is taken back: its slot came to nothing."""
+    def _intend(self, progress: RowProgress) -> Awaitable[None]:
+        """Write the intent. To be awaited: then it is on disk. One whose slot came to nothing is taken back first."""
+        spec = progress.spec
         if progress.is_intended:  # perhaps an hour ago; an intent tells when a request left
             progress.is_intended = False
-            self.ledger.take_back(progress.key)
-        synced = self.ledger.intend(self._intent(progress))
-        progress.is_intended = True
-        try:
-            await synced
-        except DiskTrouble:
-            progress.is_intended = False
-            self.ledger.take_back(progress.key)
-            raise
-
-    def _intent(self, progress: RowProgress) -> Intent:
-        spec = progress.spec
-        return Intent(
+            self.ledger.take_back(spec.key)
+        intent = Intent(
             spec.key,
             progress.identifier,
             progress.is_filled,
@@ -147,8 +137,11 @@ class CreateStep:
             progress.body,
             progress.is_resend,
         )
+        synced = self.ledger.intend(intent)
+        progress.is_intended = True  # until it leaves; the sender takes it back if it never does
+        return synced
 
-    def _created(self, progress: RowProgress, made: Made) -> Created:
+    def _created(self, progress: RowProgress, made: Made, now: datetime) -> Created:
         self.has_created = True
         asked_for = progress.identifier
         identifier = made.identifier or asked_for or made.dashboard_id or ""
@@ -163,7 +156,7 @@ class CreateStep:
             identifier,
             self.requester.api.url(identifier),
             self.ledger.run,
-            self.requester.now(),
+            now,
             status=made.status,
             dashboard_id=made.dashboard_id,
             workbook_id=made.workbook_id,

@@ -21,15 +21,15 @@ class End(StrEnum):
 class Drain:
     """Begun by a signal, a deadline or a reason to stop; may be begun several times, for several reasons.
 
-    Everything that waits stands inside `waits`, everything that must not be torn off inside `in_flight`. `is_on`: nothing
-    more may be sent.
+    Everything that waits is inside `waits`; in there, a request that must not be torn off is inside a scope of `take_off`,
+    one of `flights` until its reply has come. `is_on`: nothing more may be sent.
     """
 
     def __init__(self) -> None:
         self.is_on = False
         self.reasons: dict[End, str] = {}
         self._waits: list[anyio.CancelScope] = []
-        self._flights: set[anyio.CancelScope] = set()
+        self.flights: set[anyio.CancelScope] = set()
         self._is_aborted = False
 
     def start(self, end: End, message: str = "") -> None:
@@ -43,9 +43,8 @@ class Drain:
         """Wait for nothing any more. What is cut off is unclear, and stands in the journal as such."""
         self._is_aborted = True
         self.start(end)
-        for scope in self._flights:
-            scope.shield = False
-            scope.cancel()
+        for flight in self.flights:  # what cancels the waits around it now comes through
+            flight.shield = False
 
     @contextlib.contextmanager
     def waits(self) -> Iterator[anyio.CancelScope]:
@@ -59,12 +58,8 @@ class Drain:
             finally:
                 self._waits.remove(scope)
 
-    @contextlib.contextmanager
-    def in_flight(self) -> Iterator[None]:
-        """A block that a starting drain doesn't touch; only `abort` cuts it off."""
-        with anyio.CancelScope(shield=not self._is_aborted) as scope:
-            self._flights.add(scope)
-            try:
-                yield
-            finally:
-                self._flights.discard(scope)
+    def take_off(self) -> anyio.CancelScope:
+        """A scope for one request, among the `flights`, that a starting drain doesn't touch; only `abort` cuts it off."""
+        flight = anyio.CancelScope(shield=not self._is_aborted)
+        self.flights.add(flight)
+        return flight

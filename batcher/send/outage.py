@@ -24,7 +24,7 @@ class Outage:
     def __init__(self, give_up_after_seconds: float, give_up: Callable[[str], None]) -> None:
         self._give_up_after = give_up_after_seconds
         self._give_up = give_up
-        self._troubled: dict[str, None] = {}
+        self.troubled: dict[str, None] = {}
         self.is_on = False
         self._since = 0.0
         self._pause = FIRST_PAUSE_SECONDS
@@ -61,8 +61,8 @@ class Outage:
 
     def good(self) -> None:
         """An answer came from the application itself."""
-        if self._troubled:
-            self._troubled.clear()
+        if self.troubled:
+            self.troubled.clear()
         if self.is_on:
             self.is_on = False
             self._pause = FIRST_PAUSE_SECONDS
@@ -70,10 +70,10 @@ class Outage:
 
     def bad(self, row: str, what: str, *, is_certain: bool, is_probe: bool = False) -> None:
         """Trouble met by this row. `is_certain`: the server was not reached at all."""
-        self._troubled[row] = None
+        self.troubled[row] = None
         now = anyio.current_time()
         if not self.is_on:
-            if is_certain or len(self._troubled) >= ROWS_IN_A_ROW:
+            if is_certain or len(self.troubled) >= ROWS_IN_A_ROW:
                 self.is_on, self._since, self._what = True, now, what
             return
         self._what = what

@@ -1,9 +1,9 @@
 """Requests at the pace: each takes its slot of the rate, and brakes, refused keys and outages are dealt with here.
 
-    async with requester.permit(row) as permit:   # waits for outage, brake and slot
-        if permit.is_open and permit.start():     # False: ask for another permit
+    with await requester.permit(row) as permit:     # waits for outage, brake and slot
+        if permit.start():                          # False: ask for another permit
             reply = await permit.send(request)
-            permit.learn(reply, verdict)          # brake, outage and keys
+            requester.learn(permit, reply, verdict) # brake, outage and keys
 
 Everything that batcher asks of the server passes here: creates as above, with their intent before `start`; look-ups,
 preflight, undo and verify by `ask`, which does the same for one question.
@@ -12,9 +12,10 @@ preflight, undo and verify by `ask`, which does the same for one question.
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Self
 
 import anyio
 import anyio.lowlevel
@@ -42,6 +43,7 @@ from .drain import Drain, End
 from .limited_rows import LimitedRows
 from .outage import Outage
 
+RATE_LIMITED = 429
 SERVER_ERRORS = 500
 
 
@@ -68,40 +70,31 @@ class Requester:
         self.outage = Outage(give_up_after_seconds, self.stop)
         self.limited = LimitedRows()
         self.requests = 0
-        self.in_flight = 0
         self._give_up_after_seconds = give_up_after_seconds
         self._braked_since: float | None = None  # when the server began to answer nothing but 429 and 503
         self._has_answer = False
         self._is_deprecation_told = False
 
-    @asynccontextmanager
-    async def permit(self, row: str) -> AsyncIterator[Permit]:
-        """Wait for outage, brake and slot: then one request may be sent in the block, which only `Drain.abort` cuts off.
+    async def permit(self, row: str) -> Permit:
+        """Wait for outage, brake and slot: then one request may be sent, in a `with` block of the permit.
 
         `row` tells troubles of one row from troubles of several. Raises KeysRefused with the last key gone.
         """
-        is_probe = await self.outage.enter()
-        slot: Slot | None = None
-        try:
-            slot = await self._slot()
-            with self.drain.in_flight():
-                yield Permit(self, row, slot, is_probe=is_probe)
-            if slot.started_at is None:  # braked meanwhile, or draining: then this is where it ends
-                slot.give_back()
+        while True:
+            is_probe = self.outage.is_on and await self.outage.enter()
+            try:
+                permit = Permit(self, row, await self.gate.slot(), is_probe)
+            except BaseException as error:
+                if is_probe:
+                    self.outage.leave()
+                if isinstance(error, KeysRefused):
+                    self.stop(str(error))
+                    await anyio.lowlevel.checkpoint()  # inside `Drain.waits`, this ends here
+                raise
+            if not self.drain.is_on and (is_probe or not self.outage.is_on):
+                return permit
+            with permit:  # a drain or an outage came first: it isn't used
                 await anyio.lowlevel.checkpoint()
-        finally:
-            if slot is not None:
-                slot.give_back()  # does nothing once it was started
-            if is_probe:
-                self.outage.leave()
-
-    async def _slot(self) -> Slot:
-        try:
-            return await self.gate.slot()
-        except KeysRefused as refused:
-            self.stop(str(refused))
-            await anyio.lowlevel.checkpoint()
-            raise
 
     async def ask(self, row: str, question: Question[V]) -> V:
         """One question and what the reply to it means. Raises KeysRefused with the last key gone."""
@@ -110,16 +103,21 @@ class Requester:
     async def ask_with_key(self, row: str, question: Question[V]) -> tuple[ApiKey, V]:
         """As `ask`, and with which key it was asked."""
         while True:
-            async with self.permit(row) as permit:
-                if permit.is_open and permit.start():
+            with await self.permit(row) as permit:
+                if permit.start():
                     reply = await permit.send(question.request)
                     verdict = question.judge(reply, self.now())
-                    permit.learn(reply, verdict)
-                    return permit.key, verdict
+                    self.learn(permit, reply, verdict)
+                    return permit.slot.key, verdict
 
     def stop(self, message: str) -> None:
         """End the run: nothing more is sent."""
         self.drain.start(End.STOPPED, message)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests without an answer yet."""
+        return len(self.drain.flights)
 
     @property
     def note(self) -> str:
@@ -135,37 +133,45 @@ class Requester:
         held = self.gate.braked_for()
         return held if math.isfinite(held) else 0.0
 
-    def learn(self, row: str, slot: Slot, reply: Reply, verdict: Verdict | Look, *, is_probe: bool) -> None:
-        """Let gate and outage know what came back."""
+    def learn(self, permit: Permit, reply: Reply, verdict: Verdict | Look) -> None:
+        """Let brake, outage and keys know what came back."""
         match verdict:
             case Made() | Refused() | There() | Absent() | EndpointUnusable():
-                self.outage.good()
-            case Braked(status=status, retry_after_seconds=seconds):
-                is_rate = status == 429 and not self.limited.add(row)
-                self.gate.brake(slot.key, seconds, slot=slot, limited=is_rate)
-                self._has_answer = True
-                self._stop_if_braked_for_long(status)
+                if self.outage.troubled:
+                    self.outage.good()
+            case Braked():
+                self._brake(permit, verdict)
                 return
-            case KeyRefused(status, message):
-                self._drop(slot.key, status, message)
             case Unsent(cause, message):
                 if cause is Cause.DNS and not self._has_answer:
                     self.stop(f"{message}. Check --base-url or --instance, and this machine's network.")
-                self.outage.bad(row, message, is_certain=True, is_probe=is_probe)
+                self.outage.bad(permit.row, message, is_certain=True, is_probe=permit.is_probe)
                 return
-            case Unclear(status=status, message=message) | Unknown(status=status, message=message):
-                if verdict.is_outage or (self.outage.is_on and (status or SERVER_ERRORS) >= SERVER_ERRORS):
-                    what = message if status is None else f"HTTP {status}"
-                    self.outage.bad(row, what, is_certain=False, is_probe=is_probe)
+            case KeyRefused():
+                self._drop(permit.slot.key, verdict)
+            case Unclear() | Unknown():
+                if self._is_outage(verdict):
+                    what = verdict.message if verdict.status is None else f"HTTP {verdict.status}"
+                    self.outage.bad(permit.row, what, is_certain=False, is_probe=permit.is_probe)
                     return
         if isinstance(reply, Answer):
-            self._pass(row, slot.key, reply)
+            self._pass(permit, reply)
 
-    def _pass(self, row: str, key: ApiKey, answer: Answer) -> None:
+    def _is_outage(self, verdict: Unclear | Unknown) -> bool:
+        """Whether the server is to blame: by the kind of trouble, or, while an outage is on, by any that may be its own."""
+        return verdict.is_outage or (self.outage.is_on and (verdict.status or SERVER_ERRORS) >= SERVER_ERRORS)
+
+    def _brake(self, permit: Permit, braked: Braked) -> None:
+        is_rate = braked.status == RATE_LIMITED and not self.limited.add(permit.row)
+        self.gate.brake(permit.slot.key, braked.retry_after_seconds, slot=permit.slot, limited=is_rate)
+        self._has_answer = True
+        self._stop_if_braked_for_long(braked.status)
+
+    def _pass(self, permit: Permit, answer: Answer) -> None:
         self._has_answer = True
         self._braked_since = None
-        self.limited.passes(row)
-        self.gate.passed(key)
+        self.limited.passes(permit.row)
+        self.gate.passed(permit.slot.key)
         if "deprecation" in answer.headers or "sunset" in answer.headers:
             self._warn_of_deprecation(answer)
 
@@ -180,12 +186,11 @@ class Requester:
                 "again later; run and undo wait as long as --give-up-after says. If it is always the same row, look at that row."
             )
 
-    def _drop(self, key: ApiKey, status: int, message: str) -> None:
+    def _drop(self, key: ApiKey, refused: KeyRefused) -> None:
         self.gate.drop(key)
         left = self.gate.keys_left
-        self.warn(
-            f"API key {key.number} was refused ({status}: {message}); " + (f"{left} left" if left else "none is left")
-        )
+        rest = f"{left} left" if left else "none is left"
+        self.warn(f"API key {key.number} was refused ({refused.status}: {refused.message}); {rest}")
         if not left:
             self.stop(str(KeysRefused()))
 
@@ -203,40 +208,38 @@ class Requester:
         )
 
 
+@dataclass(slots=True)
 class Permit:
-    """Leave to send one request: a slot of one key's rate. `start` it, then `send`, then say what came of it by `learn`."""
+    """Leave to send one request: a slot of one key's rate. `start` it, then `send`; the block's end gives back the rest."""
 
-    __slots__ = ("_is_probe", "_requester", "_row", "_slot", "key")
+    requester: Requester
+    row: str
+    slot: Slot
+    is_probe: bool
 
-    def __init__(self, requester: Requester, row: str, slot: Slot, *, is_probe: bool) -> None:
-        self.key = slot.key
-        self._requester = requester
-        self._row = row
-        self._slot = slot
-        self._is_probe = is_probe
+    def __enter__(self) -> Self:
+        return self
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a request may still leave: no drain has begun, and no outage that this one isn't to probe."""
-        requester = self._requester
-        return not requester.drain.is_on and (self._is_probe or not requester.outage.is_on)
+    def __exit__(self, *_: object) -> None:
+        if self.slot.started_at is None:
+            self.slot.give_back()
+        if self.is_probe:
+            self.requester.outage.leave()
 
     def start(self) -> bool:
         """Call right before the request leaves. False: it may not, since a drain or the brake came first."""
-        return not self._requester.drain.is_on and self._slot.start()
+        return not self.requester.drain.is_on and self.slot.start()
 
     async def send(self, request: Request) -> Reply:
-        """Send it, and wait for what comes back."""
-        requester = self._requester
+        """Send it, and wait for what comes back. A drain doesn't touch it; only `Drain.abort` cuts it off."""
+        requester, key = self.requester, self.slot.key
         requester.requests += 1
-        requester.in_flight += 1
+        flight = requester.drain.take_off()
         try:
-            return await requester.transport.request(
-                request.method, request.path, self.key, request.body, request.query
-            )
+            with flight:
+                reply = await requester.transport.request(
+                    request.method, request.path, key, request.body, request.query
+                )
         finally:
-            requester.in_flight -= 1
-
-    def learn(self, reply: Reply, verdict: Verdict | Look) -> None:
-        """Let the brake, the outage and the keys know what came back."""
-        self._requester.learn(self._row, self._slot, reply, verdict, is_probe=self._is_probe)
+            requester.drain.flights.discard(flight)
+        return reply

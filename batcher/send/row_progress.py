@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..config import Sending
-from ..files.key_history import KeyHistory
+from ..files.key_history import NO_HISTORY, KeyHistory
 from ..identity import fill_identifier
 from ..models import Created, Failed, How, Reason, Spec, Uncertain, stamp
 from ..omni.api import Api
@@ -21,13 +21,14 @@ DIED = "the run ended before an answer came"
 class RowProgress:
     """One row under way. `attempts` counts POSTs that left, `counted` those that use up --max-attempts.
 
-    `is_intended`: an intent is on disk whose request has not left yet.
+    `is_intended`: an intent is on disk whose request has not left yet. `history` is what was known of it at its start.
     """
 
     spec: Spec
     identifier: str | None
     is_filled: bool
     body: bytes
+    history: KeyHistory = NO_HISTORY
     attempts: int = 0
     counted: int = 0
     elapsed_seconds: float = 0.0
@@ -40,12 +41,12 @@ class RowProgress:
         """The row's key."""
         return self.spec.key
 
-    def rename_for_resend(self, history: KeyHistory, settings: Sending, api: Api) -> None:
+    def rename_for_resend(self, settings: Sending, api: Api) -> None:
         """The user takes the risk: send it again, this time under an identifier if there is to be one."""
         self.is_resend = True
         self.identifier = self.spec.identifier
         if self.identifier is None and settings.fill_identifiers:
-            self.identifier = _fill(self.spec, history, settings)
+            self.identifier = _fill(self.spec, self.history, settings)
             self.is_filled = True
         self.body = api.body_of(self.spec, self.identifier)
 
@@ -129,7 +130,7 @@ def set_out(spec: Spec, history: KeyHistory, settings: Sending, api: Api) -> Row
         identifier, is_filled = history.unclear[-1].identifier, history.unclear[-1].is_filled
     elif identifier is None and settings.fill_identifiers:
         identifier, is_filled = history.identifier or _fill(spec, history, settings), True
-    return RowProgress(spec, identifier, is_filled, api.body_of(spec, identifier))
+    return RowProgress(spec, identifier, is_filled, api.body_of(spec, identifier), history)
 
 
 def _fill(spec: Spec, history: KeyHistory, settings: Sending) -> str:

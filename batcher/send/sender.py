@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ..config import Sending
 from ..errors import DiskTrouble
+from ..files.key_history import KeyHistory
 from ..files.ledger import Ledger
 from ..models import Created, Outcome, Spec
 from ..pace.gate import KeysRefused
@@ -48,32 +49,28 @@ class Sender:
         self.reconciler = Reconciler(self.requester, self.ledger, self.settings, self.pool, self.decide)
         self.steps = (CreateStep(self.requester, self.ledger, self.settings, self.pool, self.reconciler),)
 
-    async def send(self, spec: Spec) -> None:
+    async def send(self, spec: Spec, history: KeyHistory) -> None:
         """Bring one row to its outcome and book it; nothing is booked if it was not attempted or nothing changed."""
-        progress = set_out(spec, self.ledger.history_of(spec.key), self.settings, self.requester.api)
+        progress = set_out(spec, history, self.settings, self.requester.api)
         for step in self.steps:
-            if not isinstance(await self._take(step, progress), Created):
+            outcome = None
+            try:
+                outcome = await step.take(progress)
+            except DiskTrouble as trouble:
+                self.requester.stop(str(trouble))
+            except KeysRefused:
+                pass  # the requester has stopped the run already
+            finally:
+                if outcome is None:
+                    self._break_off(progress)
+                else:
+                    self._book(progress, outcome)
+            if not isinstance(outcome, Created):
                 break
 
-    async def _take(self, step: Step, progress: RowProgress) -> Outcome | None:
-        outcome = None
-        try:
-            outcome = await step.take(progress)
-        except DiskTrouble as trouble:
-            self.requester.stop(str(trouble))
-        except KeysRefused:
-            pass  # the requester has stopped the run already
-        finally:
-            if outcome is None:
-                self._break_off(progress)
-            else:
-                self._book(progress, outcome)
-        return outcome
-
-    def awaits_person(self, spec: Spec) -> bool:
+    def awaits_person(self, spec: Spec, history: KeyHistory) -> bool:
         """Whether nothing can be asked or sent for this row: an attempt without identifier is unclear, and it says so."""
-        history = self.ledger.history_of(spec.key)
-        if not history.unclear or not history.is_uncertain or self.settings.resend_uncertain:
+        if not history.unclear or self.settings.resend_uncertain:
             return False
         is_named = spec.identifier is not None and self.settings.adopt_existing
         return history.unclear[-1].identifier is None and history.failure is not None and not is_named

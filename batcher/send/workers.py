@@ -66,27 +66,24 @@ class WorkerPool:
         self._group.start_soon(self._worker)
 
     async def _worker(self) -> None:
+        """One row after the other. The place goes to whoever waits for one in between: first come, first served."""
         try:
             await self._take_place()
             try:
-                await self._take_rows()
+                for number in itertools.count():
+                    if self._queued:
+                        self._places.release()
+                        await self._take_place()
+                    elif number % ROWS_BETWEEN_LOOKS == 0:
+                        await anyio.lowlevel.checkpoint_if_cancelled()
+                    if self._is_over:
+                        return
+                    if not await self._step():
+                        self._is_over = True
             finally:
                 self._places.release()
         finally:
             self._workers -= 1
-
-    async def _take_rows(self) -> None:
-        """One after the other. The place goes to whoever waits for one in between: first come, first served."""
-        for number in itertools.count():
-            if self._queued:
-                self._places.release()
-                await self._take_place()
-            elif number % ROWS_BETWEEN_LOOKS == 0:
-                await anyio.lowlevel.checkpoint_if_cancelled()
-            if self._is_over:
-                return
-            if not await self._step():
-                self._is_over = True
 
     async def _take_place(self) -> None:
         self._queued += 1

@@ -22,6 +22,7 @@ from batcher import runtime as outside
 from batcher.commands import run as run_command
 from batcher.config import Endpoint, Files, RunSettings
 from batcher.files.disk import Storage
+from batcher.files.key_history import KeyHistory
 from batcher.identity import name_key
 from batcher.keys import ApiKey
 from batcher.models import Spec
@@ -168,9 +169,9 @@ def telling_the_row() -> Iterator[None]:
     """While a row is under way, `SENDING` says which."""
     send = Sender.send
 
-    async def sent(sender: Sender, spec: Spec) -> None:
+    async def sent(sender: Sender, spec: Spec, history: KeyHistory) -> None:
         SENDING.set(spec.key)
-        await send(sender, spec)
+        await send(sender, spec, history)
 
     with patch.object(Sender, "send", sent):
         yield
