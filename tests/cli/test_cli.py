@@ -23,6 +23,7 @@ from batcher.cli.settings.options import SETTINGS
 from batcher.errors import Locked, Stopped, UsageError
 from batcher.version import __version__
 
+from ..support.command import environment, feed, start
 from ..support.processes import bounded
 
 COMMANDS = ("run", "check", "status", "verify", "undo", "sandbox", "config")
@@ -30,41 +31,6 @@ KEY = "omni_osk_0123456789abcdefWXYZ"
 MODEL = "3f0d2b10-0000-4000-8000-000000000001"
 GOOD = f"name,modelId\nRevenue,{MODEL}\nOrders,{MODEL}\n"
 BAD = f"name,modelId\nRevenue,{MODEL}\nOrders,nope\n,{MODEL}\n"
-
-
-def environment(directory: Path, **more: str) -> dict[str, str]:
-    """An environment without anything of the machine's owner."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
-    root = str(Path(__file__).parents[2])
-    return kept | {"HOME": str(directory), "PYTHONPATH": root, "BATCHER_STATE_DIR": str(directory)} | more
-
-
-def start(directory: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a directory."""
-    return subprocess.run(
-        [sys.executable, "-m", "batcher", *arguments],
-        cwd=directory,
-        env=environment(directory, **more),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-
-
-def feed(directory: Path, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a directory, with this text as standard input."""
-    return subprocess.run(
-        [sys.executable, "-m", "batcher", *arguments],
-        cwd=directory,
-        env=environment(directory),
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -21,8 +21,9 @@ from pathlib import Path
 
 import pytest
 
+from ..support.command import environment, start
 from ..support.processes import bounded
-from .test_cli import MODEL, environment, start
+from .test_cli import MODEL
 
 
 def sheet(directory: Path, rows: int) -> None:

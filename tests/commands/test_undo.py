@@ -23,8 +23,8 @@ from batcher.models import Problem
 from batcher.report.observers import Observer
 from batcher.send.drain import Drain, End
 
-from ..cli.test_cli import environment, start
-from ..support.faulty import FaultyServer, named, on, server_process
+from ..support.command import environment, start
+from ..support.faulty import FaultyServer, named, on, server_thread
 from ..support.processes import bounded
 from ..support.runs import Job, contents, row
 
@@ -450,7 +450,7 @@ def test_mistakes_delete_nothing(arguments: Sequence[str], message: str, tmp_pat
 def test_without_a_key_nothing_is_deleted(tmp_path: Path) -> None:
     """The dry run needs none; --yes says how to give one."""
     sheet(tmp_path, 2)
-    with server_process(tmp_path / "state.sqlite") as server:
+    with server_thread(tmp_path / "state.sqlite") as server:
         at = ("--base-url", server.base_url)
         assert start(tmp_path, "run", "d.csv", *at, OMNI_API_KEY="k").returncode == 0
         assert start(tmp_path, "undo", "d.results.jsonl", *at).returncode == 0
@@ -463,7 +463,7 @@ def test_without_a_key_nothing_is_deleted(tmp_path: Path) -> None:
 def test_an_undo_that_is_cut_is_finished_by_the_next(number: signal.Signals, tmp_path: Path) -> None:
     """Whether ended in good order or killed, the next undo deletes the rest; only what was in flight is asked twice."""
     sheet(tmp_path, 12)
-    with server_process(tmp_path / "state.sqlite", "--fault", "DELETE slow=0.3") as server:
+    with server_thread(tmp_path / "state.sqlite", "--fault", "DELETE slow=0.3") as server:
         command = ("d.results.jsonl", "--base-url", server.base_url, "--rate", "none", "--concurrency", "2", "--yes")
         ran = start(tmp_path, "run", "d.csv", *command[1:3], "--rate", "none", "--no-preflight", OMNI_API_KEY="k")
         assert ran.returncode == 0, ran.stderr
@@ -487,12 +487,11 @@ def test_an_undo_that_is_cut_is_finished_by_the_next(number: signal.Signals, tmp
 def test_an_undo_while_a_run_goes_on_is_refused(tmp_path: Path) -> None:
     """Exit code 4, at once."""
     sheet(tmp_path, 3)
-    arguments = ["d.csv", "--base-url", "", "--rate", "none"]
-    with server_process(tmp_path / "state.sqlite", "--fault", "POST slow=5@2-") as server:
-        arguments[2] = server.base_url
-        with bounded(running(tmp_path, "run", *arguments)) as process:
-            wait_for(lambda: bool(server.commits))
-            done = start(tmp_path, "undo", "d.results.jsonl", *arguments[1:3], "--yes", OMNI_API_KEY="k")
-            assert done.returncode == 4
+    with server_thread(tmp_path / "state.sqlite", "--fault", "POST hang-before@2-") as server:
+        at = ["--base-url", server.base_url]
+        with bounded(running(tmp_path, "run", "d.csv", *at, "--rate", "none", "--timeout", "300")) as process:
+            results = tmp_path / "d.results.jsonl"
+            wait_for(lambda: results.exists() and results.read_bytes().endswith(b"\n"))
+            done = start(tmp_path, "undo", "d.results.jsonl", *at, "--yes", OMNI_API_KEY="k")
+            assert (done.returncode, process.poll()) == (4, None), done.stderr
             assert f"process {process.pid}" in done.stderr
-            process.kill()

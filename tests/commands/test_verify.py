@@ -20,7 +20,7 @@ from batcher.files.disk import Disk
 from batcher.files.results_index import open_identifiers
 from batcher.send.drain import Drain, End
 
-from ..cli.test_cli import start
+from ..support.command import start
 from ..support.faulty import FaultyServer, on
 from ..support.runs import Job, contents, row
 from .test_undo import MODEL, Told, sheet, undone

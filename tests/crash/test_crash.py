@@ -23,7 +23,7 @@ from tests.cli.test_progress import Dial
 from tests.crash.command import begin, besiege, end, run, write_rows
 from tests.crash.modes import Mode
 from tests.crash.truth import judge
-from tests.support.faulty import documents_in, server_process
+from tests.support.faulty import documents_in, server_thread
 from tests.support.processes import bounded
 from tests.support.runs import Job, row
 
@@ -62,7 +62,7 @@ def test_interrupted_at_random_instants(tmp_path: Path) -> None:
 def test_the_first_signal_waits_for_what_is_in_flight(tmp_path: Path, number: signal.Signals) -> None:
     """Every request that had left has its outcome; nothing is uncertain, nothing is left open in the journal."""
     names = rows(tmp_path, 30)
-    with server_process(tmp_path / "server.sqlite", "--latency", "0.2") as server:
+    with server_thread(tmp_path / "server.sqlite", "--latency", "0.2") as server:
         with bounded(begin(tmp_path, server.base_url, "--concurrency", "4")) as process:
             until(tmp_path / "d.results.jsonl", 1, process)
             process.send_signal(number)
@@ -78,7 +78,7 @@ def test_the_first_signal_waits_for_what_is_in_flight(tmp_path: Path, number: si
 def test_the_second_signal_stops_at_once(tmp_path: Path) -> None:
     """What is in flight is cut off: uncertain, and found again by the next run although its answer never came."""
     names = rows(tmp_path, 12)
-    with server_process(tmp_path / "server.sqlite", "--fault", "hang-after@5-8") as server:
+    with server_thread(tmp_path / "server.sqlite", "--fault", "hang-after@5-8") as server:
         with bounded(begin(tmp_path, server.base_url, "--concurrency", "4", "--timeout", "60")) as process:
             while len(documents_in(server.state)) < 8 and process.poll() is None:
                 time.sleep(0.02)
@@ -116,7 +116,7 @@ def test_a_signal_while_the_files_are_closed_changes_nothing() -> None:
 def test_a_second_run_is_told_who_holds_the_files(tmp_path: Path) -> None:
     """Exit 4 at once, naming the process; once the holder is killed, its lock holds nobody back."""
     names = rows(tmp_path, 5)
-    with server_process(tmp_path / "server.sqlite", "--latency", "1") as server:
+    with server_thread(tmp_path / "server.sqlite", "--latency", "1") as server:
         with bounded(begin(tmp_path, server.base_url, "--concurrency", "1")) as holder:
             until(tmp_path / "d.journal.jsonl", 1, holder)
             code, found, errors = run(tmp_path, server.base_url)
@@ -146,7 +146,7 @@ def test_settled_by_hand_after_kills(tmp_path: Path) -> None:
     _, _, port = json.loads(files.journal.read_bytes().splitlines()[0])["baseUrl"].rpartition(":")
     there = sum(line["spec"]["name"] in made for line in lines)
     again = partial(run, tmp_path, source="d.failures.jsonl")
-    with server_process(state, port=int(port)) as server:
+    with server_thread(state, port=int(port)) as server:
         code, found, errors = again(server.base_url, "--no-fill-identifiers", "--adopt-existing")
         assert (code, found["adopted"]) == (5 if there < len(lines) else 0, there), errors
         code, found, errors = again(server.base_url, "--no-fill-identifiers", "--resend-uncertain")
@@ -160,7 +160,7 @@ def test_the_judge_is_not_blind(tmp_path: Path) -> None:
     """A duplicate, a lost line and a POST without an intent, made by hand, are all named."""
     names = rows(tmp_path, 4)
     files, state = Job(tmp_path).files, tmp_path / "server.sqlite"
-    with server_process(state) as server:
+    with server_thread(state) as server:
         assert run(tmp_path, server.base_url)[0] == 0
     assert not judge(files, state, names, set(), start=1).problems
     results, journal = files.results.read_bytes(), files.journal.read_bytes()

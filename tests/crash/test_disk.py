@@ -14,7 +14,7 @@ import pytest
 
 from tests.crash.command import begin, end, run, write_rows
 from tests.crash.truth import Verdict, judge
-from tests.support.faulty import server_process
+from tests.support.faulty import requests_in, server_thread
 from tests.support.processes import bounded
 from tests.support.runs import Job, row
 
@@ -48,37 +48,57 @@ def says(found: dict[str, Any], errors: str, file: str) -> None:
         assert found["rows"] == found["created"] + found["failed"] + found["uncertain"] + found["notAttempted"]
 
 
-@pytest.mark.parametrize(
-    ("file", "fields", "faults"),
-    [
-        ("d.results.jsonl", {}, []),
-        ("d.journal.jsonl", {"description": "x" * 900}, ["--fault", "bare"]),
-    ],
-)
-def test_a_file_that_may_not_grow(tmp_path: Path, file: str, fields: dict[str, Any], faults: list[str]) -> None:
+def test_results_that_may_not_grow(tmp_path: Path) -> None:
     """The system takes a part of a write and refuses the rest: exit 3; with room made, the same command completes."""
-    sheet(tmp_path, **fields)
-    with server_process(tmp_path / "server.sqlite", *faults) as server:
-        for kilobytes in (8, 21, 33):
+    sheet(tmp_path)
+    with server_thread(tmp_path / "server.sqlite") as server:
+        for kilobytes in (17, 25, 33):
             code, found, errors = run(tmp_path, server.base_url, limit_bytes=kilobytes * 1024 + 7)
-            assert (code, found["toDo"] > 0) == (3, True), errors
-            says(found, errors, file)
+            assert (code, found.get("toDo", 0) > 0) == (3, True), errors
+            says(found, errors, "d.results.jsonl")
         code, found, errors = run(tmp_path, server.base_url)
         assert (code, found["created"]) == (0, ROWS), errors
-    reconciled = proven(tmp_path).reconciled
-    assert (reconciled > 0) == (file == "d.results.jsonl")  # what was in flight when results were full is found again
+    assert proven(tmp_path).reconciled > 0  # what was in flight when results were full is found again
+
+
+def test_a_journal_that_may_not_grow(tmp_path: Path) -> None:
+    """Nothing is sent without its intent: exit 3 with nothing to look up; with room made, the same command completes."""
+    sheet(tmp_path)
+    refused = f"400@1-{ROWS}"  # so that the journal is larger than the other files
+    with server_thread(tmp_path / "server.sqlite", "--fault", refused, "--fault", "bare") as server:
+        assert run(tmp_path, server.base_url, "--stop-after", "1000")[0] == 1
+        for kilobytes in (2, 3, 4):
+            limit = (tmp_path / "d.journal.jsonl").stat().st_size + kilobytes * 1024 + 7
+            code, found, errors = run(tmp_path, server.base_url, limit_bytes=limit)
+            assert (code, found.get("created", ROWS) < ROWS) == (3, True), errors
+            says(found, errors, "d.journal.jsonl")
+        code, found, errors = run(tmp_path, server.base_url)
+        assert (code, found["created"]) == (0, ROWS), errors
+    assert proven(tmp_path).reconciled == 0
+
+
+def test_no_room_to_keep_the_checked_rows(tmp_path: Path) -> None:
+    """Exit 2 before anything is sent, and nothing is left behind."""
+    sheet(tmp_path)
+    with server_thread(tmp_path / "server.sqlite") as server:
+        code, found, errors = run(tmp_path, server.base_url, limit_bytes=8 * 1024 + 7)
+        assert code == 2, errors
+        assert "cannot keep the checked rows here (File too large)" in found["error"]
+        assert "nothing was sent" in found["error"]
+        assert not requests_in(server.state, 1)
+        assert not list(tmp_path.glob("d.*.jsonl"))
+        assert run(tmp_path, server.base_url)[0] == 0
+    proven(tmp_path)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_failures_file_that_takes_nothing(tmp_path: Path) -> None:
-    """Its rows are in the journal all the same; they count, and come back when there is room."""
+    """The journal knows its rows all the same, so the file is made anew in its place, and they come back."""
     sheet(tmp_path)
     (tmp_path / "d.failures.jsonl").symlink_to("/dev/full")
-    with server_process(tmp_path / "server.sqlite", "--fault", "400@5,6") as server:
-        code, found, errors = run(tmp_path, server.base_url)
-        assert code == 3, errors
-        says(found, errors, "d.failures.jsonl")
-        (tmp_path / "d.failures.jsonl").unlink(missing_ok=True)
+    with server_thread(tmp_path / "server.sqlite", "--fault", "400@5,6") as server:
+        code, _, errors = run(tmp_path, server.base_url)
+        assert (code, len(Job(tmp_path).failures)) == (1, 2), errors
         code, found, errors = run(tmp_path, server.base_url)
         assert (code, found["created"]) == (0, ROWS), errors
     proven(tmp_path)
@@ -89,7 +109,7 @@ def test_a_failures_file_that_cannot_be_replaced(tmp_path: Path) -> None:
     sheet(tmp_path)
     in_the_way = tmp_path / ".d.failures.jsonl.new"
     in_the_way.mkdir()
-    with server_process(tmp_path / "server.sqlite") as server:
+    with server_thread(tmp_path / "server.sqlite") as server:
         code, found, errors = run(tmp_path, server.base_url)
         assert (code, found["created"]) == (3, ROWS), errors
         assert "cannot replace d.failures.jsonl" in found["stopped"]
@@ -102,10 +122,10 @@ def test_a_failures_file_that_cannot_be_replaced(tmp_path: Path) -> None:
 def test_an_edited_failures_file_that_cannot_be_kept(tmp_path: Path) -> None:
     """No room for the copy: exit 3 before anything is sent, and the edits are still there."""
     sheet(tmp_path)
-    edited = b'{"somebody":"wrote this"}\n' * 500
+    edited = b'{"somebody":"wrote this"}\n' * 2000
     (tmp_path / "d.failures.jsonl").write_bytes(edited)
-    with server_process(tmp_path / "server.sqlite") as server:
-        code, found, errors = run(tmp_path, server.base_url, limit_bytes=6000)
+    with server_thread(tmp_path / "server.sqlite") as server:
+        code, found, errors = run(tmp_path, server.base_url, limit_bytes=20_000)
         assert code == 3, errors
         says(found, errors, "d.failures.")
         assert (tmp_path / "d.failures.jsonl").read_bytes() == edited
@@ -136,15 +156,15 @@ def fill(path: Path) -> None:
 
 
 def test_a_real_full_disk(tmp_path: Path) -> None:
-    """All three files on a disk of 64 KB: exit 3; with another kind of room made each time, the same command completes."""
+    """All files on a disk of 64 KB: exit 2 before the first request, then exit 3; with room made, it completes."""
     small = tmp_path / "small"
-    with small_disk(small, 64), server_process(tmp_path / "server.sqlite", "--fault", "400/10") as server:
+    with small_disk(small, 64), server_thread(tmp_path / "server.sqlite", "--fault", "400/10") as server:
         sheet(small)
         ballast = small / "ballast"
-        ballast.write_bytes(b"x" * 40 * 1024)
+        ballast.write_bytes(b"x" * 52 * 1024)
         code, found, errors = run(small, server.base_url)
-        assert (code, "No space left on device" in found["stopped"]) == (3, True), errors
-        ballast.write_bytes(b"x" * 10 * 1024)
+        assert (code, "checked rows here (No space left on device)" in found["error"]) == (2, True), errors
+        ballast.write_bytes(b"x" * 24 * 1024)
         code, found, errors = run(small, server.base_url)
         assert (code, "No space left on device" in found["stopped"]) == (3, True), errors
         subprocess.run(["mount", "-o", "remount,size=1024k", str(small)], check=True)
@@ -159,7 +179,7 @@ def test_a_real_full_disk(tmp_path: Path) -> None:
 def test_a_disk_that_is_full_at_the_start(tmp_path: Path) -> None:
     """Nothing can be written, so nothing is sent, and the way out is named."""
     small = tmp_path / "small"
-    with small_disk(small, 16), server_process(tmp_path / "server.sqlite") as server:
+    with small_disk(small, 16), server_thread(tmp_path / "server.sqlite") as server:
         write_rows(small, [row("row 0")])
         fill(small / "ballast")
         code, _, errors = run(small, server.base_url)
@@ -171,7 +191,7 @@ def test_a_disk_that_is_full_at_the_start(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
     """Exit 2 before anything is read or sent, and the way out."""
     small = tmp_path / "small"
-    with small_disk(small, 64), server_process(tmp_path / "server.sqlite") as server:
+    with small_disk(small, 64), server_thread(tmp_path / "server.sqlite") as server:
         sheet(small)
         subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
         with bounded(begin(small, server.base_url)) as process:
@@ -187,14 +207,13 @@ def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
         ("d.results.jsonl", "removed"),
         ("d.results.jsonl", "moved"),
         ("d.journal.jsonl", "moved"),
-        ("d.failures.jsonl", "removed"),
     ],
 )
 def test_a_file_that_vanishes_while_the_run_writes_to_it(tmp_path: Path, file: str, how: str) -> None:
     """The run notices within a moment and stops with exit 3, naming the file; a moved file put back, all is well."""
     sheet(tmp_path)
     flags = ("--fault", "400/7", "--latency", "0.1")
-    with server_process(tmp_path / "server.sqlite", *flags) as server:
+    with server_thread(tmp_path / "server.sqlite", *flags) as server:
         with bounded(begin(tmp_path, server.base_url, "--concurrency", "2")) as process:
             path = tmp_path / file
             while (not path.exists() or path.stat().st_size < 300) and process.poll() is None:
@@ -223,10 +242,23 @@ def test_a_file_that_vanishes_while_the_run_writes_to_it(tmp_path: Path, file: s
     assert sorted(line["name"] for line in Job(tmp_path).results) == sorted(names())
 
 
+def test_a_failures_file_that_vanishes_while_the_run_appends_to_it(tmp_path: Path) -> None:
+    """The run ends with the whole file in its place, as the journal has it."""
+    sheet(tmp_path)
+    with server_thread(tmp_path / "server.sqlite", "--fault", "400/7", "--latency", "0.05") as server:
+        with bounded(begin(tmp_path, server.base_url, "--concurrency", "2")) as process:
+            path = tmp_path / "d.failures.jsonl"
+            while (not path.exists() or path.stat().st_size < 300) and process.poll() is None:
+                time.sleep(0.01)
+            path.unlink()
+            code, found, errors = end(process)
+        assert (code, len(Job(tmp_path).failures)) == (1, found["failed"]), errors
+
+
 def test_results_deleted_between_runs(tmp_path: Path) -> None:
     """Exit 2, nothing sent; with journal and failures out of the way each row is looked up and adopted, none made twice."""
     sheet(tmp_path)
-    with server_process(tmp_path / "server.sqlite") as server:
+    with server_thread(tmp_path / "server.sqlite") as server:
         assert run(tmp_path, server.base_url)[0] == 0
         (tmp_path / "d.results.jsonl").unlink()
         code, found, _ = run(tmp_path, server.base_url)
@@ -245,7 +277,7 @@ def test_results_deleted_between_runs(tmp_path: Path) -> None:
 def test_the_journal_deleted_between_runs(tmp_path: Path) -> None:
     """What is created the results say: nothing is sent again."""
     sheet(tmp_path)
-    with server_process(tmp_path / "server.sqlite") as server:
+    with server_thread(tmp_path / "server.sqlite") as server:
         assert run(tmp_path, server.base_url)[0] == 0
         (tmp_path / "d.journal.jsonl").unlink()
         code, found, errors = run(tmp_path, server.base_url)

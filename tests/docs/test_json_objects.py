@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ..cli.test_cli import start
+from ..support.command import start
 from .pages import ROOT, text_of
 
 PAGE = ROOT / "batcher" / "report" / "README.md"

@@ -11,7 +11,7 @@ import pytest
 
 from batcher.config import Reading
 from batcher.errors import InvalidInput
-from tests.cli.test_cli import start
+from tests.support.command import start
 from tests.support.faulty import FaultyServer
 from tests.support.rows import Told, read_rows
 from tests.support.runs import MODEL, Job

@@ -22,8 +22,8 @@ import yaml
 from batcher.cli.settings.files import files_of
 from batcher.files.disk import Disk
 
-from ..cli.test_cli import environment
 from ..commands.test_undo import MODEL
+from ..support.command import environment
 from ..support.faulty import server_process
 
 NIGHTLY = Path(__file__).parents[2] / "samples" / "nightly"

@@ -5,8 +5,9 @@
     assert server.created_by_name == {"Revenue": ["revenue-1a2b"]}
 
 It is the sandbox itself; the script is the sandbox's own fault grammar (`batcher.sandbox.FAULT_HELP`). `on` narrows a
-fault by a predicate. For crash tests the same server runs as a process of its own: `server_process`, or
-`python -m tests.support.faulty --state FILE --fault reset-after/20`, whose first line of output is the base URL.
+fault by a predicate. Beside commands it runs in a thread (`server_thread`). Where it is killed, or where its process is
+forked, it has a process of its own: `server_process`, or `python -m tests.support.faulty --state FILE --fault
+reset-after/20`, whose first line of output is the base URL.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import orjson
+from anyio.from_thread import start_blocking_portal
 
 from batcher.pace.rate import Rate
 from batcher.sandbox import Fault, RequestRecord, Sandbox, SandboxSettings, serve
@@ -139,12 +141,37 @@ class ServerProcess:
         return documents_in(self.state)
 
 
+@dataclass(frozen=True, slots=True)
+class ServerThread:
+    """A server in a thread of this process: as real to other processes, without an interpreter's start."""
+
+    base_url: str
+    state: Path
+
+    @property
+    def commits(self) -> list[Document]:
+        """Every document in the state file."""
+        return documents_in(self.state)
+
+
+@contextmanager
+def server_thread(state: Path, *flags: str, port: int = 0) -> Iterator[ServerThread]:
+    """Serve on a state file while in the block. The flags are those of `python -m tests.support.faulty`."""
+    settings = settings_of(_arguments(state, flags, port))
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(Sandbox(settings)) as sandbox:
+        yield ServerThread(sandbox.base_url, state)
+
+
+def _arguments(state: Path, flags: Sequence[str], port: int) -> list[str]:
+    """The command line of a server, whose log is that of its start."""
+    start = next(n for n in itertools.count(1) if not log_of(state, n).exists())
+    return ["--port", str(port), "--state", str(state), "--log", str(log_of(state, start)), *flags]
+
+
 @contextmanager
 def server_process(state: Path, *flags: str, port: int = 0) -> Iterator[ServerProcess]:
     """Run `python -m tests.support.faulty`, ended with SIGTERM on leaving the block (if it still lives)."""
-    start = next(n for n in itertools.count(1) if not log_of(state, n).exists())
-    files = ["--state", str(state), "--log", str(log_of(state, start))]
-    command = [sys.executable, "-m", "tests.support.faulty", "--port", str(port), *files, *flags]
+    command = [sys.executable, "-m", "tests.support.faulty", *_arguments(state, flags, port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as process:
         try:
             assert process.stdout is not None
@@ -190,8 +217,8 @@ def requests_in(state: Path, start: int) -> list[LoggedRequest]:
     return [LoggedRequest(*(line[name] for name in names)) for line in lines]
 
 
-def main(argv: Sequence[str]) -> None:
-    """Serve until SIGTERM or SIGINT."""
+def settings_of(argv: Sequence[str]) -> SandboxSettings:
+    """What the flags of `python -m tests.support.faulty` mean."""
     parser = argparse.ArgumentParser(prog="python -m tests.support.faulty")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--state", type=Path)
@@ -202,7 +229,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--rate", metavar="N/SECONDS")
     options = parser.parse_args(argv)
     limit, _, seconds = (options.rate or "").partition("/")
-    settings = SandboxSettings(
+    return SandboxSettings(
         port=options.port,
         state=options.state,
         log=options.log,
@@ -211,7 +238,11 @@ def main(argv: Sequence[str]) -> None:
         latency_seconds=options.latency,
         rate=Rate(int(limit), float(seconds)) if limit else None,
     )
-    asyncio.run(_serve(settings))
+
+
+def main(argv: Sequence[str]) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    asyncio.run(_serve(settings_of(argv)))
 
 
 async def _serve(settings: SandboxSettings) -> None:
