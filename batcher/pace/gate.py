@@ -141,6 +141,7 @@ class Gate:
             if not self._waiters:
                 self._wanted.clear()
                 await self._wanted.wait()
+            await pacer.smooth()
             while self._waiters and not pacer.dropped:
                 granted = await pacer.try_grant()
                 if isinstance(granted, Slot):

@@ -6,6 +6,8 @@ import asyncio
 import math
 from collections.abc import Callable
 
+from aiolimiter import AsyncLimiter
+
 from ..errors import InternalError
 from ..keys import ApiKey
 from .brake import Brake
@@ -30,6 +32,11 @@ class Slot:
         self._permit = permit
         self._open = True
 
+    @property
+    def stale(self) -> bool:
+        """Has the key been braked or dropped since the slot was granted?"""
+        return self._epoch != self._pacer.epoch
+
     def start(self) -> bool:
         """Call right before the request leaves. False: not now, ask for another slot (this one is given back)."""
         if not self._open:
@@ -48,7 +55,7 @@ class Slot:
         """The slot will not be used: the next waiter gets it. Does nothing once it was started or given back."""
         if not self._open:
             return
-        if self._epoch != self._pacer.epoch or not self._pacer.hand_over(Slot(self._pacer, self._permit)):
+        if self.stale or not self._pacer.hand_over(Slot(self._pacer, self._permit)):
             self._give_up()
         self._open = False
 
@@ -80,8 +87,10 @@ class Pacer:
         self.brake = Brake(rate)
         self._share = share
         self._window = Window(rate) if rate else None
-        # The window alone keeps the law, so starts may follow each other a little faster than the rate.
-        self._smooth_per_second = CATCH_UP * rate.per_second if rate else math.inf
+        self._limiter = _limiter(rate) if rate else None
+        self._smoothed = rate is None
+        # The limiter's own waits would be shorter than timers are fine; on uvloop they spin.
+        self._fast = rate is not None and rate.per_second > 1.0 / (10 * _SHORTEST_REST_SECONDS)
         self._spaced_from = -math.inf
         self._wake = asyncio.Event()
         self._stuck = False  # nothing but a start or a slot given back can open the window
@@ -104,6 +113,15 @@ class Pacer:
         """Braked or dropped: slots that are out are void."""
         self.epoch += 1
         self._wake.set()
+
+    async def smooth(self) -> None:
+        """Wait for the limiter, unless its last permission was never used."""
+        if self._limiter is None or self._smoothed:
+            return
+        while self._fast and not self._limiter.has_capacity():
+            await self.rest(_SHORTEST_REST_SECONDS)
+        await self._limiter.acquire()
+        self._smoothed = True
 
     async def try_grant(self) -> Slot | float:
         """A slot, or the seconds to wait (`inf`: until something changes)."""
@@ -133,16 +151,14 @@ class Pacer:
         now = self.now()
         if self._window is not None:
             self._window.grant()
-        if self._per_second(now) < math.inf:
+            self._smoothed = False
+        if self.brake.per_second(now) < math.inf:
             self._spaced_from = max(self._spaced_until(now), now - _SLACK_SECONDS)
         return Slot(self, permit)
 
-    def _per_second(self, now: float) -> float:
-        return min(self._smooth_per_second, self.brake.per_second(now))
-
     def _spaced_until(self, now: float) -> float:
-        """Slots keep apart, as the rate or the brake says; 10 ms worth of them may make up for timers that were late."""
-        per_second = self._per_second(now)
+        """While the brake slows the pace, its slots keep apart."""
+        per_second = self.brake.per_second(now)
         if per_second == math.inf:
             return -math.inf
         if per_second == 0.0:
@@ -169,3 +185,13 @@ class Pacer:
             await self._wake.wait()
         finally:
             timer.cancel()
+
+
+def _limiter(rate: Rate) -> AsyncLimiter:
+    """Smooths the starts: one at a time, but 10 ms worth of them may make up for timers that were late.
+
+    The window alone keeps the law, so the limiter leaks a little faster than the rate (see `CATCH_UP`).
+    """
+    per_second = CATCH_UP * rate.per_second
+    lump = 1.0 + per_second * _SLACK_SECONDS
+    return AsyncLimiter(lump, lump / per_second)
