@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .keys import ApiKey
+from .api_keys import ApiKey
 from .pace.rate import Rate
 
 OMNI_RATE = Rate(60, 60.0)  # requests a minute per key, documented by the vendor

@@ -12,23 +12,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
 
+from .reasons import Reason
+
 F = TypeVar("F", "Failed", "Uncertain")
-
-
-class Reason(StrEnum):
-    """Why a row is failed or uncertain (contract 6)."""
-
-    INVALID = "invalid"
-    REJECTED = "rejected"
-    NOT_FOUND = "not_found"
-    FORBIDDEN = "forbidden"
-    IDENTIFIER_TAKEN = "identifier_taken"
-    RATE_LIMITED = "rate_limited"
-    SERVER_ERROR = "server_error"
-    TIMEOUT = "timeout"
-    CONNECTION = "connection"
-    BAD_RESPONSE = "bad_response"
-    INTERRUPTED = "interrupted"
 
 
 class How(StrEnum):

@@ -1,5 +1,6 @@
 """The public names of the library, each from the module that defines it. `import batcher` loads them on first use."""
 
+from .api_keys import ApiKey as ApiKey
 from .commands.create import create as create
 from .commands.outcome_stream import Outcomes as Outcomes
 from .commands.run import run as run
@@ -22,17 +23,16 @@ from .errors import Locked as Locked
 from .errors import Stopped as Stopped
 from .errors import UsageError as UsageError
 from .files.results import read_results as read_results
-from .keys import ApiKey as ApiKey
 from .models import Created as Created
 from .models import Failed as Failed
 from .models import How as How
 from .models import Outcome as Outcome
 from .models import Problem as Problem
-from .models import Reason as Reason
 from .models import Row as Row
 from .models import Spec as Spec
 from .models import Uncertain as Uncertain
 from .pace.rate import Rate as Rate
+from .reasons import Reason as Reason
 from .report.observers import Gauge as Gauge
 from .report.observers import Observer as Observer
 from .report.plan import Plan as Plan

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from ..read.sources import open_inputs
-from ..report.fields import fields_of
+from ..report.json_fields import fields_of
 from ..report.plan import Plan
 from ..validate.check import check as check_rows
 from .end import Invocation

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..commands.undo import Undoing, UndoSettings
 from ..commands.undo import undo as undo_results
 from ..files.owned import OwnedDocument
-from ..report.fields import fields_of
+from ..report.json_fields import fields_of
 from .end import Invocation
 from .loop import carry_out
 from .screen.command_lines import CommandLine

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ..commands.verify import Verified
 from ..commands.verify import verify as verify_rows
-from ..report.fields import fields_of
+from ..report.json_fields import fields_of
 from .end import Invocation
 from .loop import carry_out
 from .screen.console import count, one_line

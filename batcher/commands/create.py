@@ -14,7 +14,7 @@ import anyio
 
 from ..config import OMNI_RATE, Endpoint, Files, Sending
 from ..errors import DiskTrouble, UsageError
-from ..files.failures import Form
+from ..files.failures_view import Form
 from ..files.ledger import Ledger
 from ..files.lock import lock
 from ..files.past import read_past

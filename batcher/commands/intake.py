@@ -12,10 +12,10 @@ from ..files.ledger import Ledger
 from ..files.past import Past, RowState
 from ..models import Problem, Row, Spec
 from ..omni.fields import KEY
-from ..plan.lost_journal import is_unknown, put_it_back
+from ..plan.missing_journal import is_unknown, put_it_back
 from ..runtime import Runtime
 from ..send.batch import Batch
-from ..send.unsent import invalid_outcome
+from ..send.before_sending import invalid_outcome
 from ..validate.check import Checked, InvalidRow, ValidRow, check_row
 from ..validate.claims import UNPLACED, Claims, Places, holding
 from ..validate.validate import Validator

@@ -1,10 +1,19 @@
-"""The run, from files to files:
+"""The run, from files to files. `cli/run.py` reads the options and turns the summary into an exit code; here is the work:
 
-    lock ─ read the past ─ check every row ─ plan ─┬─ nothing to do, or invalid rows: the end
-                                                   └─ open ─ preflight ─ settle what is unclear ─ send new rows
-                                                      ─ send what failed before ─ rewrite failures ─ count ─ the end
+    lock ─ survey ─┬─ a problem in any row (without --skip-invalid): the end, nothing sent or written
+                   ├─ nothing to do: count, the end
+                   └─ open ─ book what needs no request ─ preflight ─ settle what is unclear ─ send new rows
+                      ─ send what failed before ─ bring the failures file up to date ─ count, the end
 
-`survey` reads the inputs once, before the first request, and spools the rows to send; `Batch` takes them from there.
+| stage | where |
+|---|---|
+| survey: the past, every row checked once, what is to be sent spooled | `plan/survey.py`, `files/past.py`, `read/`, `validate/` |
+| open: connection, pace and the three files | `send/connect.py` |
+| preflight: are the keys good, do the models exist? | `send/preflight.py` |
+| one row: attempts, retries and what its answers mean | `send/sender.py`, `send/create_step.py`, `omni/` |
+| what an unclear attempt did | `send/reconcile.py`, `send/settle_rules.py` |
+| rows with an unclear attempt that the inputs no longer hold | `send/absent_rows.py` |
+| count: one count by row state, checked against the rows read | `commands/summarise.py` |
 """
 
 from __future__ import annotations
@@ -28,13 +37,13 @@ from ..report.observers import Observer
 from ..report.plan import Plan
 from ..report.summary import Summary
 from ..runtime import Runtime
-from ..send.absent_rows import left_open, settle_orphan
+from ..send.absent_rows import left_open, settle_absent
 from ..send.batch import Batch
+from ..send.before_sending import book_edits, book_invalid
 from ..send.connect import open_run
 from ..send.drain import Drain, End
 from ..send.preflight import budget_of, preflight
 from ..send.requester import Requester
-from ..send.unsent import book_edits, book_invalid
 from .summarise import count_unfinished, rows_left, summarise
 
 
@@ -53,7 +62,7 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
             raise UsageError(surveyed.refusal)
         if not surveyed.has_work:
             return summarise(settings, runtime, surveyed, spooled, drain)
-        if not settings.endpoint.keys and (surveyed.plan.sending or surveyed.orphans):
+        if not settings.endpoint.keys and (surveyed.plan.sending or surveyed.absent):
             raise UsageError(settings.endpoint.no_key_hint)
         return await _Run(settings, runtime, surveyed, spooled, observer, drain).live()
 
@@ -93,7 +102,7 @@ class _Run:
             with self.observer.working(self.survey.plan.sending, requester):
                 try:
                     self._book_unsent(ledger)
-                    if self.survey.plan.sending or self.survey.orphans:
+                    if self.survey.plan.sending or self.survey.absent:
                         await self._send_all(requester, ledger, batch)
                 except Stopped as stopped:
                     self.drain.start(End.STOPPED, str(stopped))
@@ -121,8 +130,8 @@ class _Run:
             keys = len(self.settings.endpoint.keys)
             await preflight(requester, self.survey.asked, budget=budget_of(self.survey.plan.sending), keys=keys)
         with self.drain.waits():
-            for key in self.survey.orphans:
-                outcome = await settle_orphan(key, requester, ledger, batch.sender.reconciler)
+            for key in self.survey.absent:
+                outcome = await settle_absent(key, requester, ledger, batch.sender.reconciler)
                 if outcome is not None:
                     ledger.book(outcome)
         for state in SENT:

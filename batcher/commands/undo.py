@@ -28,7 +28,7 @@ from ..omni.verdicts import Absent, Refused, Unknown
 from ..pace.gate import KeysRefused
 from ..report.observers import Observer
 from ..runtime import Runtime
-from ..send.asking import ask_until_known
+from ..send.ask_until_known import ask_until_known
 from ..send.connect import open_requester
 from ..send.drain import Drain, End
 from ..send.requester import Requester

@@ -21,13 +21,7 @@ import orjson
 from ..omni.fields import KEY
 from ..read.cells import allow_long_cells, cell_of, defuse, delimiter_of, field_of, restore
 from ..read.csv_table import Layout
-from ..read.failures_csv import (
-    FAILURES,
-    OUTCOME_PREFIX,
-    REST,
-    field_value,
-    json_or_text,
-)
+from ..read.failures_csv import FAILURES, OUTCOME_PREFIX, REST, field_value, json_or_text
 
 RESULTS = (
     "key",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ..config import Files
 from ..models import Failed, Uncertain
 from .disk import Storage
-from .failures import Form, digest_of, failures_text, is_current
+from .failures_view import Form, digest_of, failures_text, is_current
 from .key_history import KeyHistory
 from .lines import Lines, on_disk
 

@@ -77,7 +77,7 @@ class KeyHistory(NamedTuple):
         return self.undone > 0 and not self.unclear and self.failure is None and self.undone_hash is not None
 
     @property
-    def may_be_orphan(self) -> bool:
+    def may_be_settled_absent(self) -> bool:
         """Whether there is something to look up or to report, should its row be gone from the input."""
         return self.unclear[-1].identifier is not None if self.unclear else self.is_uncertain
 

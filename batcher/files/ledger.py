@@ -15,7 +15,7 @@ import anyio
 from ..config import Files
 from ..errors import DiskTrouble
 from ..models import Created, Failed, Outcome, Uncertain, stamp
-from . import failures
+from . import failures_view
 from .csv_form import is_csv
 from .disk import Storage
 from .failures_file import FailuresFile
@@ -49,7 +49,7 @@ class Ledger:
         files: Files,
         past: Past,
         run: str,
-        form: failures.Form,
+        form: failures_view.Form,
         on_trouble: Callable[[DiskTrouble], None],
     ) -> None:
         self._storage = storage
@@ -134,7 +134,7 @@ class Ledger:
     def failure_of(self, key: str) -> Failed | Uncertain | None:
         """The last failed or uncertain outcome of this key, as the journal holds it."""
         offset = self.history_of(key).failure
-        return None if offset is None else failures.outcome_at(self._storage, self._files.journal, offset)
+        return None if offset is None else failures_view.outcome_at(self._storage, self._files.journal, offset)
 
     def close_failure(self, key: str) -> None:
         """This key's failure is over: its row was fixed and has another key."""
@@ -165,7 +165,7 @@ class Ledger:
             self._failures.write(waited)
 
     async def rewrite_failures(self) -> None:
-        """Replace the failures file by exactly the lines that still hold."""
+        """Replace the failures_view file by exactly the lines that still hold."""
         size, digest = self._failures.measure(self._histories)
         self.journal.write(Rewriting(size, digest, self.run))
         await self.journal.sync()
@@ -173,7 +173,7 @@ class Ledger:
 
     @contextlib.asynccontextmanager
     async def appending_failures(self) -> AsyncIterator[None]:
-        """Put the failures file right, then append to it inside the block."""
+        """Put the failures_view file right, then append to it inside the block."""
         if not self._failures.is_current(self._histories):
             await self.rewrite_failures()
         with open_lines(self._storage, self._files.failures) as lines:
@@ -189,7 +189,7 @@ async def open_ledger(
     *,
     run: str,
     now: Callable[[], datetime],
-    form: failures.Form,
+    form: failures_view.Form,
     base_url: str,
     namespace: str,
     fsync_ms: int,
@@ -198,7 +198,7 @@ async def open_ledger(
 ) -> AsyncIterator[Ledger]:
     """Open the files for the block, repair their tails, serve intents, and fsync outcomes at most `fsync_ms` late.
 
-    Without `appends_failures` the failures file, which is the input, is touched only when it is rewritten.
+    Without `appends_failures` the failures_view file, which is the input, is touched only when it is rewritten.
     """
     ledger = Ledger(storage, files, past, run, form, on_trouble)
     async with contextlib.AsyncExitStack() as stack:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from ..models import Reason
+from ..reasons import Reason
 from ..transport.headers import printable, retry_after
 from ..transport.reply import Answer, Cause, Lost, NotSent, Reply
 from .v1_answers import (

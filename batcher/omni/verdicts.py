@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..models import Reason
+from ..reasons import Reason
 from ..transport.reply import Cause
 
 

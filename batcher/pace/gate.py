@@ -19,8 +19,8 @@ from typing import Self
 import anyio
 from anyio.abc import TaskGroup
 
+from ..api_keys import ApiKey
 from ..errors import Stopped
-from ..keys import ApiKey
 from .pacer import Pacer, Slot
 from .rate import Rate
 from .store import PaceStore

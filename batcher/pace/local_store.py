@@ -17,7 +17,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TypeVar
 
-from ..keys import ApiKey
+from ..api_keys import ApiKey
 from .rate import Rate
 from .start_log import Granted, StartLog
 from .store import Permit

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from aiolimiter import AsyncLimiter
 
+from ..api_keys import ApiKey
 from ..errors import InternalError
-from ..keys import ApiKey
 from .brake import Brake
 from .rate import CATCH_UP, Rate
 from .store import PaceShare, Permit

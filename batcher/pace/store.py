@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..keys import ApiKey
+from ..api_keys import ApiKey
 from .rate import Rate
 
 

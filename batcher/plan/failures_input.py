@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..config import Files, RunSettings
 from ..files.disk import Storage
-from ..files.failures import Form, failures_text
+from ..files.failures_view import Form, failures_text
 from ..files.history import Journaled
 from ..read.sources import Source, naming
 

@@ -12,7 +12,7 @@ from ..config import Files, RunSettings
 from ..errors import InvalidInput
 from ..files.csv_form import is_csv
 from ..files.disk import Storage
-from ..files.failures import Form, is_current, is_edited
+from ..files.failures_view import Form, is_current, is_edited
 from ..files.lines import on_disk
 from ..files.past import Past, RowState, read_past
 from ..files.spool import Spool
@@ -23,9 +23,9 @@ from ..report.observers import Observer
 from ..report.plan import Plan
 from ..runtime import Runtime
 from ..validate.check import Checked, InvalidRow, ValidRow, check
-from .asked import Asked
 from .failures_input import as_journaled, is_fed_back
-from .lost_journal import is_uncertain_beside, is_unknown, put_it_back
+from .mentions import Asked
+from .missing_journal import is_uncertain_beside, is_unknown, put_it_back
 
 SENT = (RowState.UNCERTAIN, RowState.NEW, RowState.FAILED)  # in the order in which a run comes to them
 _SHOWN = 5  # places named in a warning about many rows
@@ -55,7 +55,7 @@ def open_spools(storage: Storage, files: Files) -> Iterator[SpooledRows]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What a run finds. `orphans` are keys with something to look up or to say whose rows are not in the input.
+    """What a run finds. `absent` are keys with something to look up or to say whose rows are not in the input.
 
     `is_current`: the failures file says all that it must, and nothing else.
     """
@@ -64,7 +64,7 @@ class Survey:
     plan: Plan
     keys: Fingerprints = field(repr=False)  # of all rows of the inputs
     asked: Asked
-    orphans: tuple[str, ...]
+    absent: tuple[str, ...]
     refusal: str | None  # why nothing may be sent although every row is valid
     warnings: tuple[str, ...]
     form: Form
@@ -77,7 +77,7 @@ class Survey:
     @property
     def has_work(self) -> bool:
         """Whether anything must be sent, looked up or written."""
-        return bool(self.plan.sending or self.orphans or self.plan.invalid or not self.is_current)
+        return bool(self.plan.sending or self.absent or self.plan.invalid or not self.is_current)
 
     def is_input(self, key: str) -> bool:
         """Whether a row of this run has this key."""
@@ -117,7 +117,9 @@ def survey(
         plan=plan,
         keys=checked.claims.keys,
         asked=rows.asked,
-        orphans=tuple(key for key in histories if histories[key].may_be_orphan and key not in checked.claims.keys),
+        absent=tuple(
+            key for key in histories if histories[key].may_be_settled_absent and key not in checked.claims.keys
+        ),
         refusal=None if rows.lost is None else put_it_back(files, rows.lost),
         warnings=tuple(rows.warn(observer)),
         form=form,

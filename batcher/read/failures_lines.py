@@ -18,8 +18,9 @@ import re
 import orjson
 
 from ..identity import KEY_LENGTH, RAW, looks_filled, raw_key
-from ..models import Reason, Row
+from ..models import Row
 from ..omni.fields import JSON_FIELDS, KEY, KINDS, Kind
+from ..reasons import Reason
 from .cells import value_of
 from .json_text import BrokenJson, parse_object
 

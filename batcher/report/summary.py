@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..config import Files
 from ..models import Failed, Uncertain
-from .fields import fields_of
+from .json_fields import fields_of
 
 SHOWN_FAILURES = 10
 _FIELDS = (  # that are in the object as they are here

@@ -8,8 +8,9 @@ import orjson
 
 from ..files.ledger import Ledger
 from ..identity import hash_of
-from ..models import Failed, Outcome, Reason, Row, Spec, Uncertain, stamp
+from ..models import Failed, Outcome, Row, Spec, Uncertain, stamp
 from ..omni.verdicts import Refused
+from ..reasons import Reason
 from .reconcile import Reconciler
 from .requester import Requester
 from .row_progress import RowProgress
@@ -19,7 +20,7 @@ _GONE = "it was not created, and its row is no longer in the input"
 _GONE_HINT = "Put the row back, or run this failures file."
 
 
-async def settle_orphan(key: str, requester: Requester, ledger: Ledger, reconciler: Reconciler) -> Outcome | None:
+async def settle_absent(key: str, requester: Requester, ledger: Ledger, reconciler: Reconciler) -> Outcome | None:
     """Look one up. There → created; absent for good → failed, so that its content is not lost; else as it was."""
     if not ledger.unclear(key):  # an earlier run found that nothing was made, but ended before it could say so
         failure = ledger.failure_of(key)

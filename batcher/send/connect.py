@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from ..config import Endpoint, Files, Sending
-from ..files.failures import Form
+from ..files.failures_view import Form
 from ..files.ledger import Ledger, open_ledger
 from ..files.past import Past
 from ..omni.v1 import V1

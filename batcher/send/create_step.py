@@ -18,8 +18,9 @@ from ..config import Sending
 from ..files.journal_lines import Intent
 from ..files.ledger import Ledger
 from ..files.results import one_line
-from ..models import Created, How, Outcome, Reason
+from ..models import Created, How, Outcome
 from ..omni.verdicts import Braked, EndpointUnusable, KeyRefused, Made, Refused, Unclear, Unsent
+from ..reasons import Reason
 from ..transport.reply import Answer, NotSent
 from .reconcile import Reconciler
 from .requester import RATE_LIMITED, Requester

@@ -13,11 +13,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 
-from ..keys import ApiKey
-from ..models import Reason
+from ..api_keys import ApiKey
 from ..omni.api import Question
 from ..omni.verdicts import Absent, Braked, EndpointUnusable, KeyRefused, Look, There, Unknown, Unsent
-from ..plan.asked import Asked
+from ..plan.mentions import Asked
+from ..reasons import Reason
 from .requester import Requester
 
 MOST_REQUESTS = 20

@@ -19,9 +19,10 @@ from ..config import Sending
 from ..errors import InternalError
 from ..files.key_history import SentAttempt
 from ..files.ledger import Ledger
-from ..models import Created, Failed, How, Outcome, Reason, Uncertain
+from ..models import Created, Failed, How, Outcome, Uncertain
 from ..omni.verdicts import Absent, Refused, There, Unknown
-from .asking import ask_until_known
+from ..reasons import Reason
+from .ask_until_known import ask_until_known
 from .candidates import find_candidates
 from .requester import Requester
 from .row_progress import DIED, RowProgress

@@ -20,7 +20,7 @@ from typing import Self
 import anyio
 import anyio.lowlevel
 
-from ..keys import ApiKey
+from ..api_keys import ApiKey
 from ..omni.api import Api, Question, Request, V
 from ..omni.verdicts import (
     Absent,
@@ -40,8 +40,8 @@ from ..pace.gate import Gate, KeysRefused, Slot
 from ..transport.headers import printable
 from ..transport.reply import Answer, Cause, Reply, Transport
 from .drain import Drain, End
-from .limited_rows import LimitedRows
 from .outage import Outage
+from .rate_limited_rows import LimitedRows
 
 RATE_LIMITED = 429
 SERVER_ERRORS = 500

@@ -8,11 +8,11 @@ from datetime import datetime
 from ..config import Sending
 from ..files.key_history import NO_HISTORY, KeyHistory
 from ..identity import fill_identifier
-from ..models import Created, Failed, How, Reason, Spec, Uncertain, stamp
+from ..models import Created, Failed, How, Spec, Uncertain, stamp
 from ..omni.api import Api
 from ..omni.verdicts import Refused, Unclear, Unknown
 from ..read.read import as_read
-from .hints import HINTS, UNCERTAIN, UNCERTAIN_UNNAMED
+from ..reasons import HINTS, UNCERTAIN, UNCERTAIN_UNNAMED, Reason
 
 DIED = "the run ended before an answer came"
 

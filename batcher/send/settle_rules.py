@@ -17,7 +17,7 @@ from itertools import takewhile
 from typing import assert_never
 
 from ..omni.verdicts import Absent, Refused, There, Unknown
-from .hints import HINTS, TRASH, UNCERTAIN_UNNAMED, UNREADABLE
+from ..reasons import HINTS, TRASH, UNCERTAIN_UNNAMED, UNREADABLE
 
 LAG_SECONDS = 30.0  # how long a refusal is held against a GET that says 404
 SETTLED_SECONDS = 600.0  # a GET 404 this long after an unclear attempt proves that it did nothing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from ..keys import api_keys
+from ..api_keys import api_keys
 from .base_url import normalise
 from .http import open_transport
 from .reply import Transport

@@ -24,8 +24,8 @@ from aiohttp.http import HttpProcessingError, RawResponseMessage
 from aiohttp.streams import StreamReader
 from yarl import URL
 
+from ..api_keys import ApiKey
 from ..errors import UsageError
-from ..keys import ApiKey
 from ..version import __version__
 from .base_url import is_loopback
 from .headers import printable

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from ..keys import ApiKey
+from ..api_keys import ApiKey
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024  # an answer is about 2 KB; more than this is not Omni's
 

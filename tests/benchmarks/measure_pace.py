@@ -33,7 +33,7 @@ from pathlib import Path
 
 import anyio
 
-from batcher.keys import ApiKey
+from batcher.api_keys import ApiKey
 from batcher.pace.gate import Gate
 from batcher.pace.local_store import LocalPaceStore
 from batcher.pace.rate import MARGIN, Rate

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from batcher.config import Reading
-from batcher.files.failures import digest_of
+from batcher.files.failures_view import digest_of
 from batcher.files.journal_lines import Intent
 from batcher.files.results import encode_line
 from batcher.identity import fill_identifier, spec_hash

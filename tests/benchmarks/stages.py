@@ -16,6 +16,7 @@ from time import process_time
 
 import uvloop
 
+from batcher.api_keys import ApiKey
 from batcher.cli.loop import spare_collector
 from batcher.config import Reading
 from batcher.files.disk import Disk
@@ -25,7 +26,6 @@ from batcher.files.lines import open_lines
 from batcher.files.results import encode_line, one_line
 from batcher.files.spool import open_spool
 from batcher.identity import fill_identifier
-from batcher.keys import ApiKey
 from batcher.models import How, Spec
 from batcher.omni.judge import judge_create
 from batcher.omni.v1 import DOCUMENTS, with_identifier

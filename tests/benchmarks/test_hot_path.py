@@ -16,9 +16,9 @@ from pathlib import Path
 from random import Random
 from types import CodeType, FrameType
 
+from batcher.api_keys import ApiKey
 from batcher.commands import run
 from batcher.config import Endpoint, Files, RunSettings, Sending
-from batcher.keys import ApiKey
 from batcher.report.observers import Observer
 from batcher.report.summary import Summary
 from batcher.runtime import Runtime

@@ -13,7 +13,7 @@ import anyio.to_thread
 import pytest
 
 from batcher.files.disk import Disk
-from batcher.files.failures import Form
+from batcher.files.failures_view import Form
 from batcher.files.history import read_journal
 from batcher.files.journal_lines import Intent
 from batcher.files.ledger import open_ledger

@@ -21,8 +21,9 @@ from batcher.cli.screen.bar import picture
 from batcher.cli.screen.console import Console, Unbreakable, one_line
 from batcher.cli.screen.observer import ConsoleObserver
 from batcher.cli.screen.progress import Snapshot, Tally, Watch, line_text, plan_text, rate_text
-from batcher.models import Created, Failed, How, Problem, Reason
+from batcher.models import Created, Failed, How, Problem
 from batcher.pace.rate import Rate
+from batcher.reasons import Reason
 from batcher.report.observers import Observer
 from batcher.report.plan import Plan
 

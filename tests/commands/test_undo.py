@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from batcher.api_keys import ApiKey
 from batcher.commands.undo import Undoing, UndoSettings, undo
 from batcher.config import Endpoint, Sending
 from batcher.errors import Locked, UsageError
-from batcher.keys import ApiKey
 from batcher.models import Problem
 from batcher.report.observers import Observer
 from batcher.send.drain import Drain, End

@@ -14,15 +14,15 @@ from pathlib import Path
 import orjson
 import pytest
 
+from batcher.api_keys import ApiKey
 from batcher.config import Reading
 from batcher.files import csv_form
 from batcher.files.disk import Disk
-from batcher.files.failures import Form, digest_of
+from batcher.files.failures_view import Form, digest_of
 from batcher.files.history import read_journal
 from batcher.files.journal_lines import FailureLine, Intent, Unknown, parse_journal_line
 from batcher.files.past import RowState, read_past
 from batcher.files.results import encode_line, encode_record, read_results
-from batcher.keys import ApiKey
 from batcher.models import Failed, Uncertain, encode_failure, parse_failure
 from batcher.read.read import layout_of
 from batcher.transport.client import Client

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from batcher.errors import UsageError
 from batcher.files.disk import Disk
-from batcher.files.failures import Form, digest_of, failures_text, is_edited, journaled_failures, outcome_at
+from batcher.files.failures_view import Form, digest_of, failures_text, is_edited, journaled_failures, outcome_at
 from batcher.files.history import read_journal
 from batcher.files.journal_lines import FailureLine
-from batcher.models import Failed, Reason, Uncertain
+from batcher.models import Failed, Uncertain
 from batcher.read.csv_table import Layout
 from batcher.read.failures_csv import FAILURES
+from batcher.reasons import Reason
 
 HEAD = '{"type":"journal","version":1,"baseUrl":"b","namespace":""}\n'
 CSV = Form(Layout(("name", "modelId")))

@@ -25,7 +25,8 @@ from batcher.files.journal_lines import (
     Unknown,
     parse_journal_line,
 )
-from batcher.models import Failed, Reason, Uncertain
+from batcher.models import Failed, Uncertain
+from batcher.reasons import Reason
 
 texts = st.text(st.characters(codec="utf-8"), max_size=8)
 numbers = st.integers(0, 1 << 40)

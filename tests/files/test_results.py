@@ -13,14 +13,7 @@ from hypothesis import strategies as st
 
 from batcher.errors import UsageError
 from batcher.files.disk import Disk
-from batcher.files.results import (
-    created_of,
-    encode_line,
-    encode_record,
-    head,
-    one_line,
-    read_results,
-)
+from batcher.files.results import created_of, encode_line, encode_record, head, one_line, read_results
 from batcher.files.results_index import fingerprint, index_results
 from batcher.models import Created, How
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from batcher.models import Reason
 from batcher.omni.judge import judge_create, judge_look
 from batcher.omni.v1_answers import message_of
 from batcher.omni.verdicts import (
@@ -25,6 +24,7 @@ from batcher.omni.verdicts import (
     Unknown,
     Unsent,
 )
+from batcher.reasons import Reason
 from batcher.send.workers import backoff_seconds
 from batcher.transport.reply import Answer, Cause, Lost, NotSent, Reply
 

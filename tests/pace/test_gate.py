@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batcher.keys import ApiKey
+from batcher.api_keys import ApiKey
 from batcher.pace.gate import Gate, KeysRefused, Slot
 from batcher.pace.rate import MARGIN, Rate
 from tests.support import virtual

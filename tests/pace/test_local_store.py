@@ -21,7 +21,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from batcher.keys import ApiKey
+from batcher.api_keys import ApiKey
 from batcher.pace.gate import Gate
 from batcher.pace.local_store import LocalPaceStore, LocalPermit, LocalShare
 from batcher.pace.rate import MARGIN, Rate

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import anyio
 import pytest
 
-from batcher.keys import ApiKey
+from batcher.api_keys import ApiKey
 from batcher.pace.gate import Gate
 from batcher.pace.rate import Rate
 from tests.support import virtual

@@ -17,7 +17,8 @@ from batcher.cli.screen.next_steps import next_steps
 from batcher.cli.screen.summary_text import summary_text
 from batcher.cli.settings.given import Given
 from batcher.config import Files
-from batcher.models import Failed, Reason, Uncertain
+from batcher.models import Failed, Uncertain
+from batcher.reasons import Reason
 from batcher.report.summary import Summary, exit_code, summary_object
 
 

@@ -14,7 +14,7 @@ import pytest
 from batcher.commands import run as run_command
 from batcher.models import Row, Spec
 from batcher.omni.v1_answers import offers_create
-from batcher.plan.asked import Asked
+from batcher.plan.mentions import Asked
 from batcher.sandbox import RequestRecord
 from batcher.sandbox.openapi import description
 from batcher.send.drain import Drain

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batcher.models import Reason
 from batcher.omni.verdicts import Absent, Document, Refused, There, Unknown
-from batcher.send.hints import HINTS, TRASH, UNCERTAIN_UNNAMED, UNREADABLE
+from batcher.reasons import HINTS, TRASH, UNCERTAIN_UNNAMED, UNREADABLE, Reason
 from batcher.send.settle_rules import (
     ANOTHERS,
     MAY_LAG,

@@ -19,12 +19,12 @@ from unittest.mock import patch
 import orjson
 
 from batcher import runtime as outside
+from batcher.api_keys import ApiKey
 from batcher.commands import run as run_command
 from batcher.config import Endpoint, Files, RunSettings
 from batcher.files.disk import Storage
 from batcher.files.key_history import KeyHistory
 from batcher.identity import name_key
-from batcher.keys import ApiKey
 from batcher.models import Spec
 from batcher.read.sources import Source
 from batcher.report.observers import Observer

@@ -9,7 +9,7 @@ import anyio
 import orjson
 import pytest
 
-from batcher.keys import ApiKey
+from batcher.api_keys import ApiKey
 from batcher.transport.reply import Answer, Cause, Lost, NotSent, Reply
 
 from .clock import Deadlock, ProcessDied, SimulatedLoop, steady_order

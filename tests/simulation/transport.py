@@ -18,7 +18,7 @@ from typing import Any
 import anyio
 import orjson
 
-from batcher.keys import ApiKey
+from batcher.api_keys import ApiKey
 from batcher.transport.reply import Answer, Cause, Lost, NotSent, Reply
 
 from .disk import ProcessDisk

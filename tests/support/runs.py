@@ -24,10 +24,10 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
+from batcher.api_keys import ApiKey
 from batcher.commands import run
 from batcher.config import Endpoint, Files, Reading, RunSettings, Sending
 from batcher.files.disk import AppendFile, Disk
-from batcher.keys import ApiKey
 from batcher.models import Outcome, Problem
 from batcher.report.observers import Observer
 from batcher.report.summary import Summary, exit_code

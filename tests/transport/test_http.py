@@ -16,7 +16,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from batcher.keys import ApiKey
+from batcher.api_keys import ApiKey
 from batcher.transport import http
 from batcher.transport.http import open_transport
 from batcher.transport.reply import MAX_ANSWER_BYTES, Answer, Cause, Lost, NotSent, Reply, Transport

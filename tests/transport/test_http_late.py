@@ -10,7 +10,7 @@ import aiohttp
 import anyio
 import pytest
 
-from batcher.keys import ApiKey
+from batcher.api_keys import ApiKey
 from batcher.transport import http, timeouts
 from batcher.transport.http import open_transport
 from batcher.transport.reply import NotSent, Reply

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from batcher.api_keys import ApiKey
 from batcher.errors import UsageError
-from batcher.keys import ApiKey
 from batcher.transport.http import open_transport
 from batcher.transport.reply import Cause, NotSent
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from batcher.config import Reading
 from batcher.identity import name_key, spec_hash
 from batcher.models import Problem
-from batcher.plan.asked import Asked
+from batcher.plan.mentions import Asked
 from batcher.read.read import as_read
 from batcher.validate.check import read_specs
 from tests.support.rows import (

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ...models import Created, Outcome, Problem
-from ...report.fields import fields_of
+from ...report.json_fields import fields_of
 
 if TYPE_CHECKING:
     from .progress import Snapshot

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ...config import RunSettings
 from ...models import Uncertain
 from ...pace.rate import Rate
-from ...report.fields import fields_of
+from ...report.json_fields import fields_of
 from ...report.plan import Plan
 from ...report.summary import SHOWN_FAILURES, Summary, files_object, requests_per_second
 from ..settings.durations import duration_text

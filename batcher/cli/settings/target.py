@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ...api_keys import ApiKey, api_keys
 from ...config import Endpoint
 from ...errors import UsageError
-from ...keys import ApiKey, api_keys
 from ...transport import base_url
 from ..end import KEY_VARIABLES
 from . import profiles

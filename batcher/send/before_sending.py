@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from ..files.key_history import KeyHistory, SentAttempt
 from ..files.ledger import Ledger
-from ..models import Failed, Problem, Reason, Row, Spec, Uncertain, stamp
+from ..models import Failed, Problem, Row, Spec, Uncertain, stamp
 from ..omni.fields import KEY
 from ..read.read import as_read
+from ..reasons import HINTS, UNCERTAIN, UNCERTAIN_UNNAMED, Reason
 from ..runtime import Runtime
 from ..validate.check import InvalidRow
-from .hints import HINTS, UNCERTAIN, UNCERTAIN_UNNAMED
 from .row_progress import DIED
 
 

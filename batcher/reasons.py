@@ -1,8 +1,25 @@
-"""What to do about a failure, in one sentence for each reason (contract 6: `hint`)."""
+"""Why a row is failed or uncertain, and what to do about it, in one sentence each (contract 6: `reason` and `hint`)."""
 
 from __future__ import annotations
 
-from ..models import Reason
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a row is failed or uncertain (contract 6)."""
+
+    INVALID = "invalid"
+    REJECTED = "rejected"
+    NOT_FOUND = "not_found"
+    FORBIDDEN = "forbidden"
+    IDENTIFIER_TAKEN = "identifier_taken"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    BAD_RESPONSE = "bad_response"
+    INTERRUPTED = "interrupted"
+
 
 HINTS = {
     Reason.INVALID: "Fix the row here (or in the input) and run this file again.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batcher.send.limited_rows import TOO_OFTEN, LimitedRows
+from batcher.send.rate_limited_rows import TOO_OFTEN, LimitedRows
 
 
 @pytest.mark.parametrize(
