@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 
@@ -82,33 +83,32 @@ class Batch:
         """Send them all, or until the drain. `failed_before`: in an earlier run."""
         self._counts_streak = not failed_before
 
-        async def step() -> bool:
-            if self._room is not None:
-                await self._room()
-            if self._left is not None and self._left <= 0:
-                self.is_limit_reached = True
-                return False
-            if self._drain.is_on:
-                return False
-            spec = next(specs, None) if isinstance(specs, Iterator) else await self._next(specs)
-            if spec is None:
-                return False
-            history = self._ledger.history_of(spec.key)
-            if history.is_uncertain and self.sender.awaits_person(
-                spec, history
-            ):  # nothing leaves for it, so the limit is for others
-                self._on_waiting(spec)
-                return True
-            if self._left is not None:
-                self._left -= 1
-            await self.sender.send(spec, history)
-            return True
-
         with self._drain.waits():
             try:
-                await self.pool.work(step)
+                await self.pool.work(partial(self._send_next, specs))
             except BaseExceptionGroup as group:
                 self._stop_by(group)
+
+    async def _send_next(self, specs: Iterator[Spec] | AsyncIterator[Spec]) -> bool:
+        """One row; False if none is left, or no more may be sent."""
+        if self._room is not None:
+            await self._room()
+        if self._left is not None and self._left <= 0:
+            self.is_limit_reached = True
+            return False
+        if self._drain.is_on:
+            return False
+        spec = next(specs, None) if isinstance(specs, Iterator) else await self._next(specs)
+        if spec is None:
+            return False
+        history = self._ledger.history_of(spec.key)
+        if history.is_uncertain and self.sender.awaits_person(spec, history):  # nothing leaves: the limit is for others
+            self._on_waiting(spec)
+            return True
+        if self._left is not None:
+            self._left -= 1
+        await self.sender.send(spec, history)
+        return True
 
     async def _next(self, specs: AsyncIterator[Spec]) -> Spec | None:
         async with self._pulling:  # an asynchronous source is asked by one worker at a time

@@ -28,6 +28,12 @@ from .row_progress import RowProgress
 from .settle_rules import SendAgain
 from .workers import WorkerPool
 
+RENAMED = (
+    "{place}: the server made {made!r} although {asked_for!r} was asked for. "
+    "What keeps batcher from creating twice does not hold on this server, so nothing more is sent. "
+    "The document is in the results file. To go on without that protection, use --no-fill-identifiers."
+)
+
 NotMade = Refused | Braked | KeyRefused | EndpointUnusable | Unsent | Unclear
 
 
@@ -71,11 +77,11 @@ class CreateStep:
             case EndpointUnusable(message):
                 self.requester.stop(message)
                 return None
-            case Braked(status, message) if status == RATE_LIMITED and self.requester.limited.is_hopeless(
-                progress.spec.key
-            ):
-                return await self.reconciler.refused(progress, Refused(Reason.RATE_LIMITED, status, message))
-            case Braked() | KeyRefused() | Unsent():
+            case Braked(status, message):
+                if status == RATE_LIMITED and self.requester.limited.is_hopeless(progress.key):
+                    return await self.reconciler.refused(progress, Refused(Reason.RATE_LIMITED, status, message))
+                return SendAgain()
+            case KeyRefused() | Unsent():
                 return SendAgain()
             case _:
                 assert_never(verdict)
@@ -123,8 +129,7 @@ class CreateStep:
         """Write the intent. To be awaited: then it is on disk. One whose slot came to nothing is taken back first."""
         spec = progress.spec
         if progress.is_intended:  # perhaps an hour ago; an intent tells when a request left
-            progress.is_intended = False
-            self.ledger.take_back(spec.key)
+            progress.take_back_intent(self.ledger)
         intent = Intent(
             spec.key,
             progress.identifier,
@@ -147,11 +152,7 @@ class CreateStep:
         asked_for = progress.identifier
         identifier = made.identifier or asked_for or made.dashboard_id or ""
         if asked_for is not None and made.identifier not in (None, asked_for):
-            self.requester.stop(
-                f"{progress.spec.place}: the server made {made.identifier!r} although {asked_for!r} was asked for. "
-                "What keeps batcher from creating twice does not hold on this server, so nothing more is sent. "
-                "The document is in the results file. To go on without that protection, use --no-fill-identifiers."
-            )
+            self.requester.stop(RENAMED.format(place=progress.spec.place, made=made.identifier, asked_for=asked_for))
         return progress.created(
             How.CREATED,
             identifier,

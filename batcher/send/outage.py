@@ -18,7 +18,7 @@ ROWS_IN_A_ROW = 3  # this many different rows with the same kind of trouble are 
 class Outage:
     """Shared by all workers of a run. `give_up` is called with a message when no good answer came for long enough.
 
-    `is_on`: the server counts as not there now.
+    `is_on`: the server counts as not there now. `troubled`: the rows that met trouble since the last good answer.
     """
 
     def __init__(self, give_up_after_seconds: float, give_up: Callable[[str], None]) -> None:

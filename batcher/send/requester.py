@@ -142,10 +142,8 @@ class Requester:
             case Braked():
                 self._brake(permit, verdict)
                 return
-            case Unsent(cause, message):
-                if cause is Cause.DNS and not self._has_answer:
-                    self.stop(f"{message}. Check --base-url or --instance, and this machine's network.")
-                self.outage.bad(permit.row, message, is_certain=True, is_probe=permit.is_probe)
+            case Unsent():
+                self._miss(permit, verdict)
                 return
             case KeyRefused():
                 self._drop(permit.slot.key, verdict)
@@ -156,6 +154,12 @@ class Requester:
                     return
         if isinstance(reply, Answer):
             self._pass(permit, reply)
+
+    def _miss(self, permit: Permit, unsent: Unsent) -> None:
+        """The server was not reached."""
+        if unsent.cause is Cause.DNS and not self._has_answer:
+            self.stop(f"{unsent.message}. Check --base-url or --instance, and this machine's network.")
+        self.outage.bad(permit.row, unsent.message, is_certain=True, is_probe=permit.is_probe)
 
     def _is_outage(self, verdict: Unclear | Unknown) -> bool:
         """Whether the server is to blame: by the kind of trouble, or, while an outage is on, by any that may be its own."""
@@ -198,14 +202,9 @@ class Requester:
         if self._is_deprecation_told:
             return
         self._is_deprecation_told = True
-        announced = [
-            f"{name}: {printable(answer.headers[name])}"
-            for name in ("deprecation", "sunset", "link")
-            if name in answer.headers
-        ]
-        self.warn(
-            f"the server announces the end of v1 create ({'; '.join(announced)}); look for a newer batcher in time"
-        )
+        names = [name for name in ("deprecation", "sunset", "link") if name in answer.headers]
+        announced = "; ".join(f"{name}: {printable(answer.headers[name])}" for name in names)
+        self.warn(f"the server announces the end of v1 create ({announced}); look for a newer batcher in time")
 
 
 @dataclass(slots=True)

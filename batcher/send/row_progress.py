@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from ..config import Sending
 from ..files.key_history import NO_HISTORY, KeyHistory
+from ..files.ledger import Ledger
 from ..identity import fill_identifier
 from ..models import Created, Failed, How, Spec, Uncertain, stamp
 from ..omni.api import Api
 from ..omni.verdicts import Refused, Unclear, Unknown
 from ..read.read import as_read
 from ..reasons import HINTS, UNCERTAIN, UNCERTAIN_UNNAMED, Reason
+
+F = TypeVar("F", Failed, Uncertain)
 
 DIED = "the run ended before an answer came"
 
@@ -63,7 +67,6 @@ class RowProgress:
         workbook_id: str | None = None,
         response: bytes = b"null",
         sent_hash: str | None = None,
-        name: str | None = None,
     ) -> Created:
         """The document exists."""
         spec = self.spec
@@ -74,7 +77,7 @@ class RowProgress:
             how,
             spec.spec_hash if sent_hash is None else sent_hash,
             identifier,
-            spec.name if name is None else name,
+            spec.name,
             spec.model_id,
             url,
             dashboard_id,
@@ -89,14 +92,28 @@ class RowProgress:
 
     def failed(self, refused: Refused, run: str, now: datetime, hint: str | None = None) -> Failed:
         """There is no document, and none of the attempts is unclear."""
-        return Failed(
+        hint = HINTS[refused.reason] if hint is None else hint
+        return self._failure(Failed, refused.reason, refused.status, refused.message, hint, run, now)
+
+    def uncertain(self, run: str, now: datetime, *, message: str | None = None, hint: str | None = None) -> Uncertain:
+        """Nobody knows yet; `last` says why."""
+        reason, status, why = Reason.INTERRUPTED, None, DIED
+        if self.last is not None:
+            reason, status, why = self.last.reason, self.last.status, self.last.message
+        hint = hint or (UNCERTAIN if self.identifier is not None else UNCERTAIN_UNNAMED)
+        return self._failure(Uncertain, reason, status, message or why, hint, run, now)
+
+    def _failure(
+        self, kind: type[F], reason: Reason, status: int | None, message: str, hint: str, run: str, now: datetime
+    ) -> F:
+        return kind(
             key=self.key,
             source=self.spec.source,
             line=self.spec.line,
-            reason=refused.reason,
-            status=refused.status,
-            message=refused.message,
-            hint=HINTS[refused.reason] if hint is None else hint,
+            reason=reason,
+            status=status,
+            message=message,
+            hint=hint,
             attempts=self.attempts,
             identifier=self.identifier,
             at=stamp(now),
@@ -104,23 +121,11 @@ class RowProgress:
             spec=as_read(self.spec.row),
         )
 
-    def uncertain(self, run: str, now: datetime, *, message: str | None = None, hint: str | None = None) -> Uncertain:
-        """Nobody knows yet; `last` says why."""
-        last = self.last
-        return Uncertain(
-            key=self.key,
-            source=self.spec.source,
-            line=self.spec.line,
-            reason=last.reason if last is not None else Reason.INTERRUPTED,
-            status=last.status if last is not None else None,
-            message=message or (last.message if last is not None else DIED),
-            hint=hint or (UNCERTAIN if self.identifier is not None else UNCERTAIN_UNNAMED),
-            attempts=self.attempts,
-            identifier=self.identifier,
-            at=stamp(now),
-            run=run,
-            spec=as_read(self.spec.row),
-        )
+    def take_back_intent(self, ledger: Ledger) -> None:
+        """The request of an intent on disk doesn't leave after all. Raises DiskTrouble."""
+        if self.is_intended:
+            self.is_intended = False
+            ledger.take_back(self.key)
 
 
 def set_out(spec: Spec, history: KeyHistory, settings: Sending, api: Api) -> RowProgress:

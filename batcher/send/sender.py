@@ -78,9 +78,7 @@ class Sender:
     def _break_off(self, progress: RowProgress) -> None:
         """The run ends under this row: what is unclear is uncertain, anything else was not attempted."""
         with suppress(DiskTrouble):
-            if progress.is_intended:  # its intent was written, but the request never left
-                progress.is_intended = False
-                self.ledger.take_back(progress.key)
+            progress.take_back_intent(self.ledger)
             history = self.ledger.history_of(progress.key)
             if history.is_open and (progress.attempts or history.failure is None):
                 self._book(progress, progress.uncertain(self.ledger.run, self.requester.now()))

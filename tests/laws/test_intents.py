@@ -20,7 +20,7 @@ from batcher.transport.reply import Cause, Lost, Reply
 
 from ..support import virtual
 from ..support.faulty import FaultyServer, on
-from ..support.runs import BASE, Job, Memory, answer, row, virtual_world
+from ..support.runs import BASE, Job, Memory, answer, row, until, virtual_world
 
 RESET = Lost(Cause.RESET, "the connection was lost")
 
@@ -124,6 +124,31 @@ def test_an_intent_that_waits_out_a_brake_is_made_anew(tmp_path: Path) -> None:
     types = [line["type"] for line in job.journal if line.get("key") == "id:mine-1"]
     assert types[:3] == ["intent", "clear", "intent"], "the first one was there when the brake came"
     assert len(memory.documents) == 2
+
+
+@pytest.mark.parametrize("is_aborted", [False, True])
+def test_a_drain_while_an_intent_waits_for_the_disk_takes_it_back(tmp_path: Path, is_aborted: bool) -> None:
+    """Nothing leaves, the row isn't attempted, and a later run sends it as one that never was."""
+    job, memory = Job(tmp_path), Memory(lambda _call, _number: None)
+    job.rows(row("a", identifier="mine-1"))
+    drain = Drain()
+
+    async def stop() -> None:
+        await until(lambda: job.files.journal.exists() and b'"type":"intent"' in job.files.journal.read_bytes())
+        drain.start(End.INTERRUPTED)
+        if is_aborted:
+            drain.abort()
+
+    async def body() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(stop)
+            ran = await job.run(BASE, drain=drain)
+        assert (ran.code, ran.counts, len(memory.documents)) == (130, {"to_do": 1}, 0)
+        types = [line["type"] for line in job.journal if "key" in line]
+        assert types == ["intent", "clear"]
+        assert (await job.run(BASE)).counts == {"created_now": 1}
+
+    live(job, memory, CrowdedDisk(fsync_seconds=2.0), body)
 
 
 @pytest.mark.parametrize("fill_identifiers", [True, False])
