@@ -44,7 +44,7 @@ def until(path: Path, size: int, process: subprocess.Popen[str]) -> None:
 @pytest.mark.parametrize("mode", list(Mode))
 def test_killed_at_random_instants(tmp_path: Path, mode: Mode) -> None:
     """Restarted by the same command until it finishes: every row has its one outcome, as the server knows it too."""
-    numbers = besiege(tmp_path, mode, 36, 16, "--seed", "7")
+    numbers = besiege(tmp_path, mode, 24, 9, "--seed", "7")
     assert sum(numbers["blows"].values()) >= 5
     assert (numbers["verdict"]["duplicates"], numbers["verdict"]["losses"]) == (0, 0)
     assert sum(numbers["verdict"]["faults"].values()) > 0
@@ -52,7 +52,7 @@ def test_killed_at_random_instants(tmp_path: Path, mode: Mode) -> None:
 
 def test_interrupted_at_random_instants(tmp_path: Path) -> None:
     """Ctrl-C and SIGTERM, once and twice, at random instants: the same holds."""
-    numbers = besiege(tmp_path, Mode.FILLED, 36, 8, "--seed", "7", "--signals")
+    numbers = besiege(tmp_path, Mode.FILLED, 24, 6, "--seed", "7", "--signals")
     assert numbers["exits"]["130"] >= 3
     assert set(numbers["exits"]) <= {"0", "1", "3", "130"}
     assert (numbers["verdict"]["duplicates"], numbers["verdict"]["losses"]) == (0, 0)
@@ -108,9 +108,8 @@ def test_a_signal_while_the_files_are_closed_changes_nothing() -> None:
 
     assert run_until(partial(close, 2), interrupts, None) == 7
     assert not interrupts.drain.is_on
-    with pytest.raises(BaseExceptionGroup) as caught:
+    with pytest.raises(KeyboardInterrupt):
         run_until(partial(close, 1), interrupts, None)
-    assert caught.group_contains(KeyboardInterrupt)
 
 
 def test_a_second_run_is_told_who_holds_the_files(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
+
+from ..support.command import start
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -35,8 +35,5 @@ def text_of(page: Path) -> str:
 @cache
 def options() -> frozenset[str]:
     """Every `--option` that the help of some command shows."""
-    helps = [
-        subprocess.run([sys.executable, "-m", "batcher", command, "--help"], capture_output=True, text=True, check=True)
-        for command in COMMANDS
-    ]
-    return frozenset(OPTION.findall("".join(done.stdout for done in helps))) | {"--version"}
+    helps = [start(ROOT, command, "--help").stdout for command in COMMANDS]
+    return frozenset(OPTION.findall("".join(helps))) | {"--version"}

@@ -1,6 +1,6 @@
-"""The simulation's part in every test run: 500 lives, exact replay, and teeth.
+"""The simulation's part in every test run: 250 lives, exact replay, and teeth.
 
-CI lives 2,500 more. `python -m tests.simulation --seeds 100000 --jobs 2` runs as many as you like; a failing seed
+CI lives 2,750 more. `python -m tests.simulation --seeds 100000 --jobs 2` runs as many as you like; a failing seed
 replays exactly.
 """
 
@@ -20,7 +20,8 @@ from .schedule import draw
 from .teeth import TEETH, find
 from .world import World
 
-SEEDS = 500
+SEEDS = 250
+TEETH_SEEDS = 100
 CHUNK = 25  # seeds in one test, so that both cores get their share
 # Lives beyond those that broke a law once. A life is another one when the drawing of schedules changes: what they found
 # has a test of its own against a real server.
@@ -49,7 +50,7 @@ def test_what_was_mended_stays_mended(seed: int) -> None:
 def test_switching_off_a_safeguard_is_noticed(safeguard: str) -> None:
     """A copy of the program without it breaks a law within the seeds that are run here."""
     # a failures file that is not replaced atomically seldom matters, as the journal can write it again: seed 917
-    assert find(TEETH[safeguard], (*range(SEEDS // 5), 917)) is not None
+    assert find(TEETH[safeguard], (917, *range(TEETH_SEEDS))) is not None
 
 
 def test_a_seed_replays_exactly() -> None:
@@ -65,7 +66,7 @@ def test_a_seed_replays_exactly() -> None:
                 text=True,
                 check=True,
             ).stdout
-            for hash_seed in ("1", "2", "random")
+            for hash_seed in ("1", "random")
         }
         assert len(stories) == 1
         assert "run 1 ended" in stories.pop()

@@ -157,9 +157,15 @@ class ServerThread:
 @contextmanager
 def server_thread(state: Path, *flags: str, port: int = 0) -> Iterator[ServerThread]:
     """Serve on a state file while in the block. The flags are those of `python -m tests.support.faulty`."""
-    settings = settings_of(_arguments(state, flags, port))
+    with sandbox_thread(settings_of(_arguments(state, flags, port))) as base_url:
+        yield ServerThread(base_url, state)
+
+
+@contextmanager
+def sandbox_thread(settings: SandboxSettings) -> Iterator[str]:
+    """The base URL of a sandbox that serves in a thread of this process while in the block."""
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(Sandbox(settings)) as sandbox:
-        yield ServerThread(sandbox.base_url, state)
+        yield sandbox.base_url
 
 
 def _arguments(state: Path, flags: Sequence[str], port: int) -> list[str]:
