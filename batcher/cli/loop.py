@@ -82,18 +82,13 @@ def run_until(body: Callable[[], Awaitable[T]], interrupts: Interrupts, deadline
 
 
 async def _until_deadline(body: Callable[[], Awaitable[T]], drain: Drain, deadline_seconds: float | None) -> T:
-    # a task group even without a deadline: an interrupt that comes between two steps leaves the loop through it, as one
-    async with anyio.create_task_group() as tasks:
-        if deadline_seconds is not None:
-            tasks.start_soon(_end_at, deadline_seconds, drain)
-        result = await body()
-        tasks.cancel_scope.cancel()
-    return result
-
-
-async def _end_at(seconds: float, drain: Drain) -> None:
-    await anyio.sleep(seconds)
-    drain.start(End.DEADLINE, "deadline")
+    if deadline_seconds is None:
+        return await body()
+    timer = asyncio.get_running_loop().call_later(deadline_seconds, drain.start, End.DEADLINE, "deadline")
+    try:
+        return await body()
+    finally:
+        timer.cancel()
 
 
 @dataclass(slots=True)
