@@ -24,7 +24,7 @@ from batcher.files.disk import Disk
 
 from ..commands.test_undo import MODEL
 from ..support.command import environment
-from ..support.faulty import server_process
+from ..support.faulty import server_thread
 
 NIGHTLY = Path(__file__).parents[2] / "samples" / "nightly"
 EXIT_CODES = (0, 1, 2, 3, 4, 5, 6, 70, 130)
@@ -86,7 +86,7 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     """A machine and a server to send to."""
-    with server_process(tmp_path / "state.sqlite") as server:
+    with server_thread(tmp_path / "state.sqlite") as server:
         yield Machine(tmp_path, server.base_url)
 
 
