@@ -23,9 +23,9 @@ from tests.support.runs import Job, row
 NAMES = ("alpha", "beta", "gamma")
 """The rows; the last of them is `gamma`."""
 EVERY = int(
-    os.environ.get("CUT_EVERY", "9")
+    os.environ.get("CUT_EVERY", "29")
 )  # 1: a run after a cut at each byte; else at each so-many-th and at the ends
-ENDS = 12
+ENDS = 5
 
 
 def again(job: Job, before: Path) -> None:
