@@ -25,9 +25,11 @@ from dataclasses import dataclass, replace
 
 import anyio
 
-from ..config import RunSettings
+from ..config import Files, RunSettings
 from ..errors import DiskTrouble, Stopped, UsageError
+from ..files.disk import Storage
 from ..files.ledger import Ledger
+from ..files.lines import on_disk
 from ..files.lock import lock
 from ..files.past import RowState
 from ..plan.failures_input import is_fed_back
@@ -61,10 +63,22 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
         if surveyed.refusal is not None:
             raise UsageError(surveyed.refusal)
         if not surveyed.has_work:
+            await _make_durable(runtime.storage, settings.files, drain)
             return summarise(settings, runtime, surveyed, spooled, drain)
         if not settings.endpoint.keys and (surveyed.plan.sending or surveyed.absent):
             raise UsageError(settings.endpoint.no_key_hint)
         return await _Run(settings, runtime, surveyed, spooled, observer, drain).live()
+
+
+async def _make_durable(storage: Storage, files: Files, drain: Drain) -> None:
+    """What is about to be reported may be lines of a run whose last fsync failed: then it isn't on disk yet."""
+    try:
+        for path in (files.results, files.journal):
+            if storage.size(path):
+                with on_disk(path, "fsync"), storage.append(path) as file:
+                    await file.sync()
+    except DiskTrouble as trouble:
+        drain.start(End.STOPPED, str(trouble))
 
 
 def status(settings: RunSettings, *, observer: Observer, runtime: Runtime | None = None) -> Plan:
