@@ -1,11 +1,13 @@
-"""What a run takes from outside itself: disk, wire, clock, chance and judgment. The simulation brings its own."""
+"""What a run takes from outside itself: disk, inputs, transport, clock, chance and judgment. The simulation brings its own."""
 
 from __future__ import annotations
 
 import os
 import platform
 import secrets
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +19,7 @@ from .config import Sending
 from .files.disk import Disk, Storage
 from .models import stamp
 from .pace.store import PaceStore
+from .read.sources import Source, open_inputs
 from .transport.reply import Transport
 
 if TYPE_CHECKING:
@@ -27,6 +30,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _open_inputs(inputs: Sequence[str]) -> AbstractContextManager[tuple[Source, ...]]:
+    return open_inputs(inputs, sys.stdin.buffer)
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """`now` is UTC; `timer` counts seconds; `transport` None means HTTP to the endpoint; `run_id` names this run.
@@ -35,6 +42,7 @@ class Runtime:
     """
 
     storage: Storage = field(default_factory=Disk)
+    open_inputs: Callable[[Sequence[str]], AbstractContextManager[tuple[Source, ...]]] = _open_inputs
     transport: Transport | None = None
     shared_pace: PaceStore | None = None
     now: Callable[[], datetime] = _now

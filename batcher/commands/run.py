@@ -19,7 +19,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
@@ -34,7 +33,6 @@ from ..files.lock import lock
 from ..files.past import RowState
 from ..plan.failures_input import is_fed_back
 from ..plan.survey import SENT, SpooledRows, Survey, keep_edited, open_spools, survey
-from ..read.sources import open_inputs
 from ..report.observers import Observer
 from ..report.plan import Plan
 from ..report.summary import Summary
@@ -57,7 +55,7 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
     """
     runtime = runtime or Runtime()
     with lock(settings.files, runtime.storage, runtime.holder), contextlib.ExitStack() as stack:
-        sources = stack.enter_context(open_inputs(settings.inputs, sys.stdin.buffer))
+        sources = stack.enter_context(runtime.open_inputs(settings.inputs))
         spooled = stack.enter_context(open_spools(runtime.storage, settings.files))
         surveyed = survey(settings, sources, runtime, observer, spooled)
         if surveyed.refusal is not None:
@@ -88,7 +86,7 @@ def status(settings: RunSettings, *, observer: Observer, runtime: Runtime | None
 
 def survey_only(settings: RunSettings, observer: Observer, runtime: Runtime) -> Survey:
     """Where each row stands; reads only, and warns of what a run would refuse. Raises UsageError."""
-    with open_inputs(settings.inputs, sys.stdin.buffer) as sources:
+    with runtime.open_inputs(settings.inputs) as sources:
         surveyed = survey(replace(settings, skip_invalid=True), sources, runtime, observer)
     if surveyed.refusal is not None:
         observer.warning(surveyed.refusal)

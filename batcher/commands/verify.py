@@ -8,7 +8,6 @@ created are only counted. Of each row fingerprints are kept, and of its results 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -25,7 +24,6 @@ from ..files.spool import Spool, open_spool
 from ..models import Problem, Spec
 from ..omni.verdicts import Absent, There, Unknown
 from ..pace.gate import KeysRefused
-from ..read.sources import open_inputs
 from ..report.observers import Observer
 from ..runtime import Runtime
 from ..send.ask_until_known import ask_until_known
@@ -87,7 +85,7 @@ async def verify(
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
     verified = Verified(base_url)
     spool = open_spool(runtime.storage, settings.files.results, Spec)
-    with open_inputs(settings.inputs, sys.stdin.buffer) as sources, spool as specs:
+    with runtime.open_inputs(settings.inputs) as sources, spool as specs:
         past = read_past(runtime.storage, settings.files, base_url, settings.sending.namespace)
         states = _RowStates(past, specs)
         checked = check(sources, settings.reading, on_problem=lambda _: None, on_row=states.see)

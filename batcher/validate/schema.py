@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from pydantic_core import SchemaValidator
@@ -20,8 +21,12 @@ from pydantic_core.core_schema import (
 from ..omni.fields import DOCUMENT, Anything, Array, Boolean, Object, Shape, Text
 
 
+@cache
 def validator() -> Callable[[dict[str, Any]], object]:
-    """What raises pydantic-core's ValidationError for a body that is wrong. It builds no objects of what it checks."""
+    """What raises pydantic-core's ValidationError for a body that is wrong. It builds no objects of what it checks.
+
+    Building it takes milliseconds, so there is one for the process.
+    """
     return SchemaValidator(_schema(DOCUMENT)).validate_python
 
 

@@ -6,10 +6,8 @@ Three things are the simulation's: the storage, the transport, and where rows co
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import random
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -33,7 +31,6 @@ from batcher.send import settle_rules
 from batcher.send.drain import Drain, End
 from batcher.send.sender import Sender
 from batcher.send.settle_rules import Case, Decision
-from batcher.validate.validate import Validator
 
 from .disk import ProcessDisk
 from .records import FILES, SENDING, Input, Start, run_id
@@ -43,7 +40,6 @@ from .transport import SimulatedTransport
 from .world import World
 
 INPUT = "boards.jsonl"
-CHECK = sys.modules["batcher.validate.check"]
 BASE_URL = "https://acme.omniapp.co"
 
 
@@ -77,6 +73,7 @@ class Real:
             loop.call_later(run.second_interrupt_seconds, drain.abort)
         given = outside.Runtime(
             storage=self.storage(process),
+            open_inputs=partial(from_memory, partial(text_of, world, start)),
             transport=transport,
             now=lambda: wall_clock(loop.time()),
             timer=loop.time,
@@ -84,7 +81,7 @@ class Real:
             run_id=run_id(start),
             decide=self.decide,
         )
-        with reading_from_memory(partial(text_of, world, start)), telling_the_row():
+        with telling_the_row():
             return await run_command.run(settings_of(start), observer=Teller(world), drain=drain, runtime=given)
 
 
@@ -150,18 +147,12 @@ def keys_of(inputs: tuple[Input, ...]) -> dict[str, Input]:
 
 
 @contextlib.contextmanager
-def reading_from_memory(text: Callable[[], bytes]) -> Iterator[None]:
-    """The inputs are read, both times, from a file in memory that holds `text` as it is when they are opened."""
-
-    @contextlib.contextmanager
-    def open_inputs(names: Sequence[str], _stdin: object = None) -> Iterator[tuple[Source, ...]]:
-        with os.fdopen(os.memfd_create("input"), "w+b") as spool:
-            size = spool.write(text())
-            spool.flush()
-            yield (Source(names[0], Path(names[0]), size, spool),)
-
-    with patch.object(run_command, "open_inputs", open_inputs), patch.object(CHECK, "Validator", _validator):
-        yield
+def from_memory(text: Callable[[], bytes], names: Sequence[str]) -> Iterator[tuple[Source, ...]]:
+    """The one input: a file in memory that holds `text` as it is when it is opened."""
+    with os.fdopen(os.memfd_create("input"), "w+b") as spool:
+        size = spool.write(text())
+        spool.flush()
+        yield (Source(names[0], Path(names[0]), size, spool),)
 
 
 @contextlib.contextmanager
@@ -175,9 +166,3 @@ def telling_the_row() -> Iterator[None]:
 
     with patch.object(Sender, "send", sent):
         yield
-
-
-@functools.cache
-def _validator(reading: Any) -> Validator:
-    """Building one takes longer than a life."""
-    return Validator(reading)
