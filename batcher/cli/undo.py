@@ -113,7 +113,9 @@ def _text(undoing: Undoing, line: CommandLine) -> Iterator[str]:
     yield f"  {undoing.kept:>9,} not deleted" + (" (listed above)" if undoing.kept else "")
     yield f"  {undoing.left:>9,} left"
     yield f"Time: {duration_text(undoing.elapsed_seconds)}, {count(undoing.requests, 'request')}"
-    if undoing.left:
+    if undoing.left and undoing.limit is not None and not undoing.stopped:
+        yield "Those left are still there; the same command without --limit deletes them, too."
+    elif undoing.left:
         yield f"Next: delete the {undoing.left:,} left: {line}"
     elif undoing.kept:
         yield f"Next: try again with a key that may delete them: {line}"

@@ -21,6 +21,7 @@ from __future__ import annotations
 import contextlib
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import anyio
 
@@ -118,7 +119,7 @@ class _Run:
                         await self._send_all(requester, ledger, batch)
                 except Stopped as stopped:
                     self.drain.start(End.STOPPED, str(stopped))
-            await self._close_files(ledger, requester, batch)
+            kept = await self._close_files(ledger, requester, batch) or kept
         return summarise(
             self.settings,
             self.runtime,
@@ -150,8 +151,8 @@ class _Run:
             if self.spooled.valid[state]:
                 await batch.send_all(iter(self.spooled.valid[state]), failed_before=state is RowState.FAILED)
 
-    async def _close_files(self, ledger: Ledger, requester: Requester, batch: Batch) -> None:
-        """Bring the failures file up to date, if the disk lets us.
+    async def _close_files(self, ledger: Ledger, requester: Requester, batch: Batch) -> Path | None:
+        """Bring the failures file up to date, if the disk lets us; the copy of one that somebody edited meanwhile.
 
         One that is the input is left as it is while some of its rows have not been tried: it may be all there is of them.
         """
@@ -163,9 +164,10 @@ class _Run:
                 unfinished = count_unfinished(self.survey, self.spooled, ledger.histories)
                 left = rows_left(self.survey, unfinished, batch.tally) + self.survey.plan.undone
                 if not left or not is_fed_back(self.settings):
-                    await ledger.rewrite_failures()
+                    return await ledger.rewrite_failures()
             except DiskTrouble as trouble:
                 requester.stop(str(trouble))
+        return None
 
     def _open(self) -> AbstractAsyncContextManager[tuple[Requester, Ledger]]:
         """Everything that a run holds open."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 from collections.abc import Mapping
+from pathlib import Path
 
 from ..config import Files
 from ..models import Failed, Uncertain
@@ -25,10 +28,45 @@ class FailuresFile:
         self._form = form
         self._lines: Lines | None = None
         self._waiting: list[bytes] = []
+        self._written: hashlib.blake2b | None = None  # what the file holds if nobody else writes to it
 
     def open(self, lines: Lines) -> None:
-        """Take the open file; without it nothing is appended."""
+        """Take the open file; without it nothing is appended. A new one gets what such a file begins with."""
+        if lines.size() == 0 and (head := self._form.head()):
+            lines.write(head)
         self._lines = lines
+
+    def watch(self) -> None:
+        """Remember what the file holds now."""
+        self._written = self._read()
+
+    def keep_edited(self, run: str) -> Path | None:
+        """A file that somebody else has written to since `watch` is copied before it is replaced; the copy's path."""
+        before, self._written = self._written, None
+        if before is None or self._storage.size(self._files.failures) is None:
+            return None
+        if self._read().digest() == before.digest():
+            return None
+        path = self._files.failures
+        kept = next(
+            name
+            for number in itertools.count(1)
+            if self._storage.size(
+                name := path.with_name(f"{path.stem}.{run}{f'-{number}' * (number > 1)}{path.suffix}")
+            )
+            is None
+        )
+        with on_disk(kept, "write"):
+            self._storage.copy(path, kept)
+        return kept
+
+    def _read(self) -> hashlib.blake2b:
+        written = hashlib.blake2b(digest_size=16)
+        if self._storage.size(self._files.failures):
+            with on_disk(self._files.failures, "read"), self._storage.read(self._files.failures) as stream:
+                while piece := stream.read(1 << 20):
+                    written.update(piece)
+        return written
 
     def append(self, outcome: Failed | Uncertain) -> None:
         """One more line, of an outcome that the journal holds."""
@@ -43,9 +81,12 @@ class FailuresFile:
     def write(self, waited: bytes) -> None:
         """Append lines that are durable in the journal now."""
         lines, self._lines = self._lines, None
+        written, self._written = self._written, None  # what a failed write leaves behind is no edit
         if lines is not None and waited:
             lines.write(waited)
-        self._lines = lines
+            if written is not None:
+                written.update(waited)
+        self._lines, self._written = lines, written
 
     def is_current(self, histories: Mapping[str, KeyHistory]) -> bool:
         """Whether it is exactly what it must be."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from types import MappingProxyType
 
 import anyio
@@ -164,21 +165,30 @@ class Ledger:
             await self.journal.sync()
             self._failures.write(waited)
 
-    async def rewrite_failures(self) -> None:
-        """Replace the failures_view file by exactly the lines that still hold."""
+    async def rewrite_failures(self) -> Path | None:
+        """Replace the failures file by exactly the lines that still hold.
+
+        The copy of one that somebody edited meanwhile, if there is one.
+        """
+        kept = self._failures.keep_edited(self.run)
         size, digest = self._failures.measure(self._histories)
         self.journal.write(Rewriting(size, digest, self.run))
         await self.journal.sync()
         self._failures.replace(self._histories)
+        return kept
 
     @contextlib.asynccontextmanager
     async def appending_failures(self) -> AsyncIterator[None]:
-        """Put the failures_view file right, then append to it inside the block."""
+        """Put the failures file right, then append to it inside the block."""
         if not self._failures.is_current(self._histories):
             await self.rewrite_failures()
         with open_lines(self._storage, self._files.failures) as lines:
             self._failures.open(lines)
             yield
+
+    def watch_failures(self) -> None:
+        """From now on the failures file is batcher's, or an input that has been read: an edit after this is kept."""
+        self._failures.watch()
 
 
 @contextlib.asynccontextmanager
@@ -198,7 +208,7 @@ async def open_ledger(
 ) -> AsyncIterator[Ledger]:
     """Open the files for the block, repair their tails, serve intents, and fsync outcomes at most `fsync_ms` late.
 
-    Without `appends_failures` the failures_view file, which is the input, is touched only when it is rewritten.
+    Without `appends_failures` the failures file, which is the input, is touched only when it is rewritten.
     """
     ledger = Ledger(storage, files, past, run, form, on_trouble)
     async with contextlib.AsyncExitStack() as stack:
@@ -210,5 +220,6 @@ async def open_ledger(
         await ledger.journal.sync()
         if appends_failures:
             await stack.enter_async_context(ledger.appending_failures())
+        ledger.watch_failures()
         async with ledger.journal.group_syncs(), ledger.late_sync.serving(fsync_ms / 1000):
             yield ledger

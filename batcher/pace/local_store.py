@@ -130,6 +130,9 @@ class LocalShare:
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
             if code in _BUSY and not self._is_stuck():
                 return busy
+            if self._log is not None and self._inode != self._inode_at_path():  # somebody deleted it, just now
+                self._disconnect()
+                return self.attempt(action, busy=busy, alone=alone)
             if code in _DAMAGE and not self._was_damaged:
                 self._replace()
                 return self.attempt(action, busy=busy, alone=alone)

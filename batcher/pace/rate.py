@@ -46,7 +46,7 @@ class Rate:
         """`60/min`, `500/m`, `50/s`, `30/10s`, `1/h`; `none` gives None.
 
         Raises:
-            ValueError: the text is no rate; the message says what to write.
+            ValueError: the text isn't a rate; the message says what to write.
         """
         wanted = text.strip()
         if wanted.lower() == "none":

@@ -133,6 +133,8 @@ class _Text:
             is_cut = reached + _LONGEST_TOKEN >= len(self._text)
             if is_cut and not self._is_all:
                 return None
+            if is_cut:  # the file's end is where the value broke
+                self.refuse("ends in the middle of a value: is the file cut off?")
             self.refuse(f"is not JSON: {error.msg.removesuffix(' at')}, {self._place(error.pos)}")
         except RecursionError:
             self.refuse(TOO_DEEP)

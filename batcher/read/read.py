@@ -137,7 +137,7 @@ def format_of(source: Source, reading: Reading) -> str:
     if suffixes and suffixes[-1] in _BY_SUFFIX:
         return _BY_SUFFIX[suffixes[-1]]
     if source.spool is None:
-        raise UsageError(f"{source.name}: its name does not tell what it is; give --format {'|'.join(FORMATS)}")
+        raise UsageError(f"{source.name}: can't tell the format from the file name; use --format {'|'.join(FORMATS)}")
     return _sniffed(source)
 
 

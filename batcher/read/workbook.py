@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def sheet_rows(source: Source, sheet: str | None) -> Iterator[Record]:
     """The sheet's row number (1-based) and cells of each row. `sheet` None means the first one.
 
-    Raises UsageError if the reader is not installed, the file is no workbook, or the sheet is not in it.
+    Raises UsageError if the reader is not installed, the file isn't a workbook, or the sheet is not in it.
     """
     try:
         import python_calamine  # noqa: PLC0415 - an optional extra

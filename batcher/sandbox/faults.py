@@ -160,9 +160,9 @@ def _parse_kind(text: str, name: str) -> tuple[Kind, int]:
             f"fault {text!r}: a status is 400 to 599; {name}-after carries the request out and answers {name}"
         )
     nearest = difflib.get_close_matches(name, _BY_WORD, n=1)
-    meant = f"did you mean {nearest[0]}? " if nearest else ""
+    meant = f"did you mean {nearest[0]}? Kinds" if nearest else "kinds"
     raise ValueError(
-        f"fault {text!r}: there is no kind {name!r}; {meant}Kinds are STATUS, STATUS-after, {', '.join(_BY_WORD)}"
+        f"fault {text!r}: there is no kind {name!r}; {meant} are STATUS, STATUS-after, {', '.join(_BY_WORD)}"
     )
 
 

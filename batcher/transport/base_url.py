@@ -19,11 +19,11 @@ def normalise(text: str, origin: str) -> str:
     pasted = text.strip()
     parts = _split(pasted, origin)
     if parts.username is not None or parts.password is not None or "@" in parts.netloc:
-        raise UsageError(f"{origin}: a base URL holds no user name and no key; put the key into OMNI_API_KEY")
+        raise UsageError(f"{origin}: a base URL doesn't hold a user name or a key; put the key into OMNI_API_KEY")
     host = _host(parts, origin, pasted)
     scheme = parts.scheme or ("http" if is_loopback(host) else "https")
     if scheme not in ("http", "https"):
-        raise UsageError(f"{origin}: {pasted!r} is no web address; write it as in https://acme.omniapp.co")
+        raise UsageError(f"{origin}: {pasted!r} isn't a web address; write it as in https://acme.omniapp.co")
     if scheme == "http" and not is_loopback(host):
         raise UsageError(f"{origin}: {pasted!r} is not encrypted and would show the key; write https://{host}")
     if parts.path.rstrip("/").lower() not in _PATHS or parts.query or parts.fragment:
@@ -42,7 +42,7 @@ def of_instance(name: str, origin: str) -> str:
     plain = name.strip().lower()
     if not _INSTANCE.fullmatch(plain):
         raise UsageError(
-            f"{origin}: {name!r} is no instance name; write acme for https://acme.omniapp.co, or use --base-url"
+            f"{origin}: {name!r} isn't an instance name; write acme for https://acme.omniapp.co, or use --base-url"
         )
     return f"https://{plain}.omniapp.co"
 
@@ -68,7 +68,7 @@ def _split(pasted: str, origin: str) -> SplitResult:
     try:
         return urlsplit(pasted if has_scheme else f"//{pasted}")
     except ValueError as error:
-        raise UsageError(f"{origin}: {pasted!r} is no web address; write it as in https://acme.omniapp.co") from error
+        raise UsageError(f"{origin}: {pasted!r} isn't a web address; write it as in https://acme.omniapp.co") from error
 
 
 def _host(parts: SplitResult, origin: str, pasted: str) -> str:

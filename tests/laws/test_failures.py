@@ -178,6 +178,46 @@ async def test_an_untouched_failures_file_is_not_kept(tmp_path: Path) -> None:
         assert (await job.run(server.base_url)).summary.kept_failures is not None
 
 
+async def test_an_edit_while_the_run_goes_on_is_kept(tmp_path: Path) -> None:
+    """Saved in place or by an editor that renames: the run replaces the file at its end, and keeps a copy of the edit."""
+    for by_rename in (False, True):
+        job = Job(tmp_path / str(by_rename))
+        job.directory.mkdir()
+        job.rows(row("a"), row("b"), row("c"))
+        async with FaultyServer(*refuse("a", "b")) as server:
+            await job.run(server.base_url)
+            witness = Witness()
+
+            def edit(_outcome: object, job: Job = job, by_rename: bool = by_rename) -> None:
+                path = job.files.failures
+                text = path.read_bytes().replace(b'"description"', b'"FIXED"').replace(b'"name"', b'"FIXED"')
+                if by_rename:
+                    path.with_suffix(".tmp").write_bytes(text)
+                    path.with_suffix(".tmp").replace(path)
+                else:
+                    path.write_bytes(text)
+
+            witness.on_outcome = edit
+            ran = await job.run(server.base_url, witness=witness)
+        kept = ran.summary.kept_failures
+        assert kept is not None
+        assert b'"FIXED"' in kept.read_bytes()
+        assert job.reasons == {"a": "failed rejected", "b": "failed rejected"}
+
+
+async def test_a_killed_first_run_leaves_a_failures_csv_with_its_header(tmp_path: Path) -> None:
+    """The file is whole as soon as it is there: its header is written before its first line."""
+    job = Job(tmp_path, form="csv")
+    job.rows(row("a"), row("b"))
+    seen: list[bytes] = []
+    async with FaultyServer(*refuse("a")) as server:
+        witness = Witness()
+        witness.on_outcome = lambda _outcome: seen.append(job.files.failures.read_bytes())
+        await job.run(server.base_url, witness=witness)
+    assert all(text.startswith(b"name") or b"batcher_key" in text.split(b"\n")[0] for text in seen)
+    assert seen
+
+
 async def test_a_removed_failures_file_is_written_anew(tmp_path: Path) -> None:
     """The journal is the truth about failures: without the file the next run makes it again."""
     job = Job(tmp_path)

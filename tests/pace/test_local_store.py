@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import stat
@@ -363,6 +364,22 @@ def test_a_deleted_file_is_made_anew(tmp_path: Path) -> None:
     new.close()
 
 
+def test_a_deleted_directory_is_made_anew_at_once(tmp_path: Path) -> None:
+    """Regression: SQLite calls a file that was moved away read-only, and the run went on alone for good."""
+    clock, warnings = Clock(), list[str]()
+    directory = tmp_path / "state"
+    share = joined(directory, clock, warnings, Rate(1, 10.0))
+    assert start(share)
+    shutil.rmtree(directory)
+    clock.now += 0.001  # before the path is looked at again
+    start(share)
+    clock.now += 20
+    assert start(share)
+    assert (share.is_alone, warnings) == (False, [])
+    assert file_in(directory).exists()
+    share.close()
+
+
 def test_a_run_that_died_with_a_slot_counts_as_started(tmp_path: Path) -> None:
     """Its slot counts from its grant, and its place in the queue is forgotten after a second."""
     clock, rate = Clock(), Rate(1, 10.0)
@@ -471,7 +488,7 @@ from pathlib import Path
 from batcher.pace.gate import Gate
 from batcher.pace.rate import Rate
 from batcher.pace.local_store import LocalPaceStore
-from batcher.keys import ApiKey
+from batcher.api_keys import ApiKey
 
 async def main(directory, rate, seconds):
     end = time.clock_gettime(time.CLOCK_MONOTONIC) + seconds

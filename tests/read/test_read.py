@@ -109,7 +109,7 @@ def test_files_that_are_not_there_or_not_known(tmp_path: Path) -> None:
     """A missing file, a directory, a name that tells nothing, the same file twice."""
     assert refusal(tmp_path / "no.csv") == "no.csv: there is no such file"
     unknown = write(tmp_path / "a.dat", SIMPLE)
-    assert "give --format" in refusal(unknown)
+    assert "use --format" in refusal(unknown)
     assert len(rows_of(unknown, format="csv")) == 2
     with pytest.raises(UsageError, match="is a directory"), open_inputs([tmp_path]):
         pass
@@ -278,6 +278,13 @@ def test_an_array_that_is_cut_off_between_two_elements_is_refused(tmp_path: Path
     message = refusal(write(tmp_path / "a.json", begin + '[{"name": "a"}' + end))
     line = 2 if begin else 1
     assert message == f"a.json:{line}: the array that begins here is never closed; is the file cut off?"
+
+
+def test_an_array_cut_off_inside_an_element_says_so(tmp_path: Path) -> None:
+    """Regression: it was told in the parser's words, which speak of a string."""
+    path = tmp_path / "a.json"
+    path.write_text('[\n{"name": "A"},\n{"name": "B", "modelI')
+    assert "a.json:3: ends in the middle of a value: is the file cut off?" in refusal(path)
 
 
 def test_a_json_row_larger_than_a_piece_is_read_whole(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ KEY = ApiKey("omni_osk_secret")
 ASK = f"""
 import asyncio, ssl
 from batcher.transport.http import open_transport
-from batcher.keys import ApiKey
+from batcher.api_keys import ApiKey
 
 async def ask():
     async with open_transport("https://{HOST}", timeout_seconds=10) as transport:

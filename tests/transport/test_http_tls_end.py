@@ -17,7 +17,7 @@ ASK = """
 import asyncio, gc, sys, uvloop, warnings
 warnings.simplefilter("always")
 from batcher.transport.http import open_transport
-from batcher.keys import ApiKey
+from batcher.api_keys import ApiKey
 async def main():
     async with open_transport(sys.argv[2], timeout_seconds=2.0) as transport:
         print(type(await transport.request("POST", "/x", ApiKey("k"), b"{}")).__name__)

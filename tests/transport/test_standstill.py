@@ -47,7 +47,7 @@ def listening(seen: list[bytes], delay: float) -> str:
 REQUEST = """
 import asyncio, sys, uvloop
 from batcher.transport.http import open_transport
-from batcher.keys import ApiKey
+from batcher.api_keys import ApiKey
 async def main():
     async with open_transport(sys.argv[2], timeout_seconds=1.0) as transport:
         print(type(await transport.request("POST", "/x", ApiKey("k"), b"{}")).__name__)
