@@ -1,4 +1,4 @@
-"""Everything a run is told, frozen, with units in the names. Where the values come from is the business of `cli/sources.py`."""
+"""Everything a run is told, frozen, with units in the names. Where the values come from is the business of `cli/settings/`."""
 
 from __future__ import annotations
 

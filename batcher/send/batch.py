@@ -50,7 +50,7 @@ class Tally:
 
 
 class Batch:
-    """Sends specs with a crew, books each outcome, and stops when the cause is not the rows."""
+    """Sends specs with a pool of workers, books each outcome, and stops when the rows are probably not to blame."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class Batch:
                 return None
 
     def _stop_by(self, group: BaseExceptionGroup[BaseException]) -> None:
-        """An error of ours ends the run in good order; anything else is a bug, and is shown as one."""
+        """An error of ours ends the run gracefully; anything else is a bug, and is shown as one."""
         ours, rest = group.split(BatcherError)
         if ours is None or rest is not None:
             raise group
@@ -144,6 +144,6 @@ class Batch:
         if self._streak.add(f"{outcome.reason}: {outcome.message}", outcome.identifier, outcome.key):
             self._drain.start(
                 End.STOPPED,
-                f"{self._streak.times} rows in a row ended the same way ({self._streak.text}): the cause is not the rows. "
-                "Mend it and run the same command again; --stop-after sets how many are let pass.",
+                f"{self._streak.times} rows in a row failed the same way ({self._streak.text}), so the rows are probably "
+                "not to blame. Fix the cause and run again; --stop-after changes the limit.",
             )

@@ -131,9 +131,9 @@ async def test_all_who_use_a_key_share_its_rate(
 
 
 async def test_an_invalid_spec_does_not_make_its_unclear_attempt_forgotten(tmp_path: Path) -> None:
-    """It may exist, without an identifier; then its spec is broken, and mended: it stays uncertain, and is not sent.
+    """It may exist, without an identifier; then its spec is broken, and fixed: it stays uncertain, and is not sent.
 
-    Failed before: the invalid spec was 'failed', which says that none of its attempts is unclear. And the mended one had
+    Failed before: the invalid spec was 'failed', which says that none of its attempts is unclear. And the fixed one had
     no outcome at all: the program could not know that it waits for a person.
     """
     settings = batcher.Sending(rate=None, fill_identifiers=False)

@@ -1,4 +1,4 @@
-"""The CSV form of results and failures: nothing lost, no formula run, and mended in a spreadsheet program."""
+"""The CSV form of results and failures: nothing lost, no formula run, and fixed in a spreadsheet program."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_torn_tail_is_found_at_any_cut(lines: list[dict[str, object]], layout:
 
 
 def test_the_spreadsheet_round_trip(tmp_path: Path) -> None:
-    """Exported with semicolons, failed, opened, mended, saved in another dialect, fed back: the same row, mended."""
+    """Exported with semicolons, failed, opened, fixed, saved in another dialect, fed back: the same row, fixed."""
     rows: list[dict[str, object]] = [
         {"modelId": MODEL, "name": '=Umsatz; "Q1"', "queryPresentations": [ITEM], "description": "+1"},
         {"modelId": "oops", "name": "Zwei\nZeilen", "facetFilters": True},
@@ -157,15 +157,15 @@ def _saved_again(text: str) -> str:
     return out.getvalue()
 
 
-def test_a_broken_rows_text_survives_the_csv_form_and_is_mended_in_its_columns(tmp_path: Path) -> None:
+def test_a_broken_rows_text_survives_the_csv_form_and_is_fixed_in_its_columns(tmp_path: Path) -> None:
     """It lies in `batcher_rest`; cells filled in beside it take its place."""
     layout = Layout(("modelId", "name"))
     broken = failures_header(layout) + failures_to_csv(failure("1,2,3", "raw:1"), layout)
     told = Told(write(tmp_path / "a.csv", broken))
     assert [key for _, key in told.invalid] == ["raw:1"]
     assert as_read(told.invalid[0][0]) == "1,2,3"
-    mended = broken.replace(b"\r\n,,", f"\r\n{MODEL},x,".encode())
-    assert Told(write(tmp_path / "b.csv", mended)).keys == ["raw:1"]
+    fixed = broken.replace(b"\r\n,,", f"\r\n{MODEL},x,".encode())
+    assert Told(write(tmp_path / "b.csv", fixed)).keys == ["raw:1"]
 
 
 @given(st.lists(documents, min_size=1, max_size=4))

@@ -1,4 +1,4 @@
-"""Files of whole lines: any file cut at any byte is mended to a prefix of its lines, and reading agrees with mending."""
+"""Files of whole lines: any file cut at any byte is fixed to a prefix of its lines, and reading agrees with mending."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def prefixes(whole: list[bytes]) -> list[bytes]:
 
 
 @given(OBJECTS, st.data())
-def test_a_file_cut_at_any_byte_is_mended_to_whole_lines(objects: list[dict[str, Any]], data: st.DataObject) -> None:
+def test_a_file_cut_at_any_byte_is_fixed_to_whole_lines(objects: list[dict[str, Any]], data: st.DataObject) -> None:
     """Repair leaves a prefix of the lines, loses none that was whole, and changes nothing the second time."""
     whole = [orjson.dumps(one) + b"\n" for one in objects]
     text = b"".join(whole)
@@ -42,24 +42,24 @@ def test_a_file_cut_at_any_byte_is_mended_to_whole_lines(objects: list[dict[str,
         path.write_bytes(text[:cut])
         read = [line for _, line in read_lines(Disk(), path)]
         repair(Disk(), path)
-        mended = path.read_bytes()
-        assert mended in prefixes(whole)
-        assert len(mended) >= len(text[:cut].rpartition(b"\n")[0])
-        assert [line.rstrip(b"\n") for line in read] == mended.splitlines()
+        fixed = path.read_bytes()
+        assert fixed in prefixes(whole)
+        assert len(fixed) >= len(text[:cut].rpartition(b"\n")[0])
+        assert [line.rstrip(b"\n") for line in read] == fixed.splitlines()
         repair(Disk(), path)
-        assert path.read_bytes() == mended
+        assert path.read_bytes() == fixed
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_mended_to_something_that_ends_well(text: bytes) -> None:
+def test_any_bytes_are_fixed_to_something_that_ends_well(text: bytes) -> None:
     """Whatever a file holds, afterwards it is empty or ends with a newline, and its beginning is untouched."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "f.jsonl"
         path.write_bytes(text)
         repair(Disk(), path)
-        mended = path.read_bytes()
-    assert not mended or mended.endswith(b"\n")
-    assert text.startswith(mended[:-1])
+        fixed = path.read_bytes()
+    assert not fixed or fixed.endswith(b"\n")
+    assert text.startswith(fixed[:-1])
 
 
 def created(name: str, response: object, number: int) -> dict[str, object]:
@@ -82,7 +82,7 @@ def created(name: str, response: object, number: int) -> dict[str, object]:
     st.lists(st.tuples(st.text(st.characters(codec="utf-8"), max_size=12), RESPONSES), min_size=1, max_size=4),
     st.data(),
 )
-def test_a_csv_results_file_cut_at_any_byte_is_mended_to_whole_records(
+def test_a_csv_results_file_cut_at_any_byte_is_fixed_to_whole_records(
     rows: list[tuple[str, object]], data: st.DataObject
 ) -> None:
     """The same law for the CSV form: the header and a prefix of the records, each as it was."""
@@ -95,12 +95,12 @@ def test_a_csv_results_file_cut_at_any_byte_is_mended_to_whole_records(
         path.write_bytes(text[:cut])
         keys = [one.key for one in read_results(Disk(), path)]
         repair(Disk(), path)
-        mended = path.read_bytes()
-        assert mended in prefixes(whole)
+        fixed = path.read_bytes()
+        assert fixed in prefixes(whole)
         complete = max(len(one) for one in prefixes(whole) if len(one) <= cut)
-        assert len(mended) >= complete
+        assert len(fixed) >= complete
         assert keys == [one.key for one in read_results(Disk(), path)]
-        assert keys == [f"k{number}" for number in range(prefixes(whole).index(mended) - 1)]
+        assert keys == [f"k{number}" for number in range(prefixes(whole).index(fixed) - 1)]
 
 
 def test_a_long_torn_line_is_found(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ async def test_an_answer_of_any_length_can_be_read_back_from_csv(tmp_path: Path)
 
 @pytest.mark.parametrize("delimiter", [",", ";"])
 async def test_failures_in_csv_have_the_rows_own_columns_and_are_fed_back(tmp_path: Path, delimiter: str) -> None:
-    """The row's columns under their names and order, then batcher_'s; mended in a spreadsheet and fed in: created."""
+    """The row's columns under their names and order, then batcher_'s; fixed in a spreadsheet and fed in: created."""
     job = Job(tmp_path, form="csv")
     given = tmp_path / "d.csv"
     rows = [{"Name": name, "Model ID": MODEL, "note": "n"} for name in ("a", "=b", "c")]

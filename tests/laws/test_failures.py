@@ -41,7 +41,7 @@ async def test_a_failures_line_says_everything_in_the_contracts_order(tmp_path: 
     assert line["source"] == str(job.input)
 
 
-async def test_fed_back_in_a_mended_row_stays_the_same_row(tmp_path: Path) -> None:
+async def test_fed_back_in_a_fixed_row_stays_the_same_row(tmp_path: Path) -> None:
     """The failures file as input: its keys hold, X's results and journal are used, and it ends empty."""
     job = Job(tmp_path)
     job.rows(row("a"), row("b"), row("c"))
@@ -60,8 +60,8 @@ async def test_fed_back_in_a_mended_row_stays_the_same_row(tmp_path: Path) -> No
     assert len(server.commits) == 3
 
 
-async def test_what_was_mended_outlives_a_run_that_ends_before_it(tmp_path: Path) -> None:
-    """A canary over a mended failures file: the rows that it leaves keep what somebody has put into them."""
+async def test_what_was_fixed_outlives_a_run_that_ends_before_it(tmp_path: Path) -> None:
+    """A canary over a fixed failures file: the rows that it leaves keep what somebody has put into them."""
     job = Job(tmp_path)
     job.rows(row("a"), row("b"), row("c"))
     async with FaultyServer(*refuse("a", "b", "c")) as server:
@@ -81,7 +81,7 @@ async def test_what_was_mended_outlives_a_run_that_ends_before_it(tmp_path: Path
 async def test_mending_a_row_whose_last_run_died_under_it_does_not_forget_that(
     tmp_path: Path, *, fill_identifiers: bool
 ) -> None:
-    """Failed once; sent again, and that run was killed; then mended: still unclear, so looked up or left, never just sent.
+    """Failed once; sent again, and that run was killed; then fixed: still unclear, so looked up or left, never just sent.
 
     The simulation's seed 27644.
     """
@@ -244,7 +244,7 @@ async def test_lines_of_rows_that_these_inputs_do_not_hold_stay(tmp_path: Path) 
     assert (ran.code, ran.counts, ran.summary.other_failures) == (0, {"created_before": 2}, 1)
 
 
-async def test_a_row_mended_in_the_input_leaves_an_invalid_line_behind_only_once(tmp_path: Path) -> None:
+async def test_a_row_fixed_in_the_input_leaves_an_invalid_line_behind_only_once(tmp_path: Path) -> None:
     """Mended in the spreadsheet instead of the failures file: a row with a key of its own is created and its line goes."""
     job = Job(tmp_path)
     job.rows(row("a", key="K", description=7), row("b"))
@@ -274,7 +274,7 @@ async def test_a_created_row_that_was_invalid_for_a_while_leaves_the_file(tmp_pa
 
 
 async def test_a_fed_back_file_is_left_without_lines_of_created_rows(tmp_path: Path) -> None:
-    """Created, then broken; its line is mended where it stands: nothing is to be sent, and the line goes all the same."""
+    """Created, then broken; its line is fixed where it stands: nothing is to be sent, and the line goes all the same."""
     job = Job(tmp_path)
     async with FaultyServer() as server:
         for one in (row("a", key="K"), row("a", key="K", description=7)):
@@ -286,7 +286,7 @@ async def test_a_fed_back_file_is_left_without_lines_of_created_rows(tmp_path: P
 
 
 async def test_a_row_too_broken_to_read_keeps_its_text(tmp_path: Path) -> None:
-    """A line that is no JSON goes to the failures file as text under a `raw:` key; mended there it is created."""
+    """A line that is no JSON goes to the failures file as text under a `raw:` key; fixed there it is created."""
     job = Job(tmp_path)
     job.input.write_text(json.dumps(row("a")) + '\n{"name": "b", oops\n')
     async with FaultyServer() as server:

@@ -81,7 +81,7 @@ async def test_a_failures_file_beside_the_input_is_heard_too(tmp_path: Path, for
 
 
 async def test_failed_rows_need_no_journal(tmp_path: Path) -> None:
-    """Failed means that no attempt is unclear: mended and sent."""
+    """Failed means that no attempt is unclear: fixed and sent."""
     job = Job(tmp_path)
     job.rows(row("a"))
     async with FaultyServer("400@1") as server:

@@ -16,7 +16,7 @@ from ..support.runs import Job, Witness, contents, row, until
 
 
 async def test_an_invalid_row_keeps_its_unclear_attempt(tmp_path: Path) -> None:
-    """An uncertain row is edited and now invalid: it stays uncertain, and is not sent again once it is mended.
+    """An uncertain row is edited and now invalid: it stays uncertain, and is not sent again once it is fixed.
 
     (Failed before: with --skip-invalid it was booked as failed, which forgot the attempt, and then made twice.)
     """

@@ -1,4 +1,4 @@
-"""Rows that are refused for their key: fed back as they are they stay refused; mended they have the key that they say."""
+"""Rows that are refused for their key: fed back as they are they stay refused; fixed they have the key that they say."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def test_a_row_refused_as_a_duplicate_is_not_created_by_feeding_its_line_b
 
 
 async def test_a_row_whose_own_key_is_not_allowed_is_not_created_by_feeding_it_back_as_it_is(tmp_path: Path) -> None:
-    """Nothing was mended, so it is still invalid; mended in the input afterwards it must not be a second document."""
+    """Nothing was fixed, so it is still invalid; fixed in the input afterwards it must not be a second document."""
     job = Job(tmp_path)
     job.rows(row("Sales", key="a\nb"))
     async with FaultyServer() as server:
@@ -52,7 +52,7 @@ async def test_input_and_failures_file_together_then_the_failures_file_make_one_
     assert [line["key"] for line in job.results] == ["a"]
 
 
-async def test_a_key_that_was_mended_in_the_failures_file_is_the_rows_key(tmp_path: Path) -> None:
+async def test_a_key_that_was_fixed_in_the_failures_file_is_the_rows_key(tmp_path: Path) -> None:
     """Mended in the input, too, it is not a second document; and nothing is left in the failures file."""
     job = Job(tmp_path)
     job.rows(row("Sales", key="a"), row("Wins", key="a"))

@@ -93,7 +93,7 @@ async def test_work_without_a_key_is_refused_before_anything_is_written(tmp_path
     assert set(contents(tmp_path)) == {"d.jsonl"}
 
 
-async def test_rows_may_be_moved_extended_and_mended(tmp_path: Path) -> None:
+async def test_rows_may_be_moved_extended_and_fixed(tmp_path: Path) -> None:
     """Resume goes by key: order does not matter, new rows are sent, a changed created row is named and not sent."""
     job = Job(tmp_path)
     job.rows(row("a"), row("b"), row("c"))
@@ -131,8 +131,8 @@ async def test_an_invalid_row_stops_everything(tmp_path: Path) -> None:
     assert [(one.line, one.field) for one in witness.problems] == [(2, "name"), (2, "identifier"), (3, "modelId")]
 
 
-async def test_invalid_rows_are_skipped_on_request_and_mended_in_the_failures_file(tmp_path: Path) -> None:
-    """--skip-invalid: the invalid go to the failures file, the rest is sent; mended there and fed in, all are created."""
+async def test_invalid_rows_are_skipped_on_request_and_fixed_in_the_failures_file(tmp_path: Path) -> None:
+    """--skip-invalid: the invalid go to the failures file, the rest is sent; fixed there and fed in, all are created."""
     job = Job(tmp_path)
     job.rows(row("a"), row("b", identifier="Bad Name"), row("c"))
     async with FaultyServer() as server:

@@ -204,7 +204,7 @@ async def test_the_same_failure_again_and_again_stops(tmp_path: Path) -> None:
     async with FaultyServer(on("400", body=body)) as server:
         ran = await job.run(server.base_url, stop_after=5, concurrency=1)
     assert (ran.code, ran.counts, len(server.posts)) == (3, {"failed": 5, "to_do": 15}, 5)
-    assert "5 rows in a row ended the same way" in (ran.summary.stopped or "")
+    assert "5 rows in a row failed the same way" in (ran.summary.stopped or "")
 
 
 async def test_different_failures_or_a_success_between_do_not_stop(tmp_path: Path) -> None:

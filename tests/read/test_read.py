@@ -385,25 +385,25 @@ def test_which_identifier_of_a_failures_line_is_the_users(
     assert Told(write(tmp_path / "b.jsonl", own)).specs[0].identifier == "mine"
 
 
-def test_a_broken_rows_text_stays_broken_until_it_is_mended(tmp_path: Path) -> None:
+def test_a_broken_rows_text_stays_broken_until_it_is_fixed(tmp_path: Path) -> None:
     """As an object in `spec`, or as text that is one; its key is the same all the while."""
     told = Told(write(tmp_path / "a.jsonl", failure("1,2,3", key="raw:1") + failure("[1", key="raw:2")))
     assert [key for _, key in told.invalid] == ["raw:1", "raw:2"]
     assert "replace it by the row as a JSON object" in told.said[0]
     assert [as_read(row) for row, _ in told.invalid] == ["1,2,3", "[1"]
-    mended = failure(f'{{"modelId": "{MODEL}", "name": "x"}}', key="raw:1")
-    assert Told(write(tmp_path / "b.jsonl", mended)).keys == ["raw:1"]
+    fixed = failure(f'{{"modelId": "{MODEL}", "name": "x"}}', key="raw:1")
+    assert Told(write(tmp_path / "b.jsonl", fixed)).keys == ["raw:1"]
 
 
-def test_a_broken_row_of_a_csv_failures_file_is_mended_in_its_own_columns(tmp_path: Path) -> None:
+def test_a_broken_row_of_a_csv_failures_file_is_fixed_in_its_own_columns(tmp_path: Path) -> None:
     """Regression: the message spoke of `spec`, which no column is called. What it says to do mends the row."""
     header = "modelId,name,batcher_key,batcher_outcome,batcher_rest\n"
     told = Told(write(tmp_path / "a.csv", f'{header},,raw:1,failed,"""1,2,3"""\n'))
     [said] = told.said
     assert "batcher_rest holds what was read of the row, which is not JSON" in said
     assert "fill in the row's own columns" in said
-    mended = Told(write(tmp_path / "b.csv", f'{header}{MODEL},x,raw:1,failed,"""1,2,3"""\n'))
-    assert (mended.said, mended.keys) == ([], ["raw:1"])
+    fixed = Told(write(tmp_path / "b.csv", f'{header}{MODEL},x,raw:1,failed,"""1,2,3"""\n'))
+    assert (fixed.said, fixed.keys) == ([], ["raw:1"])
 
 
 def test_layout_of_a_failures_file_follows_the_input(tmp_path: Path) -> None:

@@ -267,7 +267,7 @@ class TestServer:
         assert statuses == sorted(statuses, reverse=True)
         assert statuses[-1] == 200
 
-    def test_a_refusing_row_is_refused_until_it_is_mended(self) -> None:
+    def test_a_refusing_row_is_refused_until_it_is_fixed(self) -> None:
         """Its description says with which status."""
         wire = self.wire()
         refused, made = self.request(

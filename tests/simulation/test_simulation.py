@@ -41,8 +41,8 @@ def test_every_law_holds_in_every_life(first: int) -> None:
 
 
 @pytest.mark.parametrize("seed", BROKEN_ONCE)
-def test_what_was_mended_stays_mended(seed: int) -> None:
-    """A life of the long runs that broke a law before the program, or the law, was mended."""
+def test_what_was_fixed_stays_fixed(seed: int) -> None:
+    """A life of the long runs that broke a law before the program, or the law, was fixed."""
     live_in(World(draw(seed)), Real())
 
 

@@ -310,7 +310,7 @@ class World:
         self.disk.put(FILES.failures, self.edited)
 
     def calm_down(self) -> None:
-        """No more faults; what is on its way arrives; and what a firewall refuses for ever is mended."""
+        """No more faults; what is on its way arrives; and what a firewall refuses for ever is fixed."""
         self.rows = tuple(
             replace(row, refuse=None, version=row.version + 1) if row.refuse == 429 else row for row in self.rows
         )
@@ -322,6 +322,6 @@ class World:
             for line in lines:
                 line["spec"].pop("facetFilters", None)
                 line["spec"]["description"] = line["spec"]["description"].replace(" refuse:429", "")
-            self.edit_failures(lines, "what a firewall refuses, or the check, is mended in the failures file")
+            self.edit_failures(lines, "what a firewall refuses, or the check, is fixed in the failures file")
         self.wire.weather = Weather(latency_seconds=self.schedule.weather.latency_seconds)
         self.now = max(self.now, self.server.pending_until)
