@@ -62,13 +62,13 @@ async def test_a_resend_that_never_left_is_not_repeated_unasked(tmp_path: Path, 
 
 @pytest.mark.parametrize("fill", [True, False])
 async def test_a_resend_that_is_refused_leaves_the_first_attempt_unclear(tmp_path: Path, fill: bool) -> None:
-    """A row is failed only if none of its attempts is unclear: a refused resend is still uncertain.
+    """A row is failed only if none of its attempts is unclear: a refused resend (413: no lag to wait out) is still uncertain.
 
     (Failed before: it was booked as failed, and the next run sent it again unasked.)
     """
     job = Job(tmp_path)
     job.rows(row("a"), row("b"))
-    async with FaultyServer("reset-after@1", "422@3") as server:
+    async with FaultyServer("reset-after@1", "413@3") as server:
         assert (await job.run(server.base_url, fill_identifiers=False, concurrency=1)).code == 5
         ran = await job.run(server.base_url, fill_identifiers=fill, resend_uncertain=True)
         assert (ran.code, ran.counts) == (5, {"created_before": 1, "uncertain": 1})
