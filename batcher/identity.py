@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from base64 import b32encode
 from hashlib import blake2b
 from typing import Any
 
@@ -18,6 +17,10 @@ KEY_LENGTH = 200
 NAMED = "name:"  # how the key of a row without a key or an identifier begins
 RAW = "raw:"  # how the key of a row begins whose own was refused, or that is too broken for any other
 _HASH_BYTES = 10  # 80 bits are exactly 16 characters of base32
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = tuple(
+    first + second for first in _BASE32 for second in _BASE32
+)  # 10 bits each: base64.b32encode takes 4 times as long
 _FILLED = re.compile(r"[a-z0-9-]{1,30}-[a-z2-7]{16}")
 _SLUG = str.maketrans({code: " " for code in range(128) if chr(code) not in "abcdefghijklmnopqrstuvwxyz0123456789"})
 
@@ -52,7 +55,8 @@ def fill_identifier(name: str, key: str, namespace: str, undone: int) -> str:
     another one after `batcher undo` (Trash may hold on to the first).
     """
     hashed = blake2b(orjson.dumps([namespace, key, undone]), digest_size=_HASH_BYTES).digest()
-    return f"{slug(name)}-{b32encode(hashed).decode().lower()}"
+    number = int.from_bytes(hashed, "big")
+    return f"{slug(name)}-{''.join([_PAIRS[number >> shift & 1023] for shift in range(70, -1, -10)])}"
 
 
 def looks_filled(identifier: str) -> bool:

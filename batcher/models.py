@@ -181,4 +181,5 @@ def parse_failure(line: Mapping[str, Any]) -> Failed | Uncertain:
 
 def stamp(now: datetime) -> str:
     """UTC, ISO 8601 with milliseconds (cut, not rounded): 2026-11-23T22:16:04.123+00:00."""
-    return now.astimezone(UTC).isoformat(timespec="milliseconds")
+    utc = now if now.tzinfo is UTC else now.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds")

@@ -189,7 +189,7 @@ class _Deletion:
             with anyio.CancelScope(shield=True):
                 await self._journal.sync()
 
-    async def _step(self) -> bool:
+    async def _step(self, _: anyio.CancelScope) -> bool:
         document = next(self._pulled, None)
         if document is None:
             return False

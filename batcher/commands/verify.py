@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
+import anyio
 import orjson
 
 from ..config import RunSettings
@@ -166,7 +167,7 @@ class _Comparison:
         self._specs = specs
         self._identifier_of = identifier_of
 
-    async def step(self) -> bool:
+    async def step(self, _: anyio.CancelScope) -> bool:
         """One document; False if none is left, or the end has come."""
         try:
             spec = next(self._specs, None)

@@ -25,6 +25,8 @@ from .journal_lines import FailureLine
 from .key_history import KeyHistory
 from .lines import corrupt, on_disk, read_lines
 
+_BASES = 20  # announcements that are held against the file: so many refused rewritings in a row are still understood
+
 
 def outcome_at(storage: Storage, journal: Path, offset: int) -> Failed | Uncertain:
     """The outcome that the journal holds there. Raises UsageError if somebody broke that line."""
@@ -92,14 +94,12 @@ def is_edited(storage: Storage, path: Path, journal: Path, journaled: Journaled,
 
     What batcher writes is a rewriting as the journal announced it, and after it a beginning of the lines that the
     journal has had since: lines are appended in its order, each when it is durable there. A run may have died between
-    an announcement and its rewriting, so the one before the last counts, too; equal ones count once.
+    an announcement and its rewriting, or the disk may have refused that, so earlier ones count, too.
     """
     if not storage.size(path):
         return False
-    bases: dict[tuple[int, str], Announced] = {}
-    for announced in reversed((Announced(0, *digest_of([form.head()])), *journaled.rewritings)):
-        bases.setdefault((announced.size, announced.digest), announced)
-    return not any(_was_written(storage, path, journal, base, form) for base in islice(bases.values(), 2))
+    announced = (Announced(0, *digest_of([form.head()])), *journaled.rewritings)
+    return not any(_was_written(storage, path, journal, base, form) for base in islice(reversed(announced), _BASES))
 
 
 def _was_written(storage: Storage, path: Path, journal: Path, base: Announced, form: Form) -> bool:

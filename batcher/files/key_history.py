@@ -64,7 +64,7 @@ class KeyHistory(NamedTuple):
         body = intent.body if offset == IN_MEMORY else None
         sent = SentAttempt(intent.identifier, intent.is_filled, intent.at, intent.spec_hash, offset, body)
         identifier = intent.identifier if intent.is_filled else self.identifier
-        return self._replace(unclear=(*self.unclear, sent), identifier=identifier, undone_hash=None)
+        return KeyHistory((*self.unclear, sent), identifier, self.undone, None, self.failure, self.is_uncertain)
 
     @property
     def is_open(self) -> bool:

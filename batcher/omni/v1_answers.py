@@ -24,17 +24,19 @@ def json_of(answer: Answer) -> Any | None:
 
 def made_of(answer: Answer) -> Made | None:
     """Read a create's 2xx; None if it doesn't look like one."""
-    match _json(answer.body):
-        case {"workbook": dict(workbook), "dashboard": dict(dashboard)}:
-            return Made(
-                answer.status,
-                _text(workbook.get("identifier") or dashboard.get("identifier")),
-                _text(dashboard.get("dashboardId") or dashboard.get("id")),
-                _text(workbook.get("id")),
-                answer.body,
-            )
-        case _:
-            return None
+    answered = json_of(answer)
+    if not isinstance(answered, dict):
+        return None
+    workbook, dashboard = answered.get("workbook"), answered.get("dashboard")
+    if not isinstance(workbook, dict) or not isinstance(dashboard, dict):
+        return None
+    return Made(
+        answer.status,
+        _text(workbook.get("identifier") or dashboard.get("identifier")),
+        _text(dashboard.get("dashboardId") or dashboard.get("id")),
+        _text(workbook.get("id")),
+        answer.body,
+    )
 
 
 def document_of(answer: Answer) -> Document | None:

@@ -18,11 +18,11 @@ class Mentions:
     rows: int = 0
     places: list[str] = field(default_factory=list)
 
-    def add(self, place: str) -> None:
+    def add(self, row: Spec | ValidRow) -> None:
         """One more row."""
         self.rows += 1
         if len(self.places) < PLACES_SHOWN:
-            self.places.append(place)
+            self.places.append(row.place)
 
     def __str__(self) -> str:
         more = self.rows - len(self.places)
@@ -44,6 +44,6 @@ class Asked:
         if mentions is None and len(self.models) < _MOST_KEPT:
             mentions = self.models[spec.model_id] = Mentions()
         if mentions is not None:
-            mentions.add(spec.place)
+            mentions.add(spec)
         if spec.identifier is not None and len(self.identifiers) < _MOST_KEPT:
             self.identifiers[spec.identifier] = spec.place

@@ -89,7 +89,7 @@ class Batch:
             except BaseExceptionGroup as group:
                 self._stop_by(group)
 
-    async def _send_next(self, specs: Iterator[Spec] | AsyncIterator[Spec]) -> bool:
+    async def _send_next(self, specs: Iterator[Spec] | AsyncIterator[Spec], flight: anyio.CancelScope) -> bool:
         """One row; False if none is left, or no more may be sent."""
         if self._room is not None:
             await self._room()
@@ -107,7 +107,7 @@ class Batch:
             return True
         if self._left is not None:
             self._left -= 1
-        await self.sender.send(spec, history)
+        await self.sender.send(spec, history, flight)
         return True
 
     async def _next(self, specs: AsyncIterator[Spec]) -> Spec | None:

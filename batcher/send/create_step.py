@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+import anyio
+
 from ..config import Sending
 from ..files.journal_lines import Intent
 from ..files.ledger import Ledger
@@ -48,11 +50,11 @@ class CreateStep:
     reconciler: Reconciler
     has_created: bool = False
 
-    async def take(self, progress: RowProgress) -> Outcome | None:
+    async def take(self, progress: RowProgress, flight: anyio.CancelScope) -> Outcome | None:
         """Settle what earlier runs left unclear, then send until the verdict is clear. None: nothing new is known."""
         settled = await self._settle_earlier(progress) if progress.history.unclear else SendAgain()
         while isinstance(settled, SendAgain):
-            attempted = await self._attempt(progress)
+            attempted = await self._attempt(progress, flight)
             if isinstance(attempted, Created):
                 return attempted
             settled = await self._settle(progress, attempted)
@@ -103,7 +105,7 @@ class CreateStep:
             return progress.uncertain(self.ledger.run, self.requester.now())
         return settled
 
-    async def _attempt(self, progress: RowProgress) -> Created | NotMade:
+    async def _attempt(self, progress: RowProgress, flight: anyio.CancelScope) -> Created | NotMade:
         """One POST: its intent is on disk before it leaves, and only if it has its slot of the rate."""
         requester, api = self.requester, self.requester.api
         while True:
@@ -113,7 +115,7 @@ class CreateStep:
                     continue
                 progress.is_intended = progress.is_resend = False
                 progress.attempts += 1
-                reply = await permit.send(api.create(progress.body))
+                reply = await permit.send(api.create(progress.body), flight)
                 now = requester.now()
                 verdict = api.judge_create(reply, is_first=not self.has_created, now=now)
                 requester.learn(permit, reply, verdict)

@@ -21,8 +21,8 @@ class End(StrEnum):
 class Drain:
     """Begun by a signal, a deadline or a reason to stop; may be begun several times, for several reasons.
 
-    Everything that waits is inside `waits`; in there, a request that must not be torn off is inside a scope of `take_off`,
-    one of `flights` until its reply has come. `is_on`: nothing more may be sent.
+    Everything that waits is inside `waits`; in there, a request that must not be torn off is inside a scope that is one of
+    `flights`, from `take_off` until it has landed. `is_on`: nothing more may be sent.
     """
 
     def __init__(self) -> None:
@@ -58,8 +58,12 @@ class Drain:
             finally:
                 self._waits.remove(scope)
 
-    def take_off(self) -> anyio.CancelScope:
-        """A scope for one request, among the `flights`, that a starting drain doesn't touch; only `abort` cuts it off."""
-        flight = anyio.CancelScope(shield=not self._is_aborted)
+    def take_off(self, flight: anyio.CancelScope) -> None:
+        """A request leaves inside this scope: a starting drain doesn't touch it, only `abort` cuts it off."""
+        flight.shield = not self._is_aborted
         self.flights.add(flight)
-        return flight
+
+    def land(self, flight: anyio.CancelScope) -> None:
+        """Its reply has come, or it was cut off."""
+        self.flights.discard(flight)
+        flight.shield = False

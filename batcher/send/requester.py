@@ -2,7 +2,7 @@
 
     with await requester.permit(row) as permit:     # waits for outage, brake and slot
         if permit.start():                          # False: ask for another permit
-            reply = await permit.send(request)
+            reply = await permit.send(request, flight)
             requester.learn(permit, reply, verdict) # brake, outage and keys
 
 Everything that batcher asks of the server passes here: creates as above, with their intent before `start`; look-ups,
@@ -103,9 +103,9 @@ class Requester:
     async def ask_with_key(self, row: str, question: Question[V]) -> tuple[ApiKey, V]:
         """As `ask`, and with which key it was asked."""
         while True:
-            with await self.permit(row) as permit:
+            with await self.permit(row) as permit, anyio.CancelScope() as flight:
                 if permit.start():
-                    reply = await permit.send(question.request)
+                    reply = await permit.send(question.request, flight)
                     verdict = question.judge(reply, self.now())
                     self.learn(permit, reply, verdict)
                     return permit.slot.key, verdict
@@ -229,16 +229,17 @@ class Permit:
         """Call right before the request leaves. False: it may not, since a drain or the brake came first."""
         return not self.requester.drain.is_on and self.slot.start()
 
-    async def send(self, request: Request) -> Reply:
-        """Send it, and wait for what comes back. A drain doesn't touch it; only `Drain.abort` cuts it off."""
-        requester, key = self.requester, self.slot.key
+    async def send(self, request: Request, flight: anyio.CancelScope) -> Reply:
+        """Send it, and wait for what comes back. A drain doesn't touch it; only `Drain.abort` cuts it off.
+
+        `flight` is an open scope around this, which one request after the other may use: entering one costs 6 µs.
+        """
+        requester = self.requester
         requester.requests += 1
-        flight = requester.drain.take_off()
+        requester.drain.take_off(flight)
         try:
-            with flight:
-                reply = await requester.transport.request(
-                    request.method, request.path, key, request.body, request.query
-                )
+            return await requester.transport.request(
+                request.method, request.path, self.slot.key, request.body, request.query
+            )
         finally:
-            requester.drain.flights.discard(flight)
-        return reply
+            requester.drain.land(flight)

@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import anyio
+
 from ..config import Sending
 from ..errors import DiskTrouble
 from ..files.key_history import KeyHistory
@@ -27,8 +29,8 @@ from .workers import WorkerPool
 class Step(Protocol):
     """One thing to be done for each row."""
 
-    async def take(self, progress: RowProgress) -> Outcome | None:
-        """Do it. None: not attempted, or nothing changed. Raises DiskTrouble, KeysRefused."""
+    async def take(self, progress: RowProgress, flight: anyio.CancelScope) -> Outcome | None:
+        """Do it, sending inside `flight`. None: not attempted, or nothing changed. Raises DiskTrouble, KeysRefused."""
 
 
 @dataclass(slots=True)
@@ -49,13 +51,16 @@ class Sender:
         self.reconciler = Reconciler(self.requester, self.ledger, self.settings, self.pool, self.decide)
         self.steps = (CreateStep(self.requester, self.ledger, self.settings, self.pool, self.reconciler),)
 
-    async def send(self, spec: Spec, history: KeyHistory) -> None:
-        """Bring one row to its outcome and book it; nothing is booked if it was not attempted or nothing changed."""
+    async def send(self, spec: Spec, history: KeyHistory, flight: anyio.CancelScope) -> None:
+        """Bring one row to its outcome and book it; nothing is booked if it was not attempted or nothing changed.
+
+        `flight` is an open scope around this call, shielded while the row's own requests are on their way.
+        """
         progress = set_out(spec, history, self.settings, self.requester.api)
         for step in self.steps:
             outcome = None
             try:
-                outcome = await step.take(progress)
+                outcome = await step.take(progress, flight)
             except DiskTrouble as trouble:
                 self.requester.stop(str(trouble))
             except KeysRefused:

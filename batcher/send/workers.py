@@ -34,8 +34,11 @@ class WorkerPool:
         self._queued = 0  # those who wait for a place
         self._is_over = False
 
-    async def work(self, step: Callable[[], Awaitable[bool]]) -> None:
-        """Let workers call `step` (one row each time) until it returns False: nothing is left."""
+    async def work(self, step: Callable[[anyio.CancelScope], Awaitable[bool]]) -> None:
+        """Let workers call `step` (one row each time) until it returns False: nothing is left.
+
+        It is given a scope around it that is this worker's own, for the requests of one row after the other.
+        """
         self._is_over = False
         async with anyio.create_task_group() as group:
             self._group: TaskGroup = group
@@ -70,16 +73,17 @@ class WorkerPool:
         try:
             await self._take_place()
             try:
-                for number in itertools.count():
-                    if self._queued:
-                        self._places.release()
-                        await self._take_place()
-                    elif number % ROWS_BETWEEN_LOOKS == 0:
-                        await anyio.lowlevel.checkpoint_if_cancelled()
-                    if self._is_over:
-                        return
-                    if not await self._step():
-                        self._is_over = True
+                with anyio.CancelScope() as own:
+                    for number in itertools.count():
+                        if self._queued:
+                            self._places.release()
+                            await self._take_place()
+                        elif number % ROWS_BETWEEN_LOOKS == 0:
+                            await anyio.lowlevel.checkpoint_if_cancelled()
+                        if self._is_over:
+                            return
+                        if not await self._step(own):
+                            self._is_over = True
             finally:
                 self._places.release()
         finally:

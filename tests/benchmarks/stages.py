@@ -43,6 +43,7 @@ def read(path: Path) -> tuple[Sequence[Spec], float]:
     """Each row from the spool that the check has put it into."""
     with open_spool(Disk(), path, Spec) as spool:
         check([path], Reading(), on_problem=lambda _: None, on_row=lambda row: spool.add(row.spec()))
+        spool.seal()
         begun = process_time()
         specs = tuple(spool)
         return specs, process_time() - begun

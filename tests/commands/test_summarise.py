@@ -46,5 +46,6 @@ def test_each_row_counts_once(tmp_path: Path, histories: dict[str, KeyHistory], 
     files = Files(results=tmp_path / "r", failures=tmp_path / "f", journal=tmp_path / "j")
     with open_spools(Disk(), files) as spooled:
         spooled.invalid.add(InvalidRow(Row("d.jsonl", 1, {}), "a", ()))
+        spooled.seal()
         counted = count_unfinished(cast("Survey", cast("Any", Inputs())), spooled, histories)
     assert counted == Unfinished(**expected)

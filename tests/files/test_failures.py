@@ -125,6 +125,17 @@ def test_what_batcher_wrote_is_not_edited(past: Past) -> None:
     assert not past.edited
 
 
+def test_rewritings_that_the_disk_refused_are_no_edits(past: Past) -> None:
+    """Seed 114429: one run after the other announces another text, and the disk takes none of them."""
+    past.rewrite(failed("a"))
+    past.book(failed("b"), failed("c"))
+    for number in range(10):
+        past.rewrite(failed("a", f"no {number}"), done=False)
+        assert not past.edited
+    past.cut(past.path.stat().st_size - 5)
+    assert not past.edited
+
+
 def test_a_torn_line_of_ours_is_not_edited(past: Past) -> None:
     """Cut anywhere in what the last run appended."""
     past.rewrite(failed("a"))

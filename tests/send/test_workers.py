@@ -31,7 +31,7 @@ class Shift:
         pool = WorkerPool(concurrency)
         begun = anyio.current_time()
 
-        async def step() -> bool:
+        async def step(_: anyio.CancelScope) -> bool:
             if self.taken == len(self.rows):
                 return False
             number = self.taken
@@ -106,7 +106,7 @@ def test_one_crew_works_several_times() -> None:
     async def thrice() -> list[int]:
         pool, left, done = WorkerPool(3), 0, 0
 
-        async def step() -> bool:
+        async def step(_: anyio.CancelScope) -> bool:
             nonlocal left, done
             if left == 0:
                 return False
@@ -130,7 +130,7 @@ def test_an_error_in_a_row_ends_the_crew() -> None:
     async def main() -> None:
         pool = WorkerPool(2)
 
-        async def step() -> bool:
+        async def step(_: anyio.CancelScope) -> bool:
             await anyio.sleep(1)
             raise ValueError("a bug")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import anyio
 import orjson
 
 from batcher import runtime as outside
@@ -160,9 +161,9 @@ def telling_the_row() -> Iterator[None]:
     """While a row is under way, `SENDING` says which."""
     send = Sender.send
 
-    async def sent(sender: Sender, spec: Spec, history: KeyHistory) -> None:
+    async def sent(sender: Sender, spec: Spec, history: KeyHistory, flight: anyio.CancelScope) -> None:
         SENDING.set(spec.key)
-        await send(sender, spec, history)
+        await send(sender, spec, history, flight)
 
     with patch.object(Sender, "send", sent):
         yield
