@@ -171,6 +171,7 @@ class Ledger:
         The copy of one that somebody edited meanwhile, if there is one.
         """
         kept = self._failures.keep_edited(self.run)
+        await self._results.sync()  # of an earlier run, too: a row that is left out now must be created for good
         size, digest = self._failures.measure(self._histories)
         self.journal.write(Rewriting(size, digest, self.run))
         await self.journal.sync()
