@@ -75,4 +75,6 @@ class RunSettings:
     reading: Reading = field(default_factory=Reading)
     sending: Sending = field(default_factory=Sending)
     skip_invalid: bool = False
+    rekey: bool = False
+    create_again: bool = False
     preflight: bool = True

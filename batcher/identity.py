@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -67,6 +68,15 @@ def looks_filled(identifier: str) -> bool:
 def spec_hash(spec_body: bytes) -> str:
     """32 hex digits that stand for a body whatever the order of its keys, at every level."""
     return hash_of(orjson.loads(spec_body))
+
+
+def content_hash(body: Mapping[str, Any]) -> str:
+    """32 hex digits that stand for what people see of a document: its body without identifier, and its name as it looks.
+
+    Composed or decomposed letters, and one blank or several, make no other name (contract 5).
+    """
+    name = " ".join(unicodedata.normalize("NFKC", str(body.get("name", ""))).split())
+    return hash_of({field: value for field, value in body.items() if field != "identifier"} | {"name": name})
 
 
 def hash_of(body: dict[str, Any]) -> str:

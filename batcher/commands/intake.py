@@ -16,7 +16,8 @@ from ..plan.missing_journal import is_unknown, put_it_back
 from ..runtime import Runtime
 from ..send.batch import Batch
 from ..send.before_sending import invalid_outcome
-from ..validate.check import Checked, InvalidRow, ValidRow, check_row
+from ..validate.check import Checked, check_row
+from ..validate.checked_rows import InvalidRow, ValidRow
 from ..validate.claims import UNPLACED, Claims, Places, holding
 from ..validate.validate import Validator
 from .outcome_stream import Outcomes

@@ -19,6 +19,8 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,12 +30,16 @@ import anyio
 from ..config import Files, RunSettings
 from ..errors import DiskTrouble, Stopped, UsageError
 from ..files.disk import Storage
+from ..files.journal_lines import SameRow
 from ..files.ledger import Ledger
-from ..files.lines import on_disk
+from ..files.lines import on_disk, open_lines
 from ..files.lock import lock
 from ..files.past import RowState
+from ..models import stamp
 from ..plan.failures_input import is_fed_back
-from ..plan.survey import SENT, SpooledRows, Survey, keep_edited, open_spools, survey
+from ..plan.same_content import Pair
+from ..plan.seen_rows import SENT, SpooledRows, open_spools
+from ..plan.survey import Survey, keep_edited, survey
 from ..report.observers import Observer
 from ..report.plan import Plan
 from ..report.summary import Summary
@@ -61,12 +67,24 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
         surveyed = survey(settings, sources, runtime, observer, spooled)
         if surveyed.refusal is not None:
             raise UsageError(surveyed.refusal)
+        if surveyed.same:
+            await write_same_rows(surveyed.same, settings.files, runtime)
+            spooled = stack.enter_context(open_spools(runtime.storage, settings.files))
+            surveyed = survey(settings, sources, runtime, Observer(), spooled)  # all else is told already
         if not surveyed.has_work:
             await _make_durable(runtime.storage, settings.files, drain)
             return summarise(settings, runtime, surveyed, spooled, drain)
         if not settings.endpoint.keys and (surveyed.plan.sending or surveyed.absent):
             raise UsageError(settings.endpoint.no_key_hint)
         return await _Run(settings, runtime, surveyed, spooled, observer, drain).live()
+
+
+async def write_same_rows(pairs: Sequence[Pair], files: Files, runtime: Runtime) -> None:
+    """Before anything is sent the journal holds which rows these are: one append, one fsync. Raises DiskTrouble."""
+    at = stamp(runtime.now())
+    with open_lines(runtime.storage, files.journal) as journal:
+        journal.write(b"".join(SameRow(pair.key, pair.of, at, runtime.run_id).encode() for pair in pairs))
+        await journal.sync()
 
 
 async def _make_durable(storage: Storage, files: Files, drain: Drain) -> None:
@@ -87,8 +105,9 @@ def status(settings: RunSettings, *, observer: Observer, runtime: Runtime | None
 
 def survey_only(settings: RunSettings, observer: Observer, runtime: Runtime) -> Survey:
     """Where each row stands; reads only, and warns of what a run would refuse. Raises UsageError."""
-    with runtime.open_inputs(settings.inputs) as sources:
-        surveyed = survey(replace(settings, skip_invalid=True), sources, runtime, observer)
+    elsewhere = replace(settings.files, results=Path(tempfile.gettempdir()) / "batcher")
+    with runtime.open_inputs(settings.inputs) as sources, open_spools(runtime.storage, elsewhere) as spooled:
+        surveyed = survey(replace(settings, skip_invalid=True), sources, runtime, observer, spooled)
     if surveyed.refusal is not None:
         observer.warning(surveyed.refusal)
     return surveyed

@@ -9,7 +9,8 @@ from pathlib import Path
 from ..config import RunSettings
 from ..files.key_history import NO_HISTORY, KeyHistory
 from ..models import stamp
-from ..plan.survey import SpooledRows, Survey
+from ..plan.seen_rows import SpooledRows
+from ..plan.survey import Survey
 from ..report.summary import Summary
 from ..runtime import Runtime
 from ..send.batch import Batch, Tally

@@ -32,7 +32,8 @@ from ..send.connect import open_requester
 from ..send.drain import Drain, End
 from ..send.requester import Requester
 from ..send.workers import WorkerPool
-from ..validate.check import Checked, ValidRow, check
+from ..validate.check import Checked, check
+from ..validate.checked_rows import ValidRow
 from .findings import findings
 
 _COMPARED = (RowState.CREATED, RowState.CHANGED)

@@ -8,25 +8,27 @@ intent is unclear too.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UsageError
 from .disk import Storage
 from .journal_lines import (
+    FailureLine,
     FirstCreated,
     Intent,
     JournalHeader,
     JournalLine,
     Rewriting,
     RunBegan,
+    SameRow,
     Undone,
     Unknown,
     parse_journal_line,
 )
 from .key_history import NO_HISTORY, KeyHistory
-from .lines import JoinedLines, corrupt, is_object, on_disk
+from .lines import JoinedLines, corrupt, is_object, on_disk, read_lines
 
 _INTENT = re.compile(rb'\{"key":"([^"\\]+)","type":"intent",')  # how an intent begins whose key needs no escape
 
@@ -45,12 +47,13 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class Journaled:
-    """All that the journal says. `header` is None if there is no journal."""
+    """All that the journal says. `header` is None if there is no journal. `same_rows`: a row's key now → its key here."""
 
     header: JournalHeader | None = None
     histories: dict[str, KeyHistory] = field(default_factory=dict)
     undone: UndoneDocuments = field(default_factory=dict)
     rewritings: tuple[Announced, ...] = ()
+    same_rows: dict[str, str] = field(default_factory=dict)
     has_created: bool = False
 
 
@@ -85,6 +88,7 @@ class _Reading:
     histories: dict[str, KeyHistory] = field(default_factory=dict)
     undone: dict[str, dict[str, int]] = field(default_factory=dict)
     rewritings: list[Announced] = field(default_factory=list)
+    same_rows: dict[str, str] = field(default_factory=dict)
     has_created: bool = False
 
     def take(self, line: JournalLine | Unknown, offset: int, is_created: Callable[[str], bool]) -> None:
@@ -96,6 +100,8 @@ class _Reading:
                 self.rewritings.append(Announced(offset, line.size, line.digest))
             case FirstCreated():
                 self.has_created = True
+            case SameRow():
+                self.same_rows[line.key] = self.same_rows.get(line.of, line.of)
             case RunBegan() | Unknown():
                 pass
             case _:
@@ -106,7 +112,29 @@ class _Reading:
 
     def journaled(self) -> Journaled:
         """The value."""
-        return Journaled(self.header, self.histories, self.undone, tuple(self.rewritings), self.has_created)
+        return Journaled(
+            self.header, self.histories, self.undone, tuple(self.rewritings), self.same_rows, self.has_created
+        )
+
+
+def intents_and_failures(
+    storage: Storage, path: Path, is_passed_over: Callable[[str], bool]
+) -> Iterator[tuple[Intent | FailureLine, int]]:
+    """The journal's intents and failures with their offsets (bytes), but for keys that are passed over.
+
+    Raises UsageError for a corrupt line.
+    """
+    if storage.size(path) is None:
+        return
+    for offset, text in read_lines(storage, path):
+        match = _INTENT.match(text)
+        if match is not None and is_passed_over(match[1].decode("utf-8", "replace")):
+            continue
+        if match is None and b'"failed"' not in text and b'"uncertain"' not in text and b'"intent"' not in text:
+            continue
+        line = read_line(text, path, f"offset {offset}")
+        if isinstance(line, Intent | FailureLine) and not is_passed_over(line.key):
+            yield line, offset
 
 
 def read_line(text: bytes, path: Path, number_or_offset: str) -> JournalLine | Unknown:

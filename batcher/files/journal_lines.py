@@ -14,6 +14,7 @@ earlier version began is continued, so no field here is ever renamed.
 | mended | Fixed | the row that failed under this key has another key now, since somebody fixed its key |
 | undone | Undone | undo deleted this document, which so many lines of the results file named |
 | created | FirstCreated | this run has written its first results line |
+| same_row | SameRow | the row that has this key now is the one that was created under another |
 | rewriting | Rewriting | the failures file is about to be replaced by one of this size and digest |
 
 Intents are kept for good. Fields that are not known are skipped; a line of a type that is not known is `Unknown`.
@@ -158,6 +159,20 @@ class Undone:
 
 
 @dataclass(frozen=True, slots=True)
+class SameRow:
+    """The row with this key in the inputs is the row `of` the files: somebody changed its key, not its content."""
+
+    key: str
+    of: str
+    at: str
+    run: str
+
+    def encode(self) -> bytes:
+        """The line."""
+        return _encoded({"key": self.key, "type": "same_row", "of": self.of, "at": self.at, "run": self.run})
+
+
+@dataclass(frozen=True, slots=True)
 class FirstCreated:
     """This run has written its first results line: from now on the results file must be there."""
 
@@ -186,7 +201,7 @@ class Unknown(NamedTuple):
 
 
 KeyLine = Intent | Cleared | Settled | FailureLine | Fixed | Undone
-JournalLine = JournalHeader | RunBegan | KeyLine | FirstCreated | Rewriting
+JournalLine = JournalHeader | RunBegan | KeyLine | SameRow | FirstCreated | Rewriting
 
 
 def parse_journal_line(text: bytes) -> JournalLine | Unknown:
@@ -238,6 +253,7 @@ _PARSERS: dict[str, Callable[[Mapping[str, Any]], JournalLine]] = {
     "uncertain": lambda line: FailureLine(parse_failure(line)),
     "mended": lambda line: Fixed(str(line["key"])),
     "undone": _undone,
+    "same_row": lambda line: SameRow(str(line["key"]), str(line["of"]), str(line.get("at")), str(line.get("run"))),
     "created": lambda line: FirstCreated(str(line.get("run"))),
     "rewriting": lambda line: Rewriting(int(line["size"]), str(line["digest"]), str(line.get("run"))),
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +13,30 @@ from ..config import Files, RunSettings
 from ..files.disk import Storage
 from ..files.failures_view import Form, failures_text
 from ..files.history import Journaled
+from ..files.key_history import KeyHistory
+from ..read.json_text import shown
 from ..read.sources import Source, naming
+
+_LOOKED_THROUGH = 10_000  # failed keys that a key is compared with
 
 
 def is_fed_back(settings: RunSettings) -> bool:
     """Whether the failures file is one of the inputs."""
     failures = settings.files.failures.resolve()
     return any(name != "-" and Path(name).resolve() == failures for name in settings.inputs)
+
+
+def unknown_key(place: str, key: str, histories: Mapping[str, KeyHistory]) -> str:
+    """Why nothing is sent: a line of this run's failures file has a key that the journal never had (contract 4)."""
+    failed = [known for known, history in histories.items() if history.failure is not None]
+    likely = [known for known in failed if known.lstrip("0") == key.lstrip("0")]
+    likely = likely or difflib.get_close_matches(key, failed[:_LOOKED_THROUGH], 1)
+    probably = f" It was probably {shown(likely[0])}." if likely else ""
+    return (
+        f"{place}: the journal knows no row with the key {shown(key)}; spreadsheet programs change keys when they save "
+        f"(001 becomes 1).{probably} Put the key back, or fix the row in the input it came from and run that. "
+        "Nothing was sent."
+    )
 
 
 @contextmanager

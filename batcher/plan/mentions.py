@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..models import Spec
-from ..validate.check import ValidRow
+from ..validate.checked_rows import ValidRow
 
 PLACES_SHOWN = 5
 _MOST_KEPT = 1000  # different models and identifiers that are remembered

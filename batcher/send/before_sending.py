@@ -12,7 +12,7 @@ from ..omni.fields import KEY
 from ..read.read import as_read
 from ..reasons import HINTS, UNCERTAIN, UNCERTAIN_UNNAMED, Reason
 from ..runtime import Runtime
-from ..validate.check import InvalidRow
+from ..validate.checked_rows import InvalidRow
 from .row_progress import DIED
 
 

@@ -6,20 +6,20 @@ takes the fast path, without ever becoming a `Row`; whoever sends it asks for it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from types import MappingProxyType
 
 import orjson
 
 from ..config import Reading
-from ..identity import hash_of
 from ..models import Problem, Row, Spec
 from ..omni.fields import KEY
 from ..read.failures_lines import refused_key
 from ..read.read import Content, read_contents
 from ..read.sources import Source
+from .checked_rows import InvalidRow, ValidRow
 from .claims import Claims, Places, base_of, holding, identifier_of, is_refused_still, value_of
 from .normalise import Body
 from .validate import Validator, own_key
@@ -43,79 +43,6 @@ class Checked:
         return self.rows - self.invalid
 
 
-class ValidRow(NamedTuple):
-    """A row that can be sent. `body` and `written` (the same as JSON) are what would be sent for it.
-
-    Its `Row` is made only when it is asked for: a resume reads a million rows to send none of them.
-    """
-
-    key: str
-    source: str
-    line: int
-    body: Body
-    written: bytes
-    content: Content | None
-    record: Any  # the `Row`, if there is no `content` to make it
-
-    @property
-    def name(self) -> str:
-        """The document's name."""
-        return str(self.body["name"])
-
-    @property
-    def model_id(self) -> str:
-        """The document's model."""
-        return str(self.body["modelId"])
-
-    @property
-    def identifier(self) -> str | None:
-        """The identifier that the user gave it."""
-        return self.body.get("identifier")
-
-    @property
-    def place(self) -> str:
-        """`dashboards.csv:17`, for messages."""
-        return f"{self.source}:{self.line}"
-
-    @property
-    def row(self) -> Row:
-        """The row as read."""
-        row = self.record if self.content is None else self.content.row(self.line, self.record)
-        return cast("Row", row)  # only a blank record has none
-
-    @property
-    def is_uncertain(self) -> bool:
-        """Whether it comes from a failures line that says so; those always get full validation."""
-        return self.content is None and self.record.is_uncertain
-
-    def spec_hash(self) -> str:
-        """The `identity.spec_hash` of what would be sent for it."""
-        return hash_of(self.body)
-
-    def spec(self) -> Spec:
-        """Everything that sending it takes."""
-        return Spec(
-            self.key,
-            self.source,
-            self.line,
-            self.name,
-            self.model_id,
-            self.identifier,
-            self.written,
-            self.spec_hash(),
-            self.row,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class InvalidRow:
-    """A row that cannot be sent: the key that it goes by, and everything that is wrong with it."""
-
-    row: Row
-    key: str
-    problems: tuple[Problem, ...]
-
-
 def check(
     inputs: Sequence[Source | Path],
     reading: Reading,
@@ -125,6 +52,7 @@ def check(
     on_invalid: Callable[[InvalidRow], None] = lambda _: None,
     on_warning: Callable[[str], None] = lambda _: None,
     expected: int = 0,
+    same_rows: Mapping[str, str] = MappingProxyType({}),
 ) -> Checked:
     """Read and validate every row of all inputs once; send nothing, write nothing.
 
@@ -136,11 +64,12 @@ def check(
         on_invalid: gets each invalid row, after its problems.
         on_warning: gets what is allowed but looks like a mistake.
         expected: about how many rows there are, if that is known.
+        same_rows: keys of rows that the files of earlier runs have under another key, and that key.
 
     Raises:
         UsageError: something is wrong with a whole file.
     """
-    checked = Checked(Claims.expecting(Places(inputs), expected))
+    checked = Checked(Claims.expecting(Places(inputs), expected, same_rows))
     for row in check_rows(inputs, reading, checked, all_rows=on_row is not None):
         if isinstance(row, InvalidRow):
             for problem in row.problems:
@@ -188,7 +117,7 @@ def _check_content(
 ) -> Iterator[ValidRow | InvalidRow]:
     """The rows of one input; those that are plainly valid are settled here, for speed."""
     plain, claim, source = validator.fast_path().of(content), checked.claims.claim_plain, content.source
-    place = checked.claims.places.of(source)
+    place, same_rows = checked.claims.places.of(source), checked.claims.same_rows
     for line, record in content.records:
         read = plain(record)
         if read is not None:
@@ -196,6 +125,8 @@ def _check_content(
             key = claim(own, body, written, place, line)
             if key is not None:
                 checked.rows += 1
+                if same_rows:
+                    key = checked.claims.known_as(key, value_of(written, checked.claims.places.on(source, line)))
                 if all_rows:
                     yield ValidRow(key, source, line, body, written, content, record)
                 continue
@@ -213,6 +144,7 @@ def check_row(row: Row, checked: Checked, validator: Validator) -> ValidRow | In
     key, clashes = _claim(row, body, value, checked)
     checked.rows += 1
     if not problems and not clashes:
+        key = checked.claims.known_as(key, value)
         return ValidRow(key, row.source, row.line, body, written, None, row)
     checked.invalid += 1
     return InvalidRow(row, key, (*problems, *clashes))

@@ -6,7 +6,7 @@ copy of a row is recognized, and a clash can name the other row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,7 +44,11 @@ class Places:
 
     def at(self, row: Row) -> int:
         """The place of a row."""
-        return self._firsts[row.source] | min(_LAST_LINE, row.line)
+        return self.on(row.source, row.line)
+
+    def on(self, source: str, line: int) -> int:
+        """The place of the row in this line."""
+        return self._firsts[source] | min(_LAST_LINE, line)
 
     def words(self, value: int) -> str:
         """`dashboards.csv:17`, for the place in a value that is kept for a key."""
@@ -64,12 +68,13 @@ class Claims:
     places: Places
     keys: Fingerprints = field(default_factory=Fingerprints)  # key, or what `holding` makes of an identifier → value
     repeated: Fingerprints = field(default_factory=Fingerprints)  # key without ~2, ~3 → how many rows share it
+    same_rows: Mapping[str, str] = field(default_factory=dict)  # key → the one under which the files have that row
     _brought: set[str] = field(default_factory=set)  # `name:` keys of failures lines, without ~2
 
     @classmethod
-    def expecting(cls, places: Places, count: int) -> Claims:
+    def expecting(cls, places: Places, count: int, same_rows: Mapping[str, str]) -> Claims:
         """No claims yet; about so many keys will come."""
-        return cls(places, Fingerprints(count))
+        return cls(places, Fingerprints(count), same_rows=same_rows)
 
     def claim(self, base: str, identifier: str | None, value: int) -> str | None:
         """Take `base` as a row's key, and its identifier; None, and nothing is taken, if another row has one of them."""
@@ -88,6 +93,11 @@ class Claims:
             return self.claim(f"id:{identifier}" if own is None else own, identifier, value)
         base = name_key(body["modelId"], body["name"]) if own is None else own
         return base if self.keys.add(base, value) else None
+
+    def known_as(self, key: str, value: int) -> str:
+        """The key under which the files have the row with this key, unless another row of the inputs has that one."""
+        known = self.same_rows.get(key)
+        return key if known is None or not self.keys.add(known, value) else known
 
     def bring(self, key: str) -> None:
         """A failures line brought this key with it."""

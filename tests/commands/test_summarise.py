@@ -13,8 +13,9 @@ from batcher.config import Files
 from batcher.files.disk import Disk
 from batcher.files.key_history import KeyHistory, SentAttempt
 from batcher.models import Row
-from batcher.plan.survey import Survey, open_spools
-from batcher.validate.check import InvalidRow
+from batcher.plan.seen_rows import open_spools
+from batcher.plan.survey import Survey
+from batcher.validate.checked_rows import InvalidRow
 
 SENT = SentAttempt("i", True, datetime(2026, 11, 23, tzinfo=UTC), "h", 0)
 

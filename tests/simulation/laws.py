@@ -16,6 +16,7 @@ contract leaves open is left open here too, and said where it is:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from batcher.errors import DiskTrouble, Stopped
 from batcher.report.summary import Summary, exit_code
 
 from .records import FILES, Start, keys_of, run_id
+from .schedule import content_of
 from .server import Document, Guard, Post
 
 if TYPE_CHECKING:
@@ -41,9 +43,10 @@ def before_post(world: World, start: Start, post: Post) -> None:
         if earlier.key == post.key and earlier.clear is not True:
             _check_bound(world, earlier, post)
             _check_looked_up(world, earlier, post)
-    if post.key not in start.keys:
+    known = world.known(start)
+    if post.key not in known:
         raise world.broken(f"{post.key} is sent, but it is not in the input")
-    if start.keys[post.key].row.is_broken:
+    if known[post.key].row.is_broken:
         raise world.broken(f"{post.key} is sent, but it is not valid")
 
 
@@ -157,15 +160,16 @@ def _check_counts(world: World, start: Start, summary: Summary) -> None:
         return  # then the failures file is not brought up to date, and says so by the run's being stopped
     if start.reads_failures and summary.not_attempted:
         return  # the failures file is left as it was read: it may be all there is of the rows not attempted
-    invalid = {key for key, given in start.keys.items() if given.row.is_broken}
+    known = world.known(start)
+    invalid = {key for key, given in known.items() if given.row.is_broken}
     created = keys_of(world.lines(FILES.results)).keys() - invalid
     held = {line["key"]: line["outcome"] for line in world.lines(FILES.failures)}
     told = (summary.rows, summary.created, summary.failed, summary.uncertain)
     found = (
         len(start.inputs),
-        sum(key in created for key in start.keys),
-        sum(held.get(key) == "failed" for key in start.keys),
-        sum(held.get(key) == "uncertain" for key in start.keys),
+        sum(key in created for key in known),
+        sum(held.get(key) == "failed" for key in known),
+        sum(held.get(key) == "uncertain" for key in known),
     )
     if told != found:
         raise world.broken(f"rows, created, failed, uncertain: the summary says {told}, the files say {found}")
@@ -198,6 +202,8 @@ def in_the_end(world: World, expected: frozenset[str]) -> None:
         _check_document(world, document, created, held)
     for key in {post.key for post in world.wire.posts}:
         _check_not_twice(world, key)
+    if world.rekeys:
+        _check_contents(world)
     for key, line in held.items():
         if line["outcome"] == "uncertain":
             _check_uncertain(world, key, line)
@@ -269,6 +275,19 @@ def _check_not_twice(world: World, key: str) -> None:
     made = world.documents_of(key)
     if len(made) > 1 and not _was_asked_twice(world, key) and not _is_chosen_by_server(world, key):
         raise world.broken(f"the server made {[document.identifier for document in made]} for {key}")
+
+
+def _check_contents(world: World) -> None:
+    """No content is made more often than the input had it at one time, whatever keys its rows were given."""
+    posts = [document.post for document in world.server.ours if document.post is not None]
+    keys = {post.key for post in posts}
+    asked = {key for key in keys if _was_asked_twice(world, key) or _is_chosen_by_server(world, key)}
+    made = Counter(
+        content_of(document.body) for document in world.server.ours if document.post and document.post.key not in asked
+    )
+    for content, count in made.items():
+        if count > world.most_alike[content]:
+            raise world.broken(f"{count} documents of one content, and no input had it so often: {content}")
 
 
 def _check_uncertain(world: World, key: str, line: dict[str, Any]) -> None:

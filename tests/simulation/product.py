@@ -9,6 +9,7 @@ import contextlib
 import os
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,10 @@ class Real:
         """What a look means for a row in doubt."""
         return settle_rules.decide(case)
 
+    def settings(self, world: World, start: Start) -> RunSettings:
+        """What the command line would have been; how this life's person answers when a new row holds what is created."""
+        return replace(settings_of(start), rekey=world.rekeys, create_again=not world.rekeys)
+
     async def live(self, world: World, start: Start, process: ProcessDisk, transport: SimulatedTransport) -> Summary:
         """One run of the program."""
         loop = world.loop
@@ -83,7 +88,9 @@ class Real:
             decide=self.decide,
         )
         with telling_the_row():
-            return await run_command.run(settings_of(start), observer=Teller(world), drain=drain, runtime=given)
+            return await run_command.run(
+                self.settings(world, start), observer=Teller(world), drain=drain, runtime=given
+            )
 
 
 class Teller(Observer):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from batcher.config import Sending
 from batcher.pace.rate import Rate
@@ -29,6 +30,9 @@ _CLEAR = (
 )  # fmt: skip
 _REFUSALS = (400, 403, 404, 413, 422, 429)
 CHANGING = 0.3  # of the lives: those whose runs have other switches than the ones before them
+
+
+Content = tuple[str, str, str]  # model, name, description
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,16 @@ class SimRow:
     def description(self) -> str:
         """What the server reads (see `server.py`)."""
         return f"{self.marker} v{self.version}" + (f" refuse:{self.refuse}" if self.refuse else "")
+
+    @property
+    def content(self) -> Content:
+        """As `content_of` its document."""
+        return self.model_id, self.name, self.description
+
+
+def content_of(fields: dict[str, Any]) -> Content:
+    """What people see of a document: all but its identifier."""
+    return fields["modelId"], fields["name"], fields["description"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

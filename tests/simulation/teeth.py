@@ -11,9 +11,11 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from batcher.config import RunSettings
 from batcher.files.disk import Storage
 from batcher.omni.verdicts import There
 from batcher.send.settle_rules import Adopted, Case, Decision, SendAgain, Taken, decide
@@ -21,7 +23,7 @@ from batcher.send.settle_rules import Adopted, Case, Decision, SendAgain, Taken,
 from .disk import Inode, ProcessDisk, SimulatedFile
 from .life import live_in
 from .product import Real
-from .records import FILES, Broken
+from .records import FILES, Broken, Start
 from .schedule import draw
 from .world import World
 
@@ -150,6 +152,14 @@ class NoStrangerRule(Real):
         return decision
 
 
+class NoContentCheck(Real):
+    """A new row is compared with nothing that was created under another key."""
+
+    def settings(self, world: World, start: Start) -> RunSettings:
+        """As `Real`."""
+        return replace(super().settings(world, start), rekey=False, create_again=True)
+
+
 TEETH: dict[str, Callable[[], Real]] = {
     "intent before send": NoIntent,
     "fsync before send": NoFsync,
@@ -158,6 +168,7 @@ TEETH: dict[str, Callable[[], Real]] = {
     "atomic compaction": NoAtomicReplace,
     "resume filter": NoResumeFilter,
     "stranger rule": NoStrangerRule,
+    "content check": NoContentCheck,
 }
 
 

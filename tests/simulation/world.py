@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import traceback
+from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from . import laws
 from .clock import ProcessDied, SimulatedLoop, steady_order
 from .disk import DiskFaults, ProcessDisk, SimulatedDisk
 from .records import FILES, SENDING, Broken, Input, Intent, Start, Tally, brief, describe, row_of, run_id, whole_lines
-from .schedule import Crash, Run, Schedule, edit
+from .schedule import Content, Crash, Run, Schedule, edit
 from .server import Document, Post, SimulatedServer
 from .transport import SimulatedTransport, SimulatedWire, Weather
 
@@ -59,6 +60,8 @@ class World:
         self.only_failures_left = False
         self.edited: bytes | None = None  # the failures file as a person left it
         self.fill_toggled = False
+        self.rekeys = schedule.seed % 2 == 0  # else a new row with a created content is wanted as a second document
+        self.most_alike: Counter[Content] = Counter()  # how many rows of one run's input had this content, at most
         self.users_own = self.server.users_own
         self.starts: list[Start] = []
         self.story: list[str] = []
@@ -81,6 +84,7 @@ class World:
         self.starts.append(start)
         self.tell(f"--- run {start.number}: {len(start.inputs)} rows, {describe(run)}")
         self.users_own.update(one.row.identifier for one in start.inputs if one.row.identifier)
+        self.most_alike |= Counter(given.row.content for given in start.inputs)
         start.created_before = frozenset(line["key"] for line in self.lines(FILES.results))
         start.held_before = frozenset(line["key"] for line in whole_lines(self.disk.durable(FILES.failures)))
         self._prepare(run)
@@ -93,7 +97,7 @@ class World:
         self.now = loop.time()
         self.loop = None
         if not start.reads_failures:
-            self.expected = frozenset(start.keys)
+            self.expected = frozenset(self.known(start))
         self._close(start)
         return start
 
@@ -217,6 +221,18 @@ class World:
             for line in self.lines(FILES.journal)
             if line.get("type") == "intent" and line["key"] == key
         ]
+
+    def known(self, start: Start) -> dict[str, Input]:
+        """The run's rows by the keys under which the files have them: a row whose key was changed keeps its first one."""
+        known = dict(start.keys)
+        said = {line["key"]: line["of"] for line in self.lines(FILES.journal) if line.get("type") == "same_row"}
+        for key in start.keys:
+            first = key
+            while first in said:
+                first = said[first]
+            if first not in known:
+                known[first] = known.pop(key)
+        return known
 
     def unclear_intents(self, key: str) -> list[Intent]:
         """Its intents of which no later line says that they did nothing."""

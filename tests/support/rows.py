@@ -18,7 +18,8 @@ from batcher.read.cells import field_of
 from batcher.read.failures_csv import failures_line
 from batcher.read.read import read_contents
 from batcher.read.sources import Source, open_inputs
-from batcher.validate.check import Checked, ValidRow, check
+from batcher.validate.check import Checked, check
+from batcher.validate.checked_rows import ValidRow
 
 MODEL = "3f2b8c1e-5d4a-4b6f-9a7e-2c1d0e9f8a7b"
 OTHER_MODEL = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"

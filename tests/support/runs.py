@@ -140,6 +140,8 @@ class Job:
         keys: Sequence[str] = ("k1",),
         inputs: Sequence[Path] | None = None,
         skip_invalid: bool = False,
+        rekey: bool = False,
+        create_again: bool = False,
         **sending: Any,
     ) -> RunSettings:
         """Settings of one run: no rate, no preflight, no shared pace unless asked for."""
@@ -151,6 +153,8 @@ class Job:
             reading=Reading(),
             sending=Sending(**given),
             skip_invalid=skip_invalid,
+            rekey=rekey,
+            create_again=create_again,
             preflight=False,
         )
 

@@ -118,6 +118,8 @@ class Given:
             reading=self.reading(),
             sending=self.sending(),
             skip_invalid=self.flag("skip_invalid"),
+            rekey=self.flag("rekey"),
+            create_again=self.flag("create_again"),
             preflight=self.get("preflight") is not False,
         )
 

@@ -136,6 +136,10 @@ IDENTITY = (
     _flag("--resend-uncertain", "Identity", "send uncertain rows again; may create duplicates"),
     _flag("--recreate-undone", "Identity", "re-create documents removed by undo"),
 )
+SAME_CONTENT = (
+    _flag("--rekey", "Identity", "new rows that hold what was created under other keys are those rows"),
+    _flag("--create-again", "Identity", "create second documents for such rows"),
+)
 JSON = (_output("--json", is_flag=True, text="one final JSON object on standard output"),)
 SUMMARY = (_output("--summary", value="FILE", type=click.Path(), text="write that object to a file"),)
 _LOG_TEXT = "format of the lines on standard error (text)"
@@ -148,7 +152,7 @@ OUTPUT = (*JSON, *SUMMARY, *LOG_FORMAT, *LOUDNESS)
 
 RUN = (
     *(*INPUTS, *ENDPOINT, *FILES, *SENDING, *RUN_ONLY, *LIMIT, *OUTAGES, *STOP_AFTER),
-    *(*READING, *INVALID, *IDENTITY, *OUTPUT),
+    *(*READING, *INVALID, *IDENTITY, *SAME_CONTENT, *OUTPUT),
 )
 ONLINE = (_flag("--online", "Where to", "also ask the instance: key, models, identifiers"),)
 CHECK = (*INPUTS, *ONLINE, *ENDPOINT, *FILES, *RATE_LIMIT, *READING, *NAMESPACE, *FILLING, *OUTPUT)
