@@ -143,8 +143,9 @@ def check_row(row: Row, checked: Checked, validator: Validator) -> ValidRow | In
     value = value_of(written, checked.claims.places.at(row))
     key, clashes = _claim(row, body, value, checked)
     checked.rows += 1
-    if not problems and not clashes:
+    if not clashes:
         key = checked.claims.known_as(key, value)
+    if not problems and not clashes:
         return ValidRow(key, row.source, row.line, body, written, None, row)
     checked.invalid += 1
     return InvalidRow(row, key, (*problems, *clashes))
