@@ -14,6 +14,7 @@ import anyio
 
 from ..config import OMNI_RATE, Endpoint, Files, Sending
 from ..errors import DiskTrouble, UsageError
+from ..files.disk import where_it_lies
 from ..files.failures_view import Form
 from ..files.ledger import Ledger
 from ..files.lock import lock
@@ -151,7 +152,7 @@ async def _placed(journal: str | Path | None) -> AsyncIterator[Files]:
                     f"cannot make a temporary directory ({error}); set TMPDIR, or name a journal"
                 ) from error
             journal = Path(directory, "specs.journal.jsonl")
-        journal = Path(journal)
+        journal = where_it_lies(Path(journal))
         stem = journal.name.removesuffix(".jsonl").removesuffix(".journal")
         results, failures = journal.with_name(f"{stem}.results.jsonl"), journal.with_name(f"{stem}.failures.jsonl")
         yield Files(journal=journal, results=results, failures=failures)

@@ -203,6 +203,11 @@ class Disk:
                 beside.unlink(missing_ok=True)
 
 
+def where_it_lies(path: Path) -> Path:
+    """A link's file: two links to one file are one file to lock, and it is that file that is replaced, not the link."""
+    return path.resolve() if path.is_symlink() else path
+
+
 def _sync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:

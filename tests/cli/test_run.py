@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from batcher.commands import check_online
+from batcher.files.disk import Disk
 from batcher.sandbox import Fault, SandboxSettings
 
 from ..support.command import environment, start
@@ -317,3 +318,22 @@ def test_no_colour_where_it_is_not_wanted(tmp_path: Path, more: dict[str, str]) 
     _, painted = on_terminal(tmp_path, "run", "d.csv", "--sandbox", "--rate", "10/s", columns=80, **more)
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", painted)
     assert ("█" in painted) == ("NO_COLOR" in more)
+
+
+def test_files_behind_links_are_the_files_that_they_point_to(tmp_path: Path) -> None:
+    """The failures file that somebody watches is replaced, not the link; and two links to one journal are one lock."""
+    watched = tmp_path / "elsewhere"
+    watched.mkdir()
+    for kind in ("results", "failures", "journal"):
+        (watched / f"w.{kind}.jsonl").touch()
+        (tmp_path / f"d.sandbox.{kind}.jsonl").symlink_to(watched / f"w.{kind}.jsonl")
+    (tmp_path / "d.jsonl").write_text(
+        '{"name": "a", "modelId": "b3f1c9d2-6a47-4e1b-8f53-2d9a7c04e6b1"}\n{"name": "b"}\n'
+    )
+    ran = start(tmp_path, "run", "d.jsonl", "--sandbox", "--rate", "none", "--skip-invalid")
+    assert ran.returncode == 1, ran.stderr
+    assert (watched / "w.failures.jsonl").read_text().count("\n") == 1
+    assert (watched / "w.results.jsonl").read_text().count("\n") == 1
+    assert all((tmp_path / f"d.sandbox.{kind}.jsonl").is_symlink() for kind in ("results", "failures", "journal"))
+    with Disk().lock(watched / "w.journal.jsonl", b"another run"):
+        assert start(tmp_path, "run", "d.jsonl", "--sandbox", "--skip-invalid").returncode == 4

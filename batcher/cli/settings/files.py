@@ -11,6 +11,7 @@ import orjson
 
 from ...config import Files
 from ...errors import UsageError
+from ...files.disk import where_it_lies
 from ...files.lines import is_object
 from ...read.cells import cells_of, delimiter_of
 from ...read.failures_lines import is_failure
@@ -135,9 +136,9 @@ def _around(results: Path, failures: Path | None) -> Files:
     stem = ours["stem"] if ours else _stem(results.name)
     form = "csv" if results.suffix.lower() == ".csv" else "jsonl"
     return Files(
-        results=results,
-        failures=failures or results.with_name(f"{stem}.failures.{form}"),
-        journal=results.with_name(f"{stem}.journal.jsonl"),
+        results=where_it_lies(results),
+        failures=where_it_lies(failures or results.with_name(f"{stem}.failures.{form}")),
+        journal=where_it_lies(results.with_name(f"{stem}.journal.jsonl")),
     )
 
 
