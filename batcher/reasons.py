@@ -27,7 +27,8 @@ HINTS = {
     Reason.NOT_FOUND: "The model or branch doesn't exist for this key. Check modelId and branchId.",
     Reason.FORBIDDEN: "The key's owner may not create documents on this model. Ask for the permission, or use another key.",
     Reason.IDENTIFIER_TAKEN: (
-        "Another document has this identifier. Choose another one; if it is this row's document, run with --adopt-existing."
+        "Another document has this identifier. Choose another one; if the row names none, run with --namespace TEXT and other "
+        "--results; if it is this row's document, run with --adopt-existing."
     ),
     Reason.RATE_LIMITED: "Refused again and again while others pass: a firewall may object to its content. Look at the row.",
     Reason.SERVER_ERROR: "Run the same command again later.",

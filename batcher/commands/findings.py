@@ -72,6 +72,7 @@ def _in_words(difference: Difference, sent: Mapping[str, Any]) -> Finding:
         name = shown(sent[_TILES][number].get("name"))
         if what == "name":
             return Finding(kind, f"has a tile {echoed} where the row says {row}")
-        return Finding(kind, f"queries {what} {echoed} in the tile {name}, the row says {row}")
+        verb = "queries" if ".query." in part else "has"
+        return Finding(kind, f"{verb} {what} {echoed} in the tile {name}, the row says {row}")
     kind, verb = _WORDS.get(part, (part, f"has {part}"))
     return Finding(kind, f"{verb} {echoed}, the row says {row}")

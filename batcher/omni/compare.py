@@ -1,16 +1,26 @@
 """What was sent against what is readable: the proof that a document is ours, and what `verify` reports.
 
-Only what the API echoes can be compared. What the server adds is ignored; a part that was sent and does not come back
-proves nothing either way and is a note.
+Whatever was sent and is echoed must be equal, all the way down: dashboards that share their names and tiles differ only in
+their filters. What the server adds is ignored; a part that was sent and does not come back proves nothing and is a note.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_TEXTS = ("name", "description")
+_TILES = "queryPresentations"
+_OF_NOBODY_ELSE: dict[str, Any] = {"description": None, _TILES: None}  # not sent, yet there: somebody else's content
+_OF_NO_OTHER_QUERY: dict[str, Any] = {"filters": None, "sorts": None, "pivots": None}
+_AS_TEXT = (
+    "modelId",
+    "branchId",
+    "metadataVersion",
+)  # UUIDs in any case; a version is sent as text, answered as number
+_FILTERS = re.compile(r"queryPresentations\[\d+\]\.query\.filters")
+_ENTRIES = re.compile(rf"filterConfig|{_FILTERS.pattern}")  # keyed by the user's names, so an entry is content
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,52 +40,36 @@ def is_match(sent: Mapping[str, Any], echoed: Mapping[str, Any]) -> bool:
 
 def differences(sent: Mapping[str, Any], echoed: Mapping[str, Any]) -> Iterator[Difference]:
     """Each part of what was sent that reads differently, or does not come back."""
-    for part in _TEXTS:
-        yield from _text(part, sent.get(part), echoed)
-    model_id = echoed.get("modelId")
-    if model_id is None:
-        yield Difference("modelId", sent.get("modelId"), None, is_note=True)
-    elif str(model_id).lower() != str(sent.get("modelId")).lower():
-        yield Difference("modelId", sent.get("modelId"), model_id)
-    yield from _tiles(sent.get("queryPresentations"), echoed.get("queryPresentations"))
-    for part in ("facetFilters", "filterOrder"):
-        if sent.get(part) is not None:
-            if part not in echoed:
-                yield Difference(part, sent[part], None, is_note=True)
-            elif echoed[part] != sent[part]:
-                yield Difference(part, sent[part], echoed[part])
-    for part in ("filterConfig", "metadata", "branchId"):  # free form, or never echoed: the server may rewrite them
-        if sent.get(part) is not None and echoed.get(part) != sent[part]:
-            yield Difference(part, sent[part], echoed.get(part), is_note=True)
+    fields = _OF_NOBODY_ELSE | {name: value for name, value in sent.items() if name != "identifier"}
+    tiles = fields[_TILES] or []
+    fields[_TILES] = [tile | {"query": _OF_NO_OTHER_QUERY | tile["query"]} for tile in tiles] or None
+    return _compared("", fields, dict(echoed))
 
 
-def _text(part: str, sent: Any, echoed: Mapping[str, Any]) -> Iterator[Difference]:
-    if part not in echoed:
-        if sent is not None:
-            yield Difference(part, sent, None, is_note=True)
-    elif (echoed[part] or None) != (sent or None):
-        yield Difference(part, sent, echoed[part])
+def _compared(part: str, sent: Any, echoed: Any) -> Iterator[Difference]:
+    """One function for objects and arrays, so that a body of any depth that can be sent is compared."""
+    match sent, echoed:
+        case dict(), dict() if _FILTERS.fullmatch(part) is None or echoed.keys() <= sent.keys():
+            for name, value in sent.items():
+                inner = f"{part}.{name}" if part else name
+                if name in echoed:
+                    yield from _compared(inner, value, echoed[name])
+                elif value is not None:
+                    yield Difference(inner, value, None, is_note=_ENTRIES.fullmatch(part) is None)
+        case list(), list() if len(sent) == len(echoed) and any(isinstance(one, dict | list) for one in sent):
+            for number, (one, other) in enumerate(zip(sent, echoed, strict=True)):
+                yield from _compared(f"{part}[{number}]", one, other)
+        case _:
+            if not _is_equal(part, sent, echoed):
+                yield Difference(part, sent, echoed)
 
 
-def _tiles(sent: Any, echoed: Any) -> Iterator[Difference]:
-    """Tiles in order: missing or renamed ones, and another table or other fields in a query."""
-    sent = sent or []
-    if not isinstance(echoed, list):
-        if sent:
-            yield Difference("queryPresentations", len(sent), None, is_note=True)
-        return
-    if len(echoed) < len(sent) or (echoed and not sent):
-        yield Difference("queryPresentations", len(sent), len(echoed))
-    for number, (tile, echo) in enumerate(zip(sent, echoed, strict=False)):
-        part = f"queryPresentations[{number}]"
-        if not isinstance(echo, dict):
-            yield Difference(part, tile.get("name"), echo)
-            continue
-        if "name" in echo and echo["name"] != tile.get("name"):
-            yield Difference(f"{part}.name", tile.get("name"), echo["name"])
-        query, echoed_query = tile.get("query") or {}, echo.get("query")
-        for name in ("table", "fields"):
-            if not isinstance(echoed_query, dict) or name not in echoed_query:
-                yield Difference(f"{part}.query.{name}", query.get(name), None, is_note=True)
-            elif echoed_query[name] != query.get(name):
-                yield Difference(f"{part}.query.{name}", query.get(name), echoed_query[name])
+def _is_equal(part: str, sent: Any, echoed: Any) -> bool:
+    """An empty value is as good as another one: what was left out may come back as null, "" or []."""
+    if part in _AS_TEXT:
+        return str(sent).lower() == str(echoed).lower()
+    return bool(sent == echoed or (_is_empty(sent) and _is_empty(echoed)))
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value in ("", [], {})

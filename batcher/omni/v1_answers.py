@@ -124,11 +124,17 @@ def speaks_of_token(answer: Answer) -> bool:
 
 
 def proves_absence(answer: Answer, identifier: str) -> bool:
-    """Whether a 404 is the application's own word on this document; a proxy's or router's 404 is not."""
-    if answer.status != 404 or not isinstance(json_of(answer), dict):
+    """Whether a 404 is the application's own word on this document; a proxy's or router's 404 is not.
+
+    A router repeats the path, which holds "documents" and the identifier, so paths prove nothing.
+    """
+    said = json_of(answer)
+    if answer.status != 404 or not isinstance(said, dict):
         return False
-    message = message_of(answer).lower()
-    return "not found" in message and ("document" in message or identifier in message)
+    words = _PATH.sub(" ", message_of(answer)).lower()
+    is_quoted = any(f"{quote}{identifier.lower()}{quote}" in words for quote in "\"'`")
+    is_in_own_shape = isinstance(said.get("detail"), str) and said.get("status") == 404
+    return _NO_DOCUMENT.search(words) is not None and (is_quoted or is_in_own_shape)
 
 
 def speaks_of_model(answer: Answer) -> bool:
@@ -144,6 +150,8 @@ def names_other_field(message: str) -> bool:
 
 _TOKEN = re.compile(r"\b(bearer|token|api[ _-]?key|authorization|authenticat\w+|credentials?)\b", re.IGNORECASE)
 _MODEL = re.compile(r"\b(model|branch)", re.IGNORECASE)
+_PATH = re.compile(r"\S*/\S*")
+_NO_DOCUMENT = re.compile(r"\bdocument\b.*\bnot found\b")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _FIELD = re.compile(rf"(?:Bad Request: )?(?:{'|'.join(API_FIELDS)})\b[^:]*: ")
 

@@ -143,7 +143,8 @@ def _alter(fault: Fault | None, response: Response, settings: SandboxSettings) -
     match fault:
         case Fault(kind=Kind.STATUS_AFTER, status=status):
             good = status < HTTPStatus.MULTIPLE_CHOICES
-            shown = replace(response, status=status) if good else _status_answer(fault, settings)
+            body = response.body if fault.body is None else fault.body
+            shown = replace(response, status=status, body=body) if good else _status_answer(fault, settings)
             return replace(shown, identifier=response.identifier)
         case Fault(kind=Kind.GARBAGE):
             return replace(response, body=response.body[: len(response.body) // 2] + b"\x00\xff not JSON")

@@ -19,7 +19,6 @@ import anyio
 from ..config import Sending
 from ..files.journal_lines import Intent
 from ..files.ledger import Ledger
-from ..files.results import one_line
 from ..models import Created, How, Outcome
 from ..omni.verdicts import Braked, EndpointUnusable, KeyRefused, Made, Refused, Unclear, Unsent
 from ..reasons import Reason
@@ -164,5 +163,5 @@ class CreateStep:
             status=made.status,
             dashboard_id=made.dashboard_id,
             workbook_id=made.workbook_id,
-            response=one_line(made.response),
+            response=made.response,
         )

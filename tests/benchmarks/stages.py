@@ -23,7 +23,7 @@ from batcher.files.disk import Disk
 from batcher.files.journal import Journal
 from batcher.files.journal_lines import Intent
 from batcher.files.lines import open_lines
-from batcher.files.results import encode_line, one_line
+from batcher.files.results import encode_line
 from batcher.files.spool import open_spool
 from batcher.identity import fill_identifier
 from batcher.models import How, Spec
@@ -113,9 +113,8 @@ def write_results(specs: Sequence[Spec], made: Made, home: Path) -> float:
         begun = process_time()
         for spec in specs:
             way = RowProgress(spec, "identifier", True, spec.body)
-            said = one_line(made.response)
             outcome = way.created(
-                How.CREATED, "identifier", "url", RUN, datetime.now(UTC), status=made.status, response=said
+                How.CREATED, "identifier", "url", RUN, datetime.now(UTC), status=made.status, response=made.response
             )
             lines.write(encode_line(outcome))
         return process_time() - begun

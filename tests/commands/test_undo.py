@@ -220,11 +220,14 @@ async def test_what_may_not_be_deleted_is_named(tmp_path: Path) -> None:
         assert (await undone(job, server.base_url)).deleted == 1
 
 
-async def test_a_404_that_is_not_the_applications_proves_nothing(tmp_path: Path) -> None:
-    """A proxy's 404 deletes nothing, and the row stays created."""
+@pytest.mark.parametrize(
+    "body", [b"<h1>Not Found</h1>", b'{"message": "Route DELETE:/api/v1/documents/a not found", "statusCode": 404}']
+)
+async def test_a_404_that_is_not_the_applications_proves_nothing(tmp_path: Path, body: bytes) -> None:
+    """A proxy's or router's 404 deletes nothing, and the row stays created."""
     job = Job(tmp_path)
     job.rows(row("a"))
-    async with FaultyServer(on("DELETE 404", body=b"<h1>Not Found</h1>")) as server:
+    async with FaultyServer(on("DELETE 404", body=body)) as server:
         await job.run(server.base_url)
         found = await undone(job, server.base_url)
         assert (found.kept, found.exit_code) == (1, 1)

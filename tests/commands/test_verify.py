@@ -106,6 +106,18 @@ CHANGES: list[tuple[Callable[[dict[str, Any]], object], str]] = [
         lambda body: body["queryPresentations"][1]["query"]["fields"].append("x"),
         r'tile fields: \S+ queries fields \["orders.total","x"\] in the tile "B", the row says \["orders.total"\]',
     ),
+    (
+        lambda body: body["queryPresentations"][0]["query"].update(limit=5),
+        r'tile limit: \S+ queries limit 5 in the tile "A", the row says 10',
+    ),
+    (
+        lambda body: body["queryPresentations"][0]["query"].update(filters={"o.id": {"values": [1]}}),
+        r'tile filters: \S+ queries filters \{"o.id":\{"values":\[1\]\}\} in the tile "A", the row says null',
+    ),
+    (
+        lambda body: body["queryPresentations"][1].update(prefersChart=False),
+        r'tile prefersChart: \S+ has prefersChart false in the tile "B", the row says true',
+    ),
 ]
 
 
@@ -115,7 +127,10 @@ async def test_each_difference_is_one_line(
 ) -> None:
     """With file and line, what it is and what the row says; exit code 1; the other document is fine."""
     job = Job(tmp_path)
-    job.rows(row("other"), row("sheet", description="old", queryPresentations=[tile("A"), tile("B")]))
+    job.rows(
+        row("other"),
+        row("sheet", description="old", queryPresentations=[tile("A"), tile("B") | {"prefersChart": True}]),
+    )
     async with FaultyServer() as server:
         await job.run(server.base_url)
         change(server, "sheet", edit)
@@ -150,7 +165,7 @@ async def test_what_does_not_come_back_is_a_detail(tmp_path: Path) -> None:
         await job.run(server.base_url)
         told = Details()
         found = await verified(job, server.base_url, told)
-    assert (found.same, found.exit_code, told.details) == (1, 0, ["metadata"])
+    assert (found.same, found.exit_code, told.details) == (1, 0, ["metadata", "metadataVersion"])
 
 
 async def test_missing_and_unreadable_documents(tmp_path: Path) -> None:

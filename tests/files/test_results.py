@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from batcher.errors import UsageError
 from batcher.files.disk import Disk
-from batcher.files.results import created_of, encode_line, encode_record, head, one_line, read_results
+from batcher.files.results import created_of, encode_line, encode_record, head, read_results
 from batcher.files.results_index import fingerprint, index_results
 from batcher.models import Created, How
 
@@ -147,12 +147,30 @@ def test_fields_that_a_later_version_adds_are_passed_over() -> None:
     assert created_of({"key": "k", "identifier": "i"}, "x:1").how is How.CREATED
 
 
-def test_a_body_with_line_breaks_becomes_one_line() -> None:
-    """A pretty-printed answer still fits a line, and says the same."""
-    pretty = orjson.dumps({"a": [1, {"b": 2}]}, option=orjson.OPT_INDENT_2)
-    assert b"\n" not in one_line(pretty)
-    assert orjson.loads(one_line(pretty)) == {"a": [1, {"b": 2}]}
-    assert one_line(b'{"a": 1}') == b'{"a": 1}'
+ANSWER = {"a": [1, {"b": "two\nlines\r\u2028"}]}
+
+
+@pytest.mark.parametrize("file", ["x.jsonl", "x.csv"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        orjson.dumps(ANSWER),
+        orjson.dumps(ANSWER) + b"\n",
+        orjson.dumps(ANSWER) + b"\r\n",
+        orjson.dumps(ANSWER, option=orjson.OPT_INDENT_2).replace(b"\n", b"\r\n"),
+        b"\n" + orjson.dumps(ANSWER, option=orjson.OPT_INDENT_2) + b"\n",
+        b"\n" + b'{"a":\n' * 250 + orjson.dumps(ANSWER) + b"}" * 250,
+    ],
+)
+def test_an_answer_with_line_breaks_is_one_line(file: str, answer: bytes, tmp_path: Path) -> None:
+    """However the server writes its JSON, the file stays readable and says the same. (Failed before: two lines.)"""
+    encode = encode_record if file.endswith("csv") else encode_line
+    line = encode(created()._replace(response=answer))
+    assert line.strip().splitlines() == [line.strip()]
+    path = tmp_path / file
+    path.write_bytes(head(path) + line + encode(created("other")))
+    first, other = read_results(Disk(), path)
+    assert (orjson.loads(first.response), other.key) == (orjson.loads(answer), "other")
 
 
 def test_a_fingerprint_of_no_hash_is_zero() -> None:

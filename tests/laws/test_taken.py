@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -111,6 +112,54 @@ async def test_a_filled_identifier_with_other_content_is_taken(tmp_path: Path) -
         await place(server, filled("a"), name="theirs")
         ran = await job.run(server.base_url)
     assert (ran.code, job.reasons, job.results) == (1, {"a": "failed identifier_taken"}, [])
+
+
+def of_region(region: str, **fields: object) -> dict[str, Any]:
+    """One dashboard a region: only its filters tell it from the others of its name."""
+    values = {"type": "string", "kind": "EQUALS", "values": [region]}
+    query = {"table": "orders", "fields": ["orders.total"], "limit": 100, "filters": {"orders.region": values}}
+    return row("Revenue", queryPresentations=[{"name": "By month", "query": query}], **fields)
+
+
+async def test_the_dashboard_of_another_region_is_not_ours(tmp_path: Path) -> None:
+    """Two files whose rows differ only in their filters: the second's is `identifier_taken`, with a hint.
+
+    (Failed before: adopted, exit 0, and the second region's document was never made.)
+    """
+    first, second = Job(tmp_path / "emea"), Job(tmp_path / "apac")
+    for job, region in ((first, "EMEA"), (second, "APAC")):
+        job.directory.mkdir()
+        job.rows(of_region(region))
+    async with FaultyServer() as server:
+        assert (await first.run(server.base_url)).code == 0
+        ran = await second.run(server.base_url)
+    assert (ran.code, second.reasons, second.results) == (1, {"Revenue": "failed identifier_taken"}, [])
+    assert "--namespace" in second.failures[0]["hint"]
+
+
+async def test_a_colleagues_document_with_other_filters_is_not_reconciled(tmp_path: Path) -> None:
+    """The user's own identifier, a create that did nothing, and a colleague's dashboard of that name there.
+
+    (Failed before: reconciled, and undo deleted it.)
+    """
+    job = Job(tmp_path)
+    job.rows(of_region("APAC", identifier="mine-1"))
+    async with FaultyServer("502@2") as server:
+        await place(server, "mine-1", **{name: value for name, value in of_region("EMEA").items() if name != "modelId"})
+        ran = await job.run(server.base_url)
+    assert (ran.code, job.reasons, job.results) == (1, {"Revenue": "failed identifier_taken"}, [])
+
+
+async def test_a_document_that_reads_the_same_down_to_its_filters_is_adopted(tmp_path: Path) -> None:
+    """The files were lost: the same row finds its document again."""
+    before, after = Job(tmp_path / "before"), Job(tmp_path / "after")
+    for job in (before, after):
+        job.directory.mkdir()
+        job.rows(of_region("EMEA", filterConfig={"f": {"values": ["EMEA"]}}))
+    async with FaultyServer() as server:
+        assert (await before.run(server.base_url)).code == 0
+        ran = await after.run(server.base_url)
+    assert (ran.code, after.how, len(server.commits)) == (0, {"Revenue": "adopted"}, 1)
 
 
 async def test_an_intent_whose_attempt_was_clearly_refused_proves_nothing(tmp_path: Path) -> None:

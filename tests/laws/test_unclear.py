@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -181,14 +182,33 @@ async def test_a_get_that_does_not_tell_leaves_it_uncertain_and_the_next_run_beg
     assert [seen.method for seen in server.seen[7:]] == ["GET", "POST"]
 
 
-async def test_a_proxys_404_proves_nothing(tmp_path: Path) -> None:
+ROUTER = {"message": "Route GET:/api/v1/documents/mine-1 not found", "error": "Not Found", "statusCode": 404}
+
+
+@pytest.mark.parametrize("body", [b"<html>404 Not Found</html>", json.dumps(ROUTER).encode()])
+async def test_a_proxys_or_routers_404_proves_nothing(tmp_path: Path, body: bytes) -> None:
     """Only the application's own 404 proves absence: another one leaves the row uncertain, and nothing is sent again."""
     job = Job(tmp_path)
-    job.rows(row("a"))
-    strange = on("GET 404", body=b"<html>404 Not Found</html>")
-    async with FaultyServer("reset-after@1", strange) as server:
+    job.rows(row("a", identifier="mine-1"))
+    async with FaultyServer("reset-after@1", on("GET 404", body=body)) as server:
         ran = await job.run(server.base_url)
     assert (ran.code, ran.counts, len(server.posts)) == (5, {"uncertain": 1}, 1)
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+async def test_a_look_ups_line_breaks_do_not_break_the_results(tmp_path: Path, indent: int | None, end: str) -> None:
+    """Many servers end JSON with one: the reconciled row's line is read by the next run. (Failed before: exit 2.)"""
+    job = Job(tmp_path)
+    job.rows(row("a", identifier="mine-1"), row("b"))
+    shown = json.dumps(row("a"), indent=indent) + end
+    look_up = on("GET 200-after", lambda call: call.path.endswith("mine-1"), body=shown.encode())
+    async with FaultyServer(on("reset-after", named("a")), look_up) as server:
+        ran = await job.run(server.base_url)
+        assert (ran.code, job.how) == (0, {"a": "reconciled", "b": "created"})
+        assert row("a") in [line["response"] for line in job.results]
+        again = await job.run(server.base_url)
+    assert (again.code, again.counts) == (0, {"created_before": 2})
 
 
 async def test_attempts_used_up_with_one_unclear_is_uncertain(tmp_path: Path) -> None:

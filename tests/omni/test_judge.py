@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from batcher.omni.judge import judge_create, judge_look
+from batcher.omni.judge import judge_create, judge_delete, judge_look
 from batcher.omni.v1_answers import message_of
 from batcher.omni.verdicts import (
     Absent,
@@ -187,6 +187,7 @@ def test_which_refusals_may_mean_a_taken_identifier(status: int, text: str, may_
 
 
 ABSENT = 'Document with identifier "doc-1" not found'
+ROUTE = "Route {}:/api/v1/documents/doc-1 not found"
 LOOKS = [
     (400, "Analysis documents are not supported", There),
     (400, "Bad Request", Unknown),
@@ -194,8 +195,11 @@ LOOKS = [
     (403, "Invalid bearer token", KeyRefused),
     (403, "No permission", There),
     (404, ABSENT, Absent),
-    (404, "Document not found", Absent),
     (404, "Not Found", Unknown),
+    (404, 'User "doc-1" not found', Unknown),
+    (404, "Route GET:/api/v1/documents/doc-1 not found", Unknown),
+    (404, 'The page "/api/v1/documents/doc-1" was not found', Unknown),
+    (404, "Cannot GET /api/v1/documents/doc-1", Unknown),
     (408, "Request Timeout", Unknown),
     (422, "Unprocessable", There),
     (429, "Too Many Requests", Braked),
@@ -222,6 +226,12 @@ def test_a_look_in_each_shape(shape: str, status: int, text: str, kind: type) ->
         (reply(200, b""), Unknown),
         (reply(404, b"<html>document doc-1 not found</html>"), Unknown),
         (reply(404), Unknown),
+        (reply(404, {"detail": "Document not found", "status": 404}), Absent),
+        (reply(404, {"detail": "Document not found", "status": "404"}), Unknown),
+        (reply(404, {"detail": "Document not found"}), Unknown),
+        (reply(404, {"message": "Document not found", "status": 404}), Unknown),
+        (reply(404, {"message": ROUTE.format("GET"), "error": "Not Found", "statusCode": 404}), Unknown),
+        (reply(404, {"detail": ROUTE.format("GET"), "status": 404}), Unknown),
         (reply(403, b"<html>Forbidden</html>"), Unknown),
         (reply(422, b"<html>"), Unknown),
         (reply(302, b"", location="/login"), Unknown),
@@ -236,6 +246,20 @@ def test_a_look_in_each_shape(shape: str, status: int, text: str, kind: type) ->
 def test_a_look_without_an_error_body(answered: Reply, kind: type) -> None:
     """A page, a proxy or a broken wire proves nothing about a document."""
     assert type(look(answered)) is kind
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"detail": ABSENT, "status": 404}, Absent),
+        ({"error": {"code": 404, "message": ABSENT}}, Absent),
+        ({"message": ROUTE.format("DELETE"), "error": "Not Found", "statusCode": 404}, Unknown),
+        ({"error": "Document not found"}, Unknown),
+    ],
+)
+def test_a_deletion_that_finds_nothing(body: dict[str, Any], kind: type) -> None:
+    """A router's 404 deleted nothing. (Failed before: it repeats the path, and that was read as the document's name.)"""
+    assert kind_of(judge_delete(reply(404, body), "doc-1", now=NOW)) is kind
 
 
 @pytest.mark.parametrize("shape", SHAPES)
