@@ -68,9 +68,7 @@ class SeenRows:
         if state is RowState.CREATED:
             return
         if state in (RowState.CHANGED, RowState.UNDONE):
-            places = self.places.setdefault(state, [])
-            if len(places) < _SHOWN:
-                places.append(f"{row.place} ({row.name})")
+            self._remember(state, f"{row.place} ({row.name})")
             return
         if state is RowState.NEW and self.is_continued and row.is_fed_back and self.unknown is None:
             self.unknown = unknown_key(row.place, row.key, self.past.journaled.histories)
@@ -80,6 +78,21 @@ class SeenRows:
                 self.lost = row.place
         if self.spooled is not None:
             self.spooled.valid[state].add(row.spec())
+
+    def _remember(self, state: RowState, place: str) -> None:
+        places = self.places.setdefault(state, [])
+        if len(places) < _SHOWN:
+            places.append(place)
+
+    def is_made(self, row: InvalidRow) -> bool:
+        """Whether this invalid row's document exists: it is a created row that has changed, not a failed one."""
+        if row.key not in self.past.created:
+            return False
+        self.counts[RowState.CHANGED] += 1
+        problem = row.problems[0]
+        what = f"{problem.field}: {problem.message}" if problem.field else problem.message
+        self._remember(RowState.CHANGED, f"{row.row.place} (invalid now: {what})")
+        return True
 
     def see_invalid(self, row: InvalidRow) -> None:
         """One invalid row."""

@@ -122,6 +122,7 @@ def _check_all(settings: RunSettings, sources: tuple[Source, ...], rows: SeenRow
         on_row=rows.see,
         on_invalid=rows.see_invalid,
         on_warning=observer.warning,
+        is_made=rows.is_made,
         expected=len(rows.past.created),
         same_rows=rows.past.journaled.same_rows,
     )

@@ -51,6 +51,7 @@ def check(
     on_row: Callable[[ValidRow], None] | None = None,
     on_invalid: Callable[[InvalidRow], None] = lambda _: None,
     on_warning: Callable[[str], None] = lambda _: None,
+    is_made: Callable[[InvalidRow], bool] = lambda _: False,
     expected: int = 0,
     same_rows: Mapping[str, str] = MappingProxyType({}),
 ) -> Checked:
@@ -63,6 +64,7 @@ def check(
         on_row: gets each valid row.
         on_invalid: gets each invalid row, after its problems.
         on_warning: gets what is allowed but looks like a mistake.
+        is_made: whether the document of an invalid row exists: then the row needs nothing, and isn't counted as invalid.
         expected: about how many rows there are, if that is known.
         same_rows: keys of rows that the files of earlier runs have under another key, and that key.
 
@@ -71,7 +73,9 @@ def check(
     """
     checked = Checked(Claims.expecting(Places(inputs), expected, same_rows))
     for row in check_rows(inputs, reading, checked, all_rows=on_row is not None):
-        if isinstance(row, InvalidRow):
+        if isinstance(row, InvalidRow) and is_made(row):
+            checked.invalid -= 1
+        elif isinstance(row, InvalidRow):
             for problem in row.problems:
                 on_problem(problem)
             on_invalid(row)

@@ -17,7 +17,6 @@ contract leaves open is left open here too, and said where it is:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from batcher.errors import DiskTrouble, Stopped
@@ -161,8 +160,7 @@ def _check_counts(world: World, start: Start, summary: Summary) -> None:
     if start.reads_failures and summary.not_attempted:
         return  # the failures file is left as it was read: it may be all there is of the rows not attempted
     known = world.known(start)
-    invalid = {key for key, given in known.items() if given.row.is_broken}
-    created = keys_of(world.lines(FILES.results)).keys() - invalid
+    created = keys_of(world.lines(FILES.results)).keys()
     held = {line["key"]: line["outcome"] for line in world.lines(FILES.failures)}
     told = (summary.rows, summary.created, summary.failed, summary.uncertain)
     found = (
@@ -173,17 +171,17 @@ def _check_counts(world: World, start: Start, summary: Summary) -> None:
     )
     if told != found:
         raise world.broken(f"rows, created, failed, uncertain: the summary says {told}, the files say {found}")
-    _check_once(world, invalid)
+    _check_once(world)
 
 
-def _check_once(world: World, invalid: Collection[str] = ()) -> None:
-    """No row is in a file twice, or in both; but a created row may be `invalid` now."""
+def _check_once(world: World) -> None:
+    """No row is in a file twice, or in both."""
     created, held = keys_of(world.lines(FILES.results)), keys_of(world.lines(FILES.failures))
     for name, counted in (("results", created), ("failures", held)):
         twice = [key for key, count in counted.items() if count > 1]
         if twice:
             raise world.broken(f"more than once in {name}: {twice}")
-    both = (created.keys() & held.keys()).difference(invalid)
+    both = created.keys() & held.keys()
     if both:
         raise world.broken(f"created and in the failures file: {sorted(both)}")
 
