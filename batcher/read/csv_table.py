@@ -16,6 +16,7 @@ from .broken import TOO_LONG, Broken, shortened
 from .cells import allow_long_cells, delimiter_of, field_of
 from .failures_csv import OUTCOME_PREFIX, failures_line
 from .streams import CHUNK_BYTES, LineGuard
+from .unmeant import BLANK_AND_QUOTE, quote_after_blank, unmeant
 
 _LINE_ROWS = 4  # a line may hold a few cells, each as long as a row may be
 
@@ -97,7 +98,10 @@ def open_table(stream: io.BufferedIOBase, source: str, max_row_bytes: int) -> tu
         cells = next(reader)
     except csv.Error as error:
         raise UsageError(f"{source}:{skipped + 1}: the header's quoting is broken: {error}") from None
-    return header_of(cells, source, skipped + 1, delimiter), _records(reader, taken, skipped + 1, max_row_bytes)
+    if fault := quote_after_blank(taken, cells, delimiter):
+        raise UsageError(f"{source}:{skipped + 1}: {fault}")
+    header = header_of(cells, source, skipped + 1, delimiter)
+    return header, _records(reader, taken, header, skipped + 1, max_row_bytes)
 
 
 def _first_line(text: io.TextIOWrapper) -> tuple[str, int]:
@@ -113,22 +117,39 @@ def _noted(lines: Iterator[str], taken: list[str]) -> Iterator[str]:
         yield line
 
 
-def _records(reader: Iterator[list[str]], taken: list[str], line: int, most: int) -> Iterator[Record]:
+def _records(reader: Iterator[list[str]], taken: list[str], header: Header, line: int, most: int) -> Iterator[Record]:
     """Each record; the reader puts the lines of the record at hand into `taken`, for the text of a broken one."""
+    width = len(header.fields)
     while True:
         line += len(taken)
         taken.clear()
         try:
             for cells in reader:
-                if sum(map(len, cells)) > most:
-                    raise csv.Error(TOO_LONG)  # noqa: TRY301 - as csv itself does with a cell that is too long
-                yield line, cells
+                first = taken[0]
+                if (
+                    len(taken) > 1
+                    or len(cells) < width
+                    or len(first) > most
+                    or ((' "' in first or '\t"' in first) and any(map(BLANK_AND_QUOTE, cells)))
+                ):
+                    yield line, _judged(header, taken, cells, most)
+                else:
+                    yield line, cells
                 line += len(taken)
                 taken.clear()
         except csv.Error as error:
-            yield line, Broken(shortened("".join(taken).rstrip("\r\n")), _fault(str(error)))
+            yield line, _broken(taken, _fault(str(error)))
         else:
             return
+
+
+def _judged(header: Header, lines: list[str], cells: list[str], most: int) -> list[str] | Broken:
+    fault = _fault(TOO_LONG) if sum(map(len, cells)) > most else unmeant(header, lines, cells)
+    return cells if fault is None else _broken(lines, fault)
+
+
+def _broken(lines: list[str], fault: str) -> Broken:
+    return Broken(shortened("".join(lines).rstrip("\r\n")), fault)
 
 
 def _fault(error: str) -> str:

@@ -18,6 +18,7 @@ from ..errors import UsageError
 from ..models import Row
 from ..omni.fields import API_FIELDS
 from . import csv_table, json_texts, workbook
+from .at_rest import require_at_rest
 from .csv_table import Header, Layout, Table
 from .failures_lines import as_read
 from .json_text import shown
@@ -61,7 +62,8 @@ def read_contents(inputs: Sequence[Source | Path], reading: Reading) -> Iterator
         reading: how to read them.
 
     Raises:
-        UsageError: something is wrong with a whole file; also while records are taken.
+        UsageError: something is wrong with a whole file; also while records are taken, and after the last one, if the
+            file has changed meanwhile.
     """
     for given in inputs:
         source = given if isinstance(given, Source) else Source(str(given), given)
@@ -69,6 +71,8 @@ def read_contents(inputs: Sequence[Source | Path], reading: Reading) -> Iterator
             with _naming(source):
                 content = stack.enter_context(_open(source, reading))
             yield content
+        with naming(source.name):
+            require_at_rest(source, is_lines=format_of(source, reading) in ("csv", "jsonl"))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import UsageError
 from .streams import CHUNK_BYTES, Passed, Recoded, Region, Zstd
@@ -28,17 +28,30 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 STDIN = "-"
 
 
+class State(NamedTuple):
+    """What tells that a file has changed."""
+
+    size: int
+    mtime_ns: int
+
+
+def state_of(facts: os.stat_result) -> State:
+    """The state of a file of which these are the facts."""
+    return State(facts.st_size, facts.st_mtime_ns)
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One input. `name` is as the user gave it; with `size` only the first so many bytes of the file are read.
 
-    `spool` holds what came from a pipe.
+    `spool` holds what came from a pipe. `state` is a file's when the input was opened.
     """
 
     name: str
     path: Path
     size: int | None = None
     spool: BinaryIO | None = field(default=None, repr=False, compare=False)
+    state: State | None = field(default=None, compare=False)
 
 
 @contextmanager
@@ -71,7 +84,7 @@ def _source(name: str, stdin: BinaryIO | None, stack: ExitStack) -> tuple[Source
         if stat.S_ISREG(facts.st_mode):
             # a name that is not UTF-8 is shown, and written into the files, with its odd bytes escaped
             shown = os.fsencode(name).decode("utf-8", "backslashreplace")
-            return Source(shown, Path(name), facts.st_size), (facts.st_dev, facts.st_ino)
+            return Source(shown, Path(name), facts.st_size, state=state_of(facts)), (facts.st_dev, facts.st_ino)
         with Path(name).open("rb") as pipe:
             return _spooled(name, pipe, stack), (facts.st_dev, facts.st_ino)
 

@@ -29,13 +29,15 @@ from .validate import Validator, own_key
 class Checked:
     """What was read so far. `rows` (blank ones are none) = `valid` + `invalid`.
 
-    `repeats` counts rows that are wholly identical to an earlier one (they are valid).
+    `repeats` counts rows that are wholly identical to an earlier one (they are valid);
+    `left_out` says of each input what was ignored.
     """
 
     claims: Claims = field(repr=False)
     rows: int = 0
     invalid: int = 0
     repeats: int = 0
+    left_out: list[str] = field(default_factory=list)
 
     @property
     def valid(self) -> int:
@@ -81,6 +83,8 @@ def check(
             on_invalid(row)
         elif on_row is not None:
             on_row(row)
+    for left_out in checked.left_out:
+        on_warning(left_out)
     if checked.repeats:
         on_warning(_repeats_in_words(checked.repeats))
     return checked
@@ -114,6 +118,8 @@ def check_rows(
     validator = Validator(reading)
     for content in read_contents(inputs, reading):
         yield from _check_content(content, checked, validator, all_rows=all_rows)
+        if left_out := validator.left_out():
+            checked.left_out.append(f"{content.source}: left out: {left_out}")
 
 
 def _check_content(

@@ -8,6 +8,7 @@ from ..identity import KEY_LENGTH
 from ..omni.fields import ALLOWED, API_FIELDS, ITEM_FIELDS, KEY, KINDS, Kind
 from ..read.cells import Unread, is_folder, nearest
 from ..read.json_text import explain, kind_of, shown
+from .normalise import IN_ITEM
 
 _CELL_LIMIT = 32_767  # characters; spreadsheet programs cut off what is longer
 _SHOWN = 60  # characters of a name that somebody chose
@@ -40,6 +41,14 @@ def of_unknown(name: str, value: object, known: tuple[str, ...] = (*API_FIELDS, 
     return f"unknown field, with the value {shown(value)}; {hint} --ignore-unknown leaves it out"
 
 
+def of_left_out(name: str) -> str:
+    """A field that `--ignore-unknown` leaves out, and what it was perhaps meant to be."""
+    inner, known = name.removeprefix(IN_ITEM), (*API_FIELDS, KEY)
+    near = nearest(inner, known if inner == name else ITEM_FIELDS)
+    hint = f" (did you mean {near}?)" if near and not is_folder(name) else ""
+    return f"{name[:_SHOWN]}{hint}"
+
+
 def of_complaint(kind: str, place: tuple[int | str, ...], value: object) -> tuple[str, str]:
     """The field, as a path, and what is wrong with it, for a complaint of pydantic's of this kind."""
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part[:_SHOWN]}" for part in place).lstrip(".")
@@ -57,6 +66,8 @@ def of_complaint(kind: str, place: tuple[int | str, ...], value: object) -> tupl
             return path, f"{size}; allowed: {allowed}"
         case "string_pattern_mismatch" if "\0" in str(value):
             return path, f"{shown(value)} contains a NUL character; is the file damaged?"
+        case "string_pattern_mismatch" if path == "name" and str(value).strip():
+            return path, f"{shown(value)} contains a line break; write the name in one line"
         case "string_pattern_mismatch":
             return path, f"{shown(value)} isn't valid; allowed: {allowed}"
         case _ if isinstance(value, Unread):

@@ -59,7 +59,7 @@ class FastPath:
         if content.header.of_failures:
             return _nothing
         plan = self.normaliser.plan(content.header.fields)
-        if set(plan.names) <= {"modelId", *_MOST} and plan.key_at is None and not plan.unknown_at:
+        if set(plan.names) <= {"modelId", *_MOST} and plan.key_at is None and not plan.unknown:
             return self._simple(content.header, plan)
         return partial(self._cells, plan)
 
@@ -82,7 +82,7 @@ class FastPath:
                     len(name) <= most_of_name
                     and len(description) <= most_of_description
                     and name.strip()
-                    and "\0" not in name
+                    and name.isprintable()  # so there is no NUL in it, and no line break
                     and "\0" not in description
                 ):
                     body = {"modelId": model, "name": name}
@@ -99,7 +99,7 @@ class FastPath:
     def _cells(self, plan: Plan, cells: list[str] | Broken) -> Plain | None:
         if isinstance(cells, Broken) or len(cells) != plan.size:
             return None
-        if plan.unknown_at and not self.ignore_unknown and any(cells[place] for place in plan.unknown_at):
+        if plan.unknown and not self.ignore_unknown and any(cells[place] for place in plan.unknown.values()):
             return None
         body = self.normaliser.of_cells(plan, cells)
         try:
@@ -134,7 +134,7 @@ class FastPath:
             return None
         if not UNTYPED_FIELDS.isdisjoint(body):  # the schema asks nothing about these; the full validation does
             return None
-        if plan.unknown_at and not self.ignore_unknown:
+        if plan.unknown and not self.ignore_unknown:
             return None
         if plan.key_at is None or (key := fields[KEY]) is None:
             return None, body, written

@@ -6,7 +6,7 @@ plan, and kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from ..omni.fields import API_FIELDS, IDS, ITEM_FIELDS, KEY, KINDS, Kind
 from ..read.cells import value_of
 
 Body = dict[str, Any]
+_ITEM_FIELDS = frozenset(ITEM_FIELDS)
+IN_ITEM = "queryPresentations[]."  # before the name of an item's field
 _MOST_PLANS = 1000  # a bound on memory, for inputs whose rows never look alike
 
 
@@ -23,7 +25,7 @@ class Plan:
     """What is known of rows with these fields.
 
     `names` are the API's fields among them, in the API's order, `places` where each of these stands (`json_places`:
-    those that hold no text); `as_is`: the fields are those and no others, in that order; `key_at` and `unknown_at`:
+    those that hold no text); `as_is`: the fields are those and no others, in that order; `key_at` and `unknown`:
     where the others stand.
     """
 
@@ -35,7 +37,7 @@ class Plan:
     trimmed: tuple[str, ...]
     as_is: bool
     key_at: int | None
-    unknown_at: tuple[int, ...]
+    unknown: Mapping[str, int]
 
 
 def plan_of(fields: Sequence[str]) -> Plan:
@@ -51,16 +53,31 @@ def plan_of(fields: Sequence[str]) -> Plan:
         trimmed=tuple(name for name in IDS if name in at),
         as_is=names == tuple(fields),
         key_at=at.get(KEY),
-        unknown_at=tuple(place for name, place in at.items() if name not in KINDS and name != KEY),
+        unknown={name: place for name, place in at.items() if name not in KINDS and name != KEY},
     )
 
 
 class Normaliser:
-    """Makes bodies of rows. With `ignore_unknown` it leaves out of queryPresentations what the API does not know."""
+    """Makes bodies of rows. With `ignore_unknown` it remembers what it leaves out, in queryPresentations too."""
 
     def __init__(self, *, ignore_unknown: bool) -> None:
         self._ignore_unknown = ignore_unknown
         self._plans: dict[tuple[str, ...], Plan] = {}
+        self._left_out: dict[str, None] = {}  # in the order in which they were met
+
+    def take_left_out(self) -> list[str]:
+        """The unknown fields that held something and were left out, since this was last called."""
+        names = list(self._left_out)
+        self._left_out.clear()
+        return names
+
+    def _leave_out(self, names: Iterable[str]) -> None:
+        if len(self._left_out) < _MOST_PLANS:
+            self._left_out.update(dict.fromkeys(names))
+
+    def _is_news(self, plan: Plan) -> bool:
+        """Are there unknown fields that are to be ignored and that nobody has noted yet?"""
+        return self._ignore_unknown and not plan.unknown.keys() <= self._left_out.keys()
 
     def plan(self, names: tuple[str, ...]) -> Plan:
         """The plan for rows with fields of these names."""
@@ -80,6 +97,8 @@ class Normaliser:
 
     def of_cells(self, plan: Plan, cells: Sequence[str]) -> Body:
         """The body that these cells of a table hold."""
+        if plan.unknown and self._is_news(plan):
+            self._leave_out(name for name, place in plan.unknown.items() if cells[place].strip())
         if not plan.json_places:
             body: Body = {name: text for place, name, _ in plan.places if (text := cells[place].strip())}
             if "name" in body:
@@ -96,6 +115,8 @@ class Normaliser:
 
     def of_fields(self, plan: Plan, fields: dict[str, Any]) -> Body:
         """The body in these fields of a JSON object; that very object if there is nothing to change."""
+        if plan.unknown and self._is_news(plan):
+            self._leave_out(name for name in plan.unknown if fields[name] is not None)
         if plan.as_is and None not in fields.values():
             body = fields
         else:
@@ -121,8 +142,11 @@ class Normaliser:
     def _tidy(self, item: Any) -> Any:
         if type(item) is not dict:
             return item
-        known = (name for name in item if not self._ignore_unknown or name in ITEM_FIELDS)
-        return {name: item[name] for name in known if item[name] is not None}
+        there = {name: value for name, value in item.items() if value is not None}
+        if not self._ignore_unknown or there.keys() <= _ITEM_FIELDS:
+            return there
+        self._leave_out(f"{IN_ITEM}{name}" for name in there if name not in _ITEM_FIELDS)
+        return {name: value for name, value in there.items() if name in _ITEM_FIELDS}
 
 
 def _as_text(version: object) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -20,6 +21,10 @@ from pydantic_core.core_schema import (
 
 from ..omni.fields import DOCUMENT, Anything, Array, Boolean, Object, Shape, Text
 
+# of our own: the API takes a name of several lines, but nobody means one
+_ONE_LINE = Text(1, 254, r"^[^\x00\r\n]*[^\s\x00][^\x00\r\n]*$")
+_DOCUMENT = replace(DOCUMENT, fields={**DOCUMENT.fields, "name": replace(DOCUMENT.fields["name"], shape=_ONE_LINE)})
+
 
 @cache
 def validator() -> Callable[[dict[str, Any]], object]:
@@ -27,7 +32,7 @@ def validator() -> Callable[[dict[str, Any]], object]:
 
     Building it takes milliseconds, so there is one for the process.
     """
-    return SchemaValidator(_schema(DOCUMENT)).validate_python
+    return SchemaValidator(_schema(_DOCUMENT)).validate_python
 
 
 def _schema(shape: Shape) -> CoreSchema:

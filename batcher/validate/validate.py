@@ -20,6 +20,8 @@ from . import complaints, schema
 from .fast_path import FastPath
 from .normalise import Body, Normaliser
 
+_MOST_SAID = 20  # names of fields in one message
+
 
 class Validator:
     """Checks rows one by one. Making one takes some milliseconds, so make one per run."""
@@ -43,7 +45,7 @@ class Validator:
         return [Problem(row.source, row.line, field, message) for field, message in found]
 
     def _of_unknown(self, row: Row) -> Iterator[tuple[str, str]]:
-        if self._ignore_unknown or not self._normaliser.plan(tuple(row.fields)).unknown_at:
+        if self._ignore_unknown or not self._normaliser.plan(tuple(row.fields)).unknown:
             return
         for name, value in row.fields.items():
             absent = value is None or (row.cells and not str(value).strip())
@@ -62,6 +64,13 @@ class Validator:
             needed = DOCUMENT.fields[name].needs
             if needed is not None and needed not in body:
                 yield needed, f"missing; {name} needs it too: {ALLOWED[needed]}"
+
+    def left_out(self) -> str:
+        """The unknown fields that were ignored since this was last asked, with what they were perhaps meant to be."""
+        names = self._normaliser.take_left_out()
+        said = [complaints.of_left_out(name) for name in names[:_MOST_SAID]]
+        more = [f"{len(names) - _MOST_SAID} more"] if len(names) > _MOST_SAID else []
+        return ", ".join([*said, *more])
 
     def fast_path(self) -> FastPath:
         """For rows about which nothing is wrong or unusual."""

@@ -189,6 +189,27 @@ def test_check_shows_every_problem_and_writes_nothing(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "s.json"]
 
 
+def test_a_table_that_is_cut_off_or_quoted_oddly_is_refused(tmp_path: Path) -> None:
+    """Nothing of it is sent: half a name, or a quote in one, would become a document."""
+    (tmp_path / "bad.csv").write_text(f'modelId,name,description\n{MODEL}, "Sales, EU"\n{MODEL},Quarterly rep')
+    done = start(tmp_path, "run", "bad.csv", "--sandbox", "--rate", "none")
+    assert done.returncode == 2
+    assert "bad.csv:2: cell 2: a quote after a blank; take the blank out" in done.stderr
+    assert "bad.csv:3: is cut off: it has 2 of 3 cells and no line end" in done.stderr
+    assert [path.name for path in tmp_path.glob("*.results.jsonl")] == []
+
+
+def test_ignored_columns_are_named_once(tmp_path: Path) -> None:
+    """A typo in a header would quietly lose a column."""
+    rows = "".join(f"{MODEL},Sales {number},x,bob\n" for number in range(9))
+    (tmp_path / "a.csv").write_text(f"modelId,name,descripton,owner\n{rows}")
+    for command in (["check", "a.csv"], ["run", "a.csv", "--sandbox", "--rate", "none"]):
+        done = start(tmp_path, *command, "--ignore-unknown")
+        assert done.returncode == 0
+        assert done.stderr.count("a.csv: left out: descripton (did you mean description?), owner") == 1
+        assert done.stderr.count("descripton") == 1
+
+
 def test_check_says_how_long_a_run_takes_and_what_comes_next(tmp_path: Path) -> None:
     """By the rate and by the clock; with many rows it suggests a canary; options are carried over."""
     rows = "".join(f"D{number},{MODEL}\n" for number in range(121))

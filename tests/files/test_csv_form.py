@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 
 import openpyxl
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -120,7 +121,7 @@ def test_the_spreadsheet_round_trip(tmp_path: Path) -> None:
     """Exported with semicolons, failed, opened, fixed, saved in another dialect, fed back: the same row, fixed."""
     rows: list[dict[str, object]] = [
         {"modelId": MODEL, "name": '=Umsatz; "Q1"', "queryPresentations": [ITEM], "description": "+1"},
-        {"modelId": "oops", "name": "Zwei\nZeilen", "facetFilters": True},
+        {"modelId": "oops", "name": "Drei", "description": "Zwei\nZeilen", "facetFilters": True},
     ]
     source = write(tmp_path / "a.csv", csv_text(rows, COLUMNS, ";").replace("\n", "\r\n").encode("utf-8-sig"))
     before, layout = Told(source), layout_of([source], Reading())
@@ -132,7 +133,7 @@ def test_the_spreadsheet_round_trip(tmp_path: Path) -> None:
     after = Told(write(tmp_path / "a.failures.csv", saved.encode("utf-16")))
     assert after.keys == [before.keys[0], before.invalid[0][1]]
     assert after.specs[0].body == before.specs[0].body
-    assert after.specs[1].name == "Zwei\r\nZeilen"
+    assert orjson.loads(after.specs[1].body)["description"] == "Zwei\r\nZeilen"
 
 
 def failure(spec: object, key: str) -> dict[str, object]:

@@ -93,7 +93,7 @@ class Told:
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
-names = texts.filter(lambda name: name.strip() != "")
+names = texts.filter(lambda name: name.strip() != "" and not {"\n", "\r"} & set(name))
 scalars = (
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | texts
 )

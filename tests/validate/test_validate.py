@@ -191,3 +191,44 @@ def test_a_cell_that_a_spreadsheet_program_cut_off_is_told_apart(tmp_path: Path)
     cell = ('[""' + "x" * 40_000)[:32_768]
     told = Told(write(tmp_path / "a.csv", f'modelId,name,queryPresentations\n{MODEL},x,"{cell}"\n'))
     assert "a spreadsheet cell can't hold more than 32,767 characters" in told.said[0]
+
+
+@pytest.mark.parametrize("name", ["Sales\nEU", "Sales\r\nEU", "Sales\rEU", "Sales\n"])
+def test_a_line_break_in_a_name_is_a_problem_in_every_format(tmp_path: Path, name: str) -> None:
+    """Alt+Enter in a spreadsheet, a quote in the wrong place: the API would take it, but nobody means it."""
+    told = f"name: {orjson.dumps(name).decode()} contains a line break; write the name in one line"
+    assert said_of(GOOD | {"name": name}) == [told]
+    first = f"modelId,name\n{MODEL},fine\n"  # from here on rows of this model take the quickest way
+    assert Told(write(tmp_path / "a.csv", f'{first}{MODEL},"{name}"\n')).said == [told]
+    assert Told(write(tmp_path / "a.jsonl", orjson.dumps(GOOD | {"name": name}))).said == [told]
+
+
+def test_a_name_of_blank_lines_is_blank() -> None:
+    """That is said rather than to write it in one line."""
+    assert said_of(GOOD | {"name": "\n"}) == [
+        'name: "\\n" isn\'t valid; allowed: text of 1 to 254 characters, not only blanks'
+    ]
+
+
+def test_ignore_unknown_says_once_for_each_input_what_it_leaves_out(tmp_path: Path) -> None:
+    """With the name that was perhaps meant; not what holds nothing, and nothing without the option."""
+    table = f"modelId,name,descripton,,owner,folder,empty\n{MODEL},A,x,,,,\n{MODEL},B,x,y,bob,Sales, \n"
+    items = [ITEM | {"charttype": "bar", "aiConfig": None, "nope": None}]
+    row: dict[str, object] = {"descripton": "x", "queryPresentations": items, "zzz": None}
+    text = b"".join(orjson.dumps(GOOD | row | {"name": name}) + b"\n" for name in "CD")
+    paths = [write(tmp_path / "a.csv", table), write(tmp_path / "a.jsonl", text)]
+    typo = "left out: descripton (did you mean description?)"
+    assert Told(*paths, reading=Reading(ignore_unknown=True)).warnings == [
+        f"{paths[0]}: {typo}, column 4, owner, folder",
+        f"{paths[1]}: {typo}, queryPresentations[].charttype (did you mean chartType?)",
+    ]
+    assert Told(*paths).warnings == []
+    clean = write(tmp_path / "b.csv", f"modelId,name\n{MODEL},A\n")
+    assert Told(clean, reading=Reading(ignore_unknown=True)).warnings == []
+
+
+def test_of_many_unknown_fields_some_are_named(tmp_path: Path) -> None:
+    """Each row of a JSON input may have others."""
+    rows = b"".join(orjson.dumps(GOOD | {"name": str(i), f"zzz{i}": 1}) + b"\n" for i in range(50))
+    (warning,) = Told(write(tmp_path / "a.jsonl", rows), reading=Reading(ignore_unknown=True)).warnings
+    assert warning.endswith("zzz18, zzz19, 30 more")
