@@ -5,9 +5,9 @@ from .commands.create import create as create
 from .commands.outcome_stream import Outcomes as Outcomes
 from .commands.run import run as run
 from .commands.run import status as status
-from .commands.undo import Undoing as Undoing
 from .commands.undo import UndoSettings as UndoSettings
 from .commands.undo import undo as undo
+from .commands.undoing import Undoing as Undoing
 from .commands.verify import Verified as Verified
 from .commands.verify import verify as verify
 from .config import Endpoint as Endpoint

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from ..commands.undo import Undoing, UndoSettings
+from ..commands.undo import UndoSettings
 from ..commands.undo import undo as undo_results
+from ..commands.undoing import Undoing
 from ..files.owned import OwnedDocument
 from ..report.json_fields import fields_of
 from .end import Invocation
@@ -24,7 +25,8 @@ from .settings.given import Given
 
 LISTED = 20
 _WIDEST = 48
-_FIELDS = "base_url deleted left adopted undone_before uncertain requests elapsed_seconds stopped interrupted deadline_reached"
+_COUNTS = "deleted gone left adopted undone_before uncertain"
+_FIELDS = f"base_url {_COUNTS} requests elapsed_seconds stopped interrupted deadline_reached"
 
 
 def undo(invocation: Invocation, given: Given) -> int:
@@ -110,6 +112,8 @@ def _text(undoing: Undoing, line: CommandLine) -> Iterator[str]:
     )
     yield next((text for applies, text in ladder if applies), "Finished.")
     yield f"  {undoing.deleted:>9,} deleted (moved to Trash)"
+    if undoing.gone:
+        yield f"  {undoing.gone:>9,} gone already (deleted by somebody else)"
     yield f"  {undoing.kept:>9,} not deleted" + (" (listed above)" if undoing.kept else "")
     yield f"  {undoing.left:>9,} left"
     yield f"Time: {duration_text(undoing.elapsed_seconds)}, {count(undoing.requests, 'request')}"
@@ -119,7 +123,7 @@ def _text(undoing: Undoing, line: CommandLine) -> Iterator[str]:
         yield f"Next: delete the {undoing.left:,} left: {line}"
     elif undoing.kept:
         yield f"Next: try again with a key that may delete them: {line}"
-    elif undoing.deleted:
+    elif undoing.deleted or undoing.gone:
         yield "Later runs skip these rows, unless they change or with --recreate-undone."
 
 

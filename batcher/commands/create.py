@@ -18,7 +18,6 @@ from ..files.disk import where_it_lies
 from ..files.failures_view import Form
 from ..files.ledger import Ledger
 from ..files.lock import lock
-from ..files.past import read_past
 from ..models import Spec
 from ..pace.rate import Rate
 from ..runtime import Runtime, shared_pace_of
@@ -26,6 +25,7 @@ from ..send.batch import Batch
 from ..send.connect import open_run
 from ..send.drain import Drain, End
 from ..transport.client import Client
+from .cut_undo import settled_past
 from .intake import Intake
 from .outcome_stream import Outcomes
 
@@ -111,7 +111,7 @@ async def _open(
     """Everything that a batch holds open."""
     endpoint = Endpoint(base_url=client.base_url, keys=client.keys)
     with lock(files, runtime.storage, HOLDER, "Make that directory, or name another journal; nothing was sent."):
-        past = read_past(runtime.storage, files, client.base_url, settings.namespace)
+        past = await settled_past(endpoint, settings, files, drain, runtime, warn)
         async with open_run(endpoint, settings, past, Form(), files, drain, runtime, warn) as (requester, ledger):
 
             def report_again(spec: Spec) -> None:

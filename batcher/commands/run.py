@@ -7,6 +7,7 @@
 
 | stage | where |
 |---|---|
+| before it: what an undo that was cut off left open is looked up | `commands/cut_undo.py` |
 | survey: the past, every row checked once, what is to be sent spooled | `plan/survey.py`, `files/past.py`, `read/`, `validate/` |
 | open: connection, pace and the three files | `send/connect.py` |
 | preflight: are the keys good, do the models exist? | `send/preflight.py` |
@@ -51,6 +52,7 @@ from ..send.connect import open_run
 from ..send.drain import Drain, End
 from ..send.preflight import budget_of, preflight
 from ..send.requester import Requester
+from .cut_undo import past_of, settled_past, warning_of
 from .summarise import count_unfinished, rows_left, summarise
 
 
@@ -64,13 +66,17 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
     with lock(settings.files, runtime.storage, runtime.holder), contextlib.ExitStack() as stack:
         sources = stack.enter_context(runtime.open_inputs(settings.inputs))
         spooled = stack.enter_context(open_spools(runtime.storage, settings.files))
-        surveyed = survey(settings, sources, runtime, observer, spooled)
+        started, begun = stamp(runtime.now()), runtime.timer()
+        past = await settled_past(settings.endpoint, settings.sending, settings.files, drain, runtime, observer.warning)
+        surveyed = survey(settings, sources, runtime, observer, past, spooled)
         if surveyed.refusal is not None:
             raise UsageError(surveyed.refusal)
         if surveyed.same:
             await write_same_rows(surveyed.same, settings.files, runtime)
             spooled = stack.enter_context(open_spools(runtime.storage, settings.files))
-            surveyed = survey(settings, sources, runtime, Observer(), spooled)  # all else is told already
+            past = past_of(settings.endpoint, settings.sending, settings.files, runtime)
+            surveyed = survey(settings, sources, runtime, Observer(), past, spooled)  # all else is told already
+        surveyed = replace(surveyed, started=started, begun=begun)
         if not surveyed.has_work:
             await _make_durable(runtime.storage, settings.files, drain)
             return summarise(settings, runtime, surveyed, spooled, drain)
@@ -107,7 +113,10 @@ def survey_only(settings: RunSettings, observer: Observer, runtime: Runtime) -> 
     """Where each row stands; reads only, and warns of what a run would refuse. Raises UsageError."""
     elsewhere = replace(settings.files, results=Path(tempfile.gettempdir()) / "batcher")
     with runtime.open_inputs(settings.inputs) as sources, open_spools(runtime.storage, elsewhere) as spooled:
-        surveyed = survey(replace(settings, skip_invalid=True), sources, runtime, observer, spooled)
+        past = past_of(settings.endpoint, settings.sending, settings.files, runtime)
+        surveyed = survey(replace(settings, skip_invalid=True), sources, runtime, observer, past, spooled)
+    if past.journaled.open_undos:
+        observer.warning(warning_of(past, settings.endpoint, settings.files))
     if surveyed.refusal is not None:
         observer.warning(surveyed.refusal)
     return surveyed

@@ -23,17 +23,18 @@ from .journal_lines import (
     Rewriting,
     RunBegan,
     SameRow,
-    Undone,
     Unknown,
     parse_journal_line,
 )
 from .key_history import NO_HISTORY, KeyHistory
 from .lines import JoinedLines, corrupt, is_object, on_disk, read_lines
+from .undo_lines import UndoIntent, UndoKept, Undone
 
 _INTENT = re.compile(rb'\{"key":"([^"\\]+)","type":"intent",')  # how an intent begins whose key needs no escape
 
 # By key and identifier: how many lines of the results file named that document when undo deleted it.
 UndoneDocuments = Mapping[str, Mapping[str, int]]
+OpenUndos = Mapping[tuple[str, str], UndoIntent]  # by key and identifier: a DELETE may have left, and nobody knows more
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Journaled:
     header: JournalHeader | None = None
     histories: dict[str, KeyHistory] = field(default_factory=dict)
     undone: UndoneDocuments = field(default_factory=dict)
+    open_undos: OpenUndos = field(default_factory=dict)
     rewritings: tuple[Announced, ...] = ()
     same_rows: dict[str, str] = field(default_factory=dict)
     has_created: bool = False
@@ -87,6 +89,7 @@ class _Reading:
     header: JournalHeader | None = None
     histories: dict[str, KeyHistory] = field(default_factory=dict)
     undone: dict[str, dict[str, int]] = field(default_factory=dict)
+    open_undos: dict[tuple[str, str], UndoIntent] = field(default_factory=dict)
     rewritings: list[Announced] = field(default_factory=list)
     same_rows: dict[str, str] = field(default_factory=dict)
     has_created: bool = False
@@ -104,16 +107,27 @@ class _Reading:
                 self.same_rows[line.key] = self.same_rows.get(line.of, line.of)
             case RunBegan() | Unknown():
                 pass
+            case UndoIntent():
+                self.open_undos[line.key, line.identifier] = line
+            case UndoKept():
+                self.open_undos.pop((line.key, line.identifier), None)
             case _:
                 if isinstance(line, Undone):
                     self.undone.setdefault(line.key, {})[line.identifier] = line.lines
+                    self.open_undos.pop((line.key, line.identifier), None)
                 if not is_created(line.key):
                     self.histories[line.key] = self.histories.get(line.key, NO_HISTORY).after(line, offset)
 
     def journaled(self) -> Journaled:
         """The value."""
         return Journaled(
-            self.header, self.histories, self.undone, tuple(self.rewritings), self.same_rows, self.has_created
+            self.header,
+            self.histories,
+            self.undone,
+            self.open_undos,
+            tuple(self.rewritings),
+            self.same_rows,
+            self.has_created,
         )
 
 

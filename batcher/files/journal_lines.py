@@ -12,12 +12,15 @@ earlier version began is continued, so no field here is ever renamed.
 | settled | Settled | none of the key's attempts so far did anything |
 | failed, uncertain | FailureLine | an outcome, with all fields of its failures line |
 | mended | Fixed | the row that failed under this key has another key now, since somebody fixed its key |
-| undone | Undone | undo deleted this document, which so many lines of the results file named |
+| undoing | UndoIntent | one DELETE is about to leave: identifier, and what its `undone` will say |
+| undone | Undone | undo deleted this document, which so many lines of the results file named, or found it gone |
+| undo_kept | UndoKept | this document is still there after all: its DELETE was refused, or a look-up found it |
 | created | FirstCreated | this run has written its first results line |
 | same_row | SameRow | the row that has this key now is the one that was created under another |
 | rewriting | Rewriting | the failures file is about to be replaced by one of this size and digest |
 
-Intents are kept for good. Fields that are not known are skipped; a line of a type that is not known is `Unknown`.
+Intents are kept for good. The lines of undo are in `undo_lines.py`. Fields that are not known are skipped; a line of a type
+that is not known is `Unknown`.
 """
 
 from __future__ import annotations
@@ -30,9 +33,9 @@ from typing import Any, ClassVar, NamedTuple
 import orjson
 
 from ..models import Failed, Uncertain, encode_failure, parse_failure, stamp
+from .undo_lines import UndoIntent, UndoKept, Undone, parse_undo_intent, parse_undo_kept, parse_undone
 
 VERSION = 1
-_ALL_LINES = 1 << 62  # what `Undone.lines` is where the journal doesn't say
 
 
 class JournalHeader(NamedTuple):
@@ -142,23 +145,6 @@ class FailureLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Undone:
-    """Undo deleted this document, which `lines` lines of the results file named. With more it was created anew."""
-
-    key: str
-    identifier: str
-    spec_hash: str
-    lines: int
-    at: str
-    run: str
-
-    def encode(self) -> bytes:
-        """The line."""
-        line = {"key": self.key, "type": "undone", "identifier": self.identifier, "specHash": self.spec_hash}
-        return _encoded(line | {"lines": self.lines, "at": self.at, "run": self.run})
-
-
-@dataclass(frozen=True, slots=True)
 class SameRow:
     """The row with this key in the inputs is the row `of` the files: somebody changed its key, not its content."""
 
@@ -201,7 +187,7 @@ class Unknown(NamedTuple):
 
 
 KeyLine = Intent | Cleared | Settled | FailureLine | Fixed | Undone
-JournalLine = JournalHeader | RunBegan | KeyLine | SameRow | FirstCreated | Rewriting
+JournalLine = JournalHeader | RunBegan | KeyLine | UndoIntent | UndoKept | SameRow | FirstCreated | Rewriting
 
 
 def parse_journal_line(text: bytes) -> JournalLine | Unknown:
@@ -235,14 +221,6 @@ def _intent(line: Mapping[str, Any]) -> Intent:
     )
 
 
-def _undone(line: Mapping[str, Any]) -> Undone:
-    lines = line["lines"] if isinstance(line.get("lines"), int) else _ALL_LINES
-    spec_hash = str(line.get("specHash") or "")
-    return Undone(
-        str(line["key"]), str(line["identifier"]), spec_hash, lines, str(line.get("at")), str(line.get("run"))
-    )
-
-
 _PARSERS: dict[str, Callable[[Mapping[str, Any]], JournalLine]] = {
     "journal": lambda line: JournalHeader(str(line.get("baseUrl")), str(line.get("namespace")), line.get("version")),
     "run": lambda line: RunBegan(str(line.get("run")), str(line.get("at")), line.get("command")),
@@ -252,7 +230,9 @@ _PARSERS: dict[str, Callable[[Mapping[str, Any]], JournalLine]] = {
     "failed": lambda line: FailureLine(parse_failure(line)),
     "uncertain": lambda line: FailureLine(parse_failure(line)),
     "mended": lambda line: Fixed(str(line["key"])),
-    "undone": _undone,
+    "undoing": parse_undo_intent,
+    "undone": parse_undone,
+    "undo_kept": parse_undo_kept,
     "same_row": lambda line: SameRow(str(line["key"]), str(line["of"]), str(line.get("at")), str(line.get("run"))),
     "created": lambda line: FirstCreated(str(line.get("run"))),
     "rewriting": lambda line: Rewriting(int(line["size"]), str(line["digest"]), str(line.get("run"))),

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import NamedTuple, assert_never
 
 from ..models import Failed
-from .journal_lines import Cleared, FailureLine, Fixed, Intent, KeyLine, Settled, Undone
+from .journal_lines import Cleared, FailureLine, Fixed, Intent, KeyLine, Settled
+from .undo_lines import Undone
 
 IN_MEMORY = -1  # the offset of an intent of this run: its body is kept, so nobody asks where it is
 

@@ -12,7 +12,7 @@ from ..errors import InvalidInput
 from ..files.csv_form import is_csv
 from ..files.failures_view import Form, is_current, is_edited
 from ..files.lines import on_disk
-from ..files.past import Past, read_past
+from ..files.past import Past
 from ..models import stamp
 from ..read.read import layout_of
 from ..read.sources import Source
@@ -66,12 +66,12 @@ def survey(
     sources: tuple[Source, ...],
     runtime: Runtime,
     observer: Observer,
+    past: Past,
     spooled: SpooledRows | None = None,
 ) -> Survey:
-    """Read the past, check every row, and plan; rows to send go into `spooled`. Raises UsageError or InvalidInput."""
+    """Check every row in the light of the past, and plan; rows to send go into `spooled`. Raises InvalidInput."""
     started, begun = stamp(runtime.now()), runtime.timer()
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
-    past = read_past(runtime.storage, settings.files, base_url, settings.sending.namespace)
     files = settings.files
     is_input = is_fed_back(settings)
     form = Form(layout_of(sources, settings.reading)) if is_csv(files.failures) else Form()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import overload
 
 from ..omni.api import Question
@@ -18,20 +19,34 @@ async def ask_until_known(
 
 @overload
 async def ask_until_known(
-    requester: Requester, pool: WorkerPool, row: str, question: Question[Look | Refused], attempts: int
+    requester: Requester,
+    pool: WorkerPool,
+    row: str,
+    question: Question[Look | Refused],
+    attempts: int,
+    *,
+    before: Callable[[], Awaitable[None]] | None = None,
 ) -> There | Absent | Refused | Unknown | None: ...
 
 
 async def ask_until_known(
-    requester: Requester, pool: WorkerPool, row: str, question: Question[Look | Refused], attempts: int
+    requester: Requester,
+    pool: WorkerPool,
+    row: str,
+    question: Question[Look | Refused],
+    attempts: int,
+    *,
+    before: Callable[[], Awaitable[None]] | None = None,
 ) -> There | Absent | Refused | Unknown | None:
     """Ask through brakes, dropped keys and outages, which aren't counted; else at most so many attempts.
+
+    `before` is awaited each time, right before the request leaves.
 
     Unknown: the last attempt didn't tell either. None: the run must stop. Raises KeysRefused with the last key gone.
     """
     asked = 0
     while True:
-        match await requester.ask(row, question):
+        match (await requester.ask_with_key(row, question, before))[1]:
             case There() | Absent() | Refused() as known:
                 return known
             case EndpointUnusable(message):

@@ -12,7 +12,7 @@ preflight, undo and verify by `ask`, which does the same for one question.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
@@ -100,10 +100,14 @@ class Requester:
         """One question and what the reply to it means. Raises KeysRefused with the last key gone."""
         return (await self.ask_with_key(row, question))[1]
 
-    async def ask_with_key(self, row: str, question: Question[V]) -> tuple[ApiKey, V]:
-        """As `ask`, and with which key it was asked."""
+    async def ask_with_key(
+        self, row: str, question: Question[V], before: Callable[[], Awaitable[None]] | None = None
+    ) -> tuple[ApiKey, V]:
+        """As `ask`, and with which key it was asked. `before` is awaited once there is a slot for it."""
         while True:
             with await self.permit(row) as permit, anyio.CancelScope() as flight:
+                if before is not None:
+                    await before()
                 if permit.start():
                     reply = await permit.send(question.request, flight)
                     verdict = question.judge(reply, self.now())

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from batcher.api_keys import ApiKey
-from batcher.commands.undo import Undoing, UndoSettings, undo
+from batcher.commands.undo import UndoSettings, undo
+from batcher.commands.undoing import Undoing
 from batcher.config import Endpoint, Sending
 from batcher.errors import Locked, UsageError
 from batcher.models import Problem
@@ -62,7 +63,7 @@ async def undone(
 ) -> Undoing:
     """Undo it; the counts add up."""
     found = await undo(settings(job, base_url, **given), observer=told or Told(), drain=drain, runtime=job.runtime)
-    assert found.deleted + found.kept + found.left == len(found.owned)
+    assert found.deleted + found.gone + found.kept + found.left == len(found.owned)
     return found
 
 

@@ -21,10 +21,10 @@ from batcher.files.journal_lines import (
     Rewriting,
     RunBegan,
     Settled,
-    Undone,
     Unknown,
     parse_journal_line,
 )
+from batcher.files.undo_lines import UndoIntent, UndoKept, Undone
 from batcher.models import Failed, Uncertain
 from batcher.reasons import Reason
 
@@ -68,7 +68,9 @@ journal_lines: st.SearchStrategy[JournalLine] = st.one_of(
     st.builds(Settled, texts),
     st.builds(Fixed, texts),
     st.builds(FailureLine, outcomes | outcomes.map(lambda outcome: outcome.become(Uncertain))),
+    st.builds(UndoIntent, texts, texts, texts, numbers, texts, texts),
     st.builds(Undone, texts, texts, texts, numbers, texts, texts),
+    st.builds(UndoKept, texts, texts, texts, texts),
     st.builds(FirstCreated, texts),
     st.builds(Rewriting, numbers, texts, texts),
 )

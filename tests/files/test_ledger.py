@@ -19,10 +19,11 @@ from batcher.config import Files
 from batcher.errors import DiskTrouble, UsageError
 from batcher.files.disk import AppendFile, Disk, DiskFile
 from batcher.files.failures_view import Form
-from batcher.files.journal_lines import Intent, Undone
+from batcher.files.journal_lines import Intent
 from batcher.files.key_history import NO_HISTORY, KeyHistory
 from batcher.files.ledger import Ledger, open_ledger
 from batcher.files.past import Past, RowState, read_past
+from batcher.files.undo_lines import Undone
 from batcher.identity import spec_hash
 from batcher.models import Created, Failed, How, Uncertain
 from batcher.reasons import Reason
