@@ -262,7 +262,7 @@ async def test_a_created_row_that_is_invalid_for_a_while_stays_created(tmp_path:
     job = Job(tmp_path, form)
     whole, broken = row("a", key="K"), row("a", key="K", description=7)
     async with FaultyServer() as server:
-        codes = []
+        codes: list[int] = []
         for one in (whole, broken, whole, whole):
             job.rows(one)
             ran = await job.run(server.base_url, skip_invalid=len(codes) % 2 == 0)
