@@ -204,8 +204,11 @@ class Disk:
 
 
 def where_it_lies(path: Path) -> Path:
-    """A link's file: two links to one file are one file to lock, and it is that file that is replaced, not the link."""
-    return path.resolve() if path.is_symlink() else path
+    """A link's file: two links to one file are one file to lock, and it is that file that is replaced, not the link.
+
+    But not a device: `root` would replace it for everybody.
+    """
+    return path.resolve() if path.is_symlink() and (path.is_file() or not path.exists()) else path
 
 
 def _sync_directory(path: Path) -> None:
