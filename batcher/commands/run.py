@@ -31,11 +31,11 @@ import anyio
 from ..config import Files, RunSettings
 from ..errors import DiskTrouble, Stopped, UsageError
 from ..files.disk import Storage
-from ..files.journal_lines import SameRow
+from ..files.journal_lines import Fixed, SameRow
 from ..files.ledger import Ledger
 from ..files.lines import on_disk, open_lines
 from ..files.lock import lock
-from ..files.past import RowState
+from ..files.past import Past, RowState
 from ..models import stamp
 from ..plan.failures_input import is_fed_back
 from ..plan.same_content import Pair
@@ -72,7 +72,7 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
         if surveyed.refusal is not None:
             raise UsageError(surveyed.refusal)
         if surveyed.same:
-            await write_same_rows(surveyed.same, settings.files, runtime)
+            await write_same_rows(surveyed.same, surveyed.past, settings.files, runtime)
             spooled = stack.enter_context(open_spools(runtime.storage, settings.files))
             past = past_of(settings.endpoint, settings.sending, settings.files, runtime)
             surveyed = survey(settings, sources, runtime, Observer(), past, spooled)  # all else is told already
@@ -85,11 +85,16 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
         return await _Run(settings, runtime, surveyed, spooled, observer, drain).live()
 
 
-async def write_same_rows(pairs: Sequence[Pair], files: Files, runtime: Runtime) -> None:
-    """Before anything is sent the journal holds which rows these are: one append, one fsync. Raises DiskTrouble."""
+async def write_same_rows(pairs: Sequence[Pair], past: Past, files: Files, runtime: Runtime) -> None:
+    """Before anything is sent the journal holds which rows these are: one append, one fsync. Raises DiskTrouble.
+
+    What failed under the new key is over: that row has its first key again.
+    """
     at = stamp(runtime.now())
+    lines = [SameRow(pair.key, pair.of, at, runtime.run_id).encode() for pair in pairs]
+    lines += [Fixed(pair.key).encode() for pair in pairs if past.history_of(pair.key).failure is not None]
     with open_lines(runtime.storage, files.journal) as journal:
-        journal.write(b"".join(SameRow(pair.key, pair.of, at, runtime.run_id).encode() for pair in pairs))
+        journal.write(b"".join(lines))
         await journal.sync()
 
 

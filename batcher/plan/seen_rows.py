@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 
 from ..config import Files, RunSettings
 from ..files.disk import Storage
@@ -105,10 +106,13 @@ class SeenRows:
         """The new rows that hold what a row of the files holds that is in no input any more (contract 5)."""
         claimed = self.counts[RowState.CREATED] + self.counts[RowState.CHANGED]
         is_left = claimed < len(self.past.created) or any(key not in checked.claims.keys for key in self.past.uncertain)
-        if self.spooled is None or not self.counts[RowState.NEW] or not is_left or settings.create_again:
+        is_sending = self.counts[RowState.NEW] or self.counts[RowState.FAILED]
+        if self.spooled is None or not is_sending or not is_left or settings.create_again:
             return ()
         left = find_left(storage, settings.files, self.past, checked.claims.keys.__contains__, sources)
-        found = tuple(pairs(storage, settings.files, left, self.spooled.valid[RowState.NEW]))
+        # a row that is new by its key may have been invalid when it came: then it has failed since
+        sent = chain(self.spooled.valid[RowState.NEW], self.spooled.valid[RowState.FAILED])
+        found = tuple(pairs(storage, settings.files, left, sent))
         name_unclaimed(left, found, observer)
         return found
 

@@ -108,6 +108,23 @@ async def test_an_unclear_row_under_a_new_key_is_not_sent(tmp_path: Path) -> Non
     assert len(server.documents) == 1
 
 
+async def test_a_changed_key_that_came_with_an_invalid_row(tmp_path: Path) -> None:
+    """Seed 401210: the row failed under its new key, and then it was fixed: it is compared all the same."""
+    job = Job(tmp_path)
+    job.rows(row("a"), row("b"))
+    async with FaultyServer() as server:
+        await job.run(server.base_url)
+        job.rows(row("a", key="k", description=7), row("b"))
+        await job.run(server.base_url, skip_invalid=True)
+        job.rows(row("a", key="k"), row("b"))
+        with pytest.raises(UsageError, match="1 new row holds"):
+            await job.run(server.base_url)
+        for _ in range(2):
+            ran = await job.run(server.base_url, rekey=True)
+            assert (ran.code, ran.counts, job.failures) == (0, {"created_before": 2}, [])
+    assert len(server.documents) == 2
+
+
 ORDINARY: dict[str, tuple[Rows, Rows]] = {
     "a row was added": ([row("a")], [row("a"), row("b")]),
     "a row was removed, another added": ([row("a"), row("b")], [row("a"), row("c")]),

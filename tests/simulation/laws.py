@@ -125,7 +125,8 @@ def _check_held(world: World, start: Start) -> None:
     held = {line["key"] for line in world.lines(FILES.failures)}
     kept = FILES.failures.with_name(f"{FILES.failures.stem}.{run_id(start)}{FILES.failures.suffix}")
     held |= {line["key"] for line in world.lines(kept)}
-    gone = start.held_before - held - {line["key"] for line in world.lines(FILES.results)}
+    created, firsts = {line["key"] for line in world.lines(FILES.results)}, world.first_keys()
+    gone = {key for key in start.held_before - held if firsts.get(key, key) not in created | held}
     if gone:
         raise world.broken(f"gone from the failures file, and not created: {sorted(gone)}")
 

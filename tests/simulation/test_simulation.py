@@ -25,7 +25,24 @@ TEETH_SEEDS = 100
 CHUNK = 25  # seeds in one test, so that both cores get their share
 # Lives beyond those that broke a law once. A life is another one when the drawing of schedules changes: what they found
 # has a test of its own against a real server.
-BROKEN_ONCE = (3731, 11659, 14043, 27644, 32946, 35954, 42406, 43299, 55077, 55277, 67357, 73561, 75656, 100005, 218807)
+BROKEN_ONCE = (
+    3731,
+    11659,
+    14043,
+    27644,
+    32946,
+    35954,
+    42406,
+    43299,
+    55077,
+    55277,
+    67357,
+    73561,
+    75656,
+    100005,
+    218807,
+    401210,
+)
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))

@@ -224,15 +224,20 @@ class World:
 
     def known(self, start: Start) -> dict[str, Input]:
         """The run's rows by the keys under which the files have them: a row whose key was changed keeps its first one."""
-        known = dict(start.keys)
-        said = {line["key"]: line["of"] for line in self.lines(FILES.journal) if line.get("type") == "same_row"}
+        known, firsts = dict(start.keys), self.first_keys()
         for key in start.keys:
-            first = key
-            while first in said:
-                first = said[first]
+            first = firsts.get(key, key)
             if first not in known:
                 known[first] = known.pop(key)
         return known
+
+    def first_keys(self) -> dict[str, str]:
+        """Of each row whose key was changed the one that it had first, as the journal says."""
+        firsts: dict[str, str] = {}
+        for line in self.lines(FILES.journal):
+            if line.get("type") == "same_row":
+                firsts[line["key"]] = firsts.get(line["of"], line["of"])
+        return firsts
 
     def unclear_intents(self, key: str) -> list[Intent]:
         """Its intents of which no later line says that they did nothing."""
