@@ -43,7 +43,7 @@ class Intake:
         self._files = files
         self._recreate = settings.recreate_undone
         self._validator = Validator(Reading())
-        self._checked = Checked(Claims(Places([Path("specs")])))
+        self._checked = Checked(Claims(Places([Path("specs")]), same_rows=past.journaled.same_rows))
         self._number = 0
 
     def sent(self, specs: Iterable[Any] | AsyncIterable[Any]) -> Iterator[Spec] | AsyncIterator[Spec]:
@@ -73,6 +73,8 @@ class Intake:
                     given = valid.spec()
         elif not self._is_first(given):
             return None
+        else:
+            given = given._replace(key=self._checked.claims.known_as(given.key, UNPLACED))
         state = self._past.state(given.key, lambda: given.spec_hash, recreate=self._recreate)
         if state in _DONE:
             self._outcomes.skipped += 1

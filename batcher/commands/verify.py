@@ -90,7 +90,8 @@ async def verify(
     with runtime.open_inputs(settings.inputs) as sources, spool as specs:
         past = read_past(runtime.storage, settings.files, base_url, settings.sending.namespace)
         states = _RowStates(past, specs)
-        checked = check(sources, settings.reading, on_problem=lambda _: None, on_row=states.see)
+        same_rows = past.journaled.same_rows
+        checked = check(sources, settings.reading, on_problem=lambda _: None, on_row=states.see, same_rows=same_rows)
         specs.seal()
         _count(verified, checked, states)
         if verified.created:

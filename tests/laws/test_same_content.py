@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+import batcher
 from batcher.commands.run import status
+from batcher.commands.verify import verify
 from batcher.errors import UsageError
 
 from ..support.faulty import FaultyServer
@@ -67,6 +69,27 @@ async def test_keys_that_a_spreadsheet_program_changed(tmp_path: Path) -> None:
     assert ran.counts == {"created_before": 1}
     assert "changed since" in ran.warnings
     assert len(server.documents) == 7
+
+
+async def test_a_row_with_a_new_key_is_found_by_verify_and_by_a_program(tmp_path: Path) -> None:
+    """Both know it by the key that it had first: regression, verify found no document of it, and `create` made one."""
+    job = Job(tmp_path)
+    job.rows(row("a"))
+    async with FaultyServer() as server:
+        await job.run(server.base_url)
+        job.rows(row("a", key="k"))
+        await job.run(server.base_url, rekey=True)
+        verified = await verify(job.settings(server.base_url), observer=Witness(), runtime=job.runtime)
+        assert (verified.created, verified.same) == (1, 1)
+        async with batcher.Client(server.base_url, "k1") as client:
+            given: list[batcher.Spec | dict[str, Any]] = [
+                row("a", key="k"),
+                next(batcher.read_specs([job.input], batcher.Reading())),
+            ]
+            for spec in given:
+                async with batcher.create([spec], client, journal=job.files.journal) as outcomes:
+                    assert [outcome async for outcome in outcomes] == []
+    assert len(server.documents) == 1
 
 
 async def test_second_documents_on_request(tmp_path: Path) -> None:
