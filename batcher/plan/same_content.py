@@ -1,8 +1,8 @@
 """New rows that hold what was created under another key: people's edits don't create twice either (contract 5).
 
-The past is asked by key first. A row that is new by its key is compared, by content, with what was created (or may have
-been) under keys that no row of the inputs has any more: what a changed key leaves behind. The journal's intents hold all
-of that, so they are read once more, but only by a run with new rows and such keys.
+The past is asked by key first. A row that is new by its key, or has only failed under it, is compared by content with
+what was created (or may have been) under keys that no row of the inputs has any more: what a changed key leaves behind.
+The journal's intents hold all of that, so they are read once more, but only by a run with such rows and such keys.
 """
 
 from __future__ import annotations
@@ -51,12 +51,14 @@ class Pair:
 
 @dataclass(slots=True)
 class Left:
-    """What the journal says of keys that no row has any more. `unclaimed`: name and identifier of what was created."""
+    """What the journal says of keys that no row has any more.
 
-    contents: Fingerprints = field(
-        default_factory=Fingerprints
-    )  # content and how many had it before → the intent's offset
-    failed: dict[str, str] = field(default_factory=dict)  # key → the input where its row was
+    `contents`: a content and how many had it before → its intent's offset (bytes). `failed`: key → the input where its row
+    was. `unclaimed`: key → name and identifier of what was created.
+    """
+
+    contents: Fingerprints = field(default_factory=Fingerprints)
+    failed: dict[str, str] = field(default_factory=dict)
     unclaimed: dict[str, str] = field(default_factory=dict)
 
     def add(self, intent: Intent, offset: int) -> None:
