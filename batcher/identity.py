@@ -49,13 +49,15 @@ def slug(name: str) -> str:
     return "-".join(plain.translate(_SLUG).split())[:SLUG_LENGTH].strip("-") or "doc"
 
 
-def fill_identifier(name: str, key: str, namespace: str, undone: int) -> str:
+def fill_identifier(name: str, key: str, namespace: str, undone: int, content: str | None) -> str:
     """The identifier of a spec that came without one: a slug of its name and 16 base32 characters.
 
-    These are a hash of namespace, key and how often this key was undone, so a row gets the same one in each run, and
-    another one after `batcher undo` (Trash may hold on to the first).
+    These are a hash of namespace, key, how often this key was undone, and the spec's `content_hash`. So a row gets the same
+    one wherever it's sent from, another one after `batcher undo` (Trash may hold on to the first), and no other document's:
+    two inputs that number their rows alike never meet. `content` is None in journals of versions that left it out.
     """
-    hashed = blake2b(orjson.dumps([namespace, key, undone]), digest_size=_HASH_BYTES).digest()
+    facts = [namespace, key, undone] if content is None else [namespace, key, undone, content]
+    hashed = blake2b(orjson.dumps(facts), digest_size=_HASH_BYTES).digest()
     number = int.from_bytes(hashed, "big")
     return f"{slug(name)}-{''.join([_PAIRS[number >> shift & 1023] for shift in range(70, -1, -10)])}"
 
@@ -73,10 +75,14 @@ def spec_hash(spec_body: bytes) -> str:
 def content_hash(body: Mapping[str, Any]) -> str:
     """32 hex digits that stand for what people see of a document: its body without identifier, and its name as it looks.
 
-    Composed or decomposed letters, and one blank or several, make no other name (contract 5).
+    Composed or decomposed letters, and one blank or several, make no other name (contract 5). Filled identifiers are made
+    of it, too, rather than of the `spec_hash`: if an editor only composes letters and the files are lost, the row meets
+    its own document, not nobody's. So it is fixed forever, as they are.
     """
-    name = " ".join(unicodedata.normalize("NFKC", str(body.get("name", ""))).split())
-    return hash_of({field: value for field, value in body.items() if field != "identifier"} | {"name": name})
+    seen = dict(body)
+    seen.pop("identifier", None)
+    seen["name"] = " ".join(unicodedata.normalize("NFKC", str(body.get("name", ""))).split())
+    return hash_of(seen)
 
 
 def hash_of(body: dict[str, Any]) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batcher.identity import fill_identifier, hash_of, looks_filled, name_key, raw_key, slug, spec_hash
-from tests.support.rows import MODEL, anything, texts
+from batcher.identity import content_hash, fill_identifier, hash_of, looks_filled, name_key, raw_key, slug, spec_hash
+from tests.support.rows import ITEM, MODEL, anything, texts
 
 API_RULE = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
 
@@ -43,9 +44,29 @@ def test_raw_keys_are_fixed_for_ever() -> None:
         ("日本", "k", "", 0, "doc-mfbxjmvjjmu2zfsf"),
     ],
 )
-def test_identifiers_are_fixed_for_ever(name: str, key: str, namespace: str, undone: int, identifier: str) -> None:
+def test_identifiers_of_earlier_versions_are_fixed_for_ever(
+    name: str, key: str, namespace: str, undone: int, identifier: str
+) -> None:
+    """A journal that 0.1.0 began goes on with them: a later version of batcher finds the same documents."""
+    assert fill_identifier(name, key, namespace, undone, None) == identifier
+
+
+@pytest.mark.parametrize(
+    ("body", "undone", "identifier"),
+    [
+        ({"modelId": MODEL, "name": "Revenue"}, 0, "revenue-tsleg7cblpvekaqj"),
+        ({"modelId": MODEL, "name": "Revenue"}, 1, "revenue-dsbawatga73bg6g5"),
+        ({"modelId": MODEL, "name": "Revenue", "description": "d"}, 0, "revenue-ctnmkf3xsytvr2du"),
+        (
+            {"modelId": MODEL, "name": "Größe \N{MASCULINE ORDINAL INDICATOR}", "queryPresentations": [ITEM]},
+            0,
+            "grosse-o-hiq4t4shrch4ynof",
+        ),
+    ],
+)
+def test_identifiers_are_fixed_for_ever(body: dict[str, Any], undone: int, identifier: str) -> None:
     """An unclear create is found again under this identifier, also by a later version of batcher."""
-    assert fill_identifier(name, key, namespace, undone) == identifier
+    assert fill_identifier(body["name"], "k", "eu", undone, content_hash(body)) == identifier
 
 
 def test_spec_hashes_are_fixed_for_ever() -> None:
@@ -53,19 +74,24 @@ def test_spec_hashes_are_fixed_for_ever() -> None:
     assert spec_hash(b'{"b":1,"a":{"d":[1,{"y":2,"x":1}],"c":null}}') == "260df26112d3b8014af11fc5947b59af"
 
 
-@given(texts, texts, texts, st.integers(0, 9))
-def test_a_filled_identifier_is_always_one_that_the_api_takes(name: str, key: str, namespace: str, undone: int) -> None:
+contents = st.none() | texts
+
+
+@given(texts, texts, texts, st.integers(0, 9), contents)
+def test_a_filled_identifier_is_always_one_that_the_api_takes(
+    name: str, key: str, namespace: str, undone: int, content: str | None
+) -> None:
     """Whatever the name, and it is recognised as one of ours."""
-    identifier = fill_identifier(name, key, namespace, undone)
+    identifier = fill_identifier(name, key, namespace, undone, content)
     assert API_RULE.fullmatch(identifier)
     assert 2 <= len(identifier) <= 48
     assert looks_filled(identifier)
 
 
-@given(st.lists(st.tuples(texts, texts, st.integers(0, 3)), unique=True, max_size=20))
-def test_different_facts_give_different_identifiers(facts: list[tuple[str, str, int]]) -> None:
-    """Namespace, key and undone count cannot run into one another."""
-    assert len({fill_identifier("x", key, space, undone) for key, space, undone in facts}) == len(facts)
+@given(st.lists(st.tuples(texts, texts, st.integers(0, 3), contents), unique=True, max_size=20))
+def test_different_facts_give_different_identifiers(facts: list[tuple[str, str, int, str | None]]) -> None:
+    """Key, namespace, undone count and content can't run into one another, nor the ways of two versions."""
+    assert len({fill_identifier("x", *each) for each in facts}) == len(facts)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ earlier version began is continued, so no field here is ever renamed.
 
 | on disk | type | says |
 |---|---|---|
-| journal | JournalHeader | the first line: version, base URL (`sandbox` for any sandbox) and namespace of all that follows |
+| journal | JournalHeader | the first line: version, base URL (`sandbox` for any sandbox), namespace, how identifiers are made |
 | run | RunBegan | a run began: id and time; with `command`, an undo |
 | intent | Intent | one attempt is about to leave: identifier, whether it was filled in, hash and body of what is sent |
 | clear | Cleared | the key's last attempt certainly did nothing |
@@ -36,19 +36,24 @@ from ..models import Failed, Uncertain, encode_failure, parse_failure, stamp
 from .undo_lines import UndoIntent, UndoKept, Undone, parse_undo_intent, parse_undo_kept, parse_undone
 
 VERSION = 1
+CONTENT = "content"
 
 
 class JournalHeader(NamedTuple):
-    """Which server and namespace this journal is about. `version` is what the file names, None if it names none."""
+    """Which server and namespace this journal is about. `version` is what the file names, None if it names none.
+
+    `identifiers`: what those that batcher fills in are made of besides, `CONTENT`; None in earlier versions' journals.
+    """
 
     base_url: str
     namespace: str
     version: object = VERSION
+    identifiers: object = CONTENT
 
     def encode(self) -> bytes:
         """The journal's first line."""
-        place = {"baseUrl": self.base_url, "namespace": self.namespace}
-        return _encoded({"type": "journal", "version": self.version} | place)
+        line = {"type": "journal", "version": self.version, "baseUrl": self.base_url, "namespace": self.namespace}
+        return _encoded(line if self.identifiers is None else line | {"identifiers": self.identifiers})
 
 
 class RunBegan(NamedTuple):
@@ -222,7 +227,9 @@ def _intent(line: Mapping[str, Any]) -> Intent:
 
 
 _PARSERS: dict[str, Callable[[Mapping[str, Any]], JournalLine]] = {
-    "journal": lambda line: JournalHeader(str(line.get("baseUrl")), str(line.get("namespace")), line.get("version")),
+    "journal": lambda line: JournalHeader(
+        str(line.get("baseUrl")), str(line.get("namespace")), line.get("version"), line.get("identifiers")
+    ),
     "run": lambda line: RunBegan(str(line.get("run")), str(line.get("at")), line.get("command")),
     "intent": _intent,
     "clear": lambda line: Cleared(str(line["key"])),

@@ -58,6 +58,7 @@ class Ledger:
         self._failures = FailuresFile(storage, files, form)
         self._encode = encode_record if is_csv(files.results) else encode_line
         self.run = run
+        self._known_header = past.journaled.header
         self._histories = dict(past.journaled.histories)
         self._has_created = False
         self._syncing = anyio.Lock()
@@ -69,9 +70,10 @@ class Ledger:
         self.journal = Journal(journal)
 
     def begin(self, base_url: str, namespace: str, at: datetime) -> None:
-        """Write what new files begin with, and that this run begins."""
+        """Write what new files begin with, and that this run begins. `header` is the journal's first line from now on."""
+        self.header = self._known_header or JournalHeader(base_url, namespace)
         if self.journal.size() == 0:
-            self.journal.write(JournalHeader(base_url, namespace))
+            self.journal.write(self.header)
         if self._results.size() == 0 and (start := head(self._files.results)):
             self._results.write(start)
         self.journal.write(RunBegan(self.run, stamp(at)))

@@ -16,7 +16,7 @@ from ..config import Files
 from ..errors import UsageError
 from .disk import Storage
 from .history import Journaled, read_journal
-from .journal_lines import VERSION
+from .journal_lines import CONTENT, VERSION
 from .key_history import NO_HISTORY, KeyHistory
 from .results_index import fingerprint, index_results
 
@@ -82,12 +82,20 @@ def read_past(storage: Storage, files: Files, base_url: str, namespace: str) -> 
         raise UsageError(f"cannot read {error.filename or files.journal}: {error.strerror}") from error
     _check_header(files.journal, journaled, base_url, namespace)
     if journaled.has_created and storage.size(files.results) is None:
-        raise UsageError(
-            f"{files.journal} knows of created documents, but {files.results} is missing. Put that file back. Or, to start "
-            f"over, move {files.journal} and {files.failures} away as well: then each row is looked up under its identifier "
-            "when its create is refused, but one that was sent without an identifier, or made again after undo, is made twice."
-        )
+        raise UsageError(_results_missing(files, journaled))
     return Past(created, journaled)
+
+
+def _results_missing(files: Files, journaled: Journaled) -> str:
+    """Why nothing is sent, and both ways out. An earlier version's first line is what finds its documents: it stays."""
+    away = f"{files.journal} and {files.failures} away as well"
+    if journaled.header is not None and journaled.header.identifiers is None:
+        away = f"{files.failures} away as well, and all lines of {files.journal} but the first"
+    return (
+        f"{files.journal} knows of created documents, but {files.results} is missing. Put that file back. Or, to start "
+        f"over, move {away}: then each row is looked up under its identifier when its create is refused, but one that was "
+        "sent without an identifier, edited since, or made again after undo, is made twice."
+    )
 
 
 def _check_header(path: Path, journaled: Journaled, base_url: str, namespace: str) -> None:
@@ -97,6 +105,10 @@ def _check_header(path: Path, journaled: Journaled, base_url: str, namespace: st
     if header.version != VERSION:
         raise UsageError(
             f"{path}:1: this journal has version {header.version}; this batcher reads version {VERSION}. Update it."
+        )
+    if header.identifiers not in (None, CONTENT):
+        raise UsageError(
+            f"{path}:1: this journal makes identifiers of {header.identifiers!r}, which this batcher doesn't know. Update it."
         )
     for name, theirs, mine in (("baseUrl", header.base_url, base_url), ("namespace", header.namespace, namespace)):
         if theirs != mine and not (name == "baseUrl" and mine == ""):  # `status` needs no base URL

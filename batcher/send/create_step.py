@@ -65,7 +65,7 @@ class CreateStep:
         is_by_hand = progress.spec.identifier is not None and self.settings.adopt_existing
         if is_by_hand or not self.settings.resend_uncertain:
             return await self.reconciler.settle_unnamed(progress)
-        progress.rename_for_resend(self.settings, self.requester.api)
+        progress.rename_for_resend(self.settings, self.requester.api, self.ledger.header)
         return SendAgain()
 
     async def _settle(self, progress: RowProgress, verdict: NotMade) -> Outcome | SendAgain | None:

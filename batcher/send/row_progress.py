@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+import orjson
+
 from ..config import Sending
+from ..files.journal_lines import CONTENT, JournalHeader
 from ..files.key_history import NO_HISTORY, KeyHistory
 from ..files.ledger import Ledger
-from ..identity import fill_identifier
+from ..identity import content_hash, fill_identifier
 from ..models import Created, Failed, How, Spec, Uncertain, stamp
 from ..omni.api import Api
 from ..omni.verdicts import Refused, Unclear, Unknown
@@ -45,12 +48,12 @@ class RowProgress:
         """The row's key."""
         return self.spec.key
 
-    def rename_for_resend(self, settings: Sending, api: Api) -> None:
+    def rename_for_resend(self, settings: Sending, api: Api, header: JournalHeader) -> None:
         """The user takes the risk: send it again, this time under an identifier if there is to be one."""
         self.is_resend = True
         self.identifier = self.spec.identifier
         if self.identifier is None and settings.fill_identifiers:
-            self.identifier = _fill(self.spec, self.history, settings)
+            self.identifier = _fill(self.spec, self.history, header)
             self.is_filled = True
         self.body = api.body_of(self.spec, self.identifier)
 
@@ -128,15 +131,19 @@ class RowProgress:
             ledger.take_back(self.key)
 
 
-def set_out(spec: Spec, history: KeyHistory, settings: Sending, api: Api) -> RowProgress:
+def set_out(spec: Spec, history: KeyHistory, settings: Sending, api: Api, header: JournalHeader) -> RowProgress:
     """A row at its start: under an unclear attempt's identifier, the user's, the journal's, or a new one (contract 5)."""
     identifier, is_filled = spec.identifier, False
     if history.unclear:
         identifier, is_filled = history.unclear[-1].identifier, history.unclear[-1].is_filled
     elif identifier is None and settings.fill_identifiers:
-        identifier, is_filled = history.identifier or _fill(spec, history, settings), True
+        identifier, is_filled = _fill(spec, history, header), True
     return RowProgress(spec, identifier, is_filled, api.body_of(spec, identifier), history)
 
 
-def _fill(spec: Spec, history: KeyHistory, settings: Sending) -> str:
-    return fill_identifier(spec.name, spec.key, settings.namespace, history.undone)
+def _fill(spec: Spec, history: KeyHistory, header: JournalHeader) -> str:
+    """The one that was filled in before, whatever has been edited since; else a new one, in this journal's way."""
+    if history.identifier is not None:
+        return history.identifier
+    content = content_hash(orjson.loads(spec.body)) if header.identifiers == CONTENT else None
+    return fill_identifier(spec.name, spec.key, header.namespace, history.undone, content)

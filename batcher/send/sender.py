@@ -56,7 +56,7 @@ class Sender:
 
         `flight` is an open scope around this call, shielded while the row's own requests are on their way.
         """
-        progress = set_out(spec, history, self.settings, self.requester.api)
+        progress = set_out(spec, history, self.settings, self.requester.api, self.ledger.header)
         for step in self.steps:
             outcome = None
             try:

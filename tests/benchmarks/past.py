@@ -10,9 +10,9 @@ import orjson
 
 from batcher.config import Reading
 from batcher.files.failures_view import digest_of
-from batcher.files.journal_lines import Intent
+from batcher.files.journal_lines import Intent, JournalHeader
 from batcher.files.results import encode_line
-from batcher.identity import fill_identifier, spec_hash
+from batcher.identity import content_hash, fill_identifier, spec_hash
 from batcher.models import Created, How, Spec
 from batcher.omni.v1 import with_identifier
 from batcher.validate.check import read_specs
@@ -29,10 +29,11 @@ def write_past(specs: Path, home: Path, base_url: str) -> Path:
         return results
     beside, response = results.with_suffix(".new"), answer()
     with beside.open("wb") as to_results, journal.open("wb") as to_journal:
-        begin = {"type": "journal", "version": 1, "baseUrl": base_url, "namespace": ""}
-        to_journal.write(orjson.dumps(begin) + b"\n" + orjson.dumps({"type": "run", "run": RUN, "at": AT}) + b"\n")
+        to_journal.write(
+            JournalHeader(base_url, "").encode() + orjson.dumps({"type": "run", "run": RUN, "at": AT}) + b"\n"
+        )
         for number, spec in zip(count(), read_specs([specs], Reading()), strict=False):
-            identifier = fill_identifier(spec.name, spec.key, "", 0)
+            identifier = fill_identifier(spec.name, spec.key, "", 0, content_hash(orjson.loads(spec.body)))
             to_journal.write(_intent(spec, identifier).encode())
             to_results.write(encode_line(_created(spec, identifier, base_url, response)))
             if number == 0:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import process_time
 
+import orjson
 import uvloop
 
 from batcher.api_keys import ApiKey
@@ -25,7 +26,7 @@ from batcher.files.journal_lines import Intent
 from batcher.files.lines import open_lines
 from batcher.files.results import encode_line
 from batcher.files.spool import open_spool
-from batcher.identity import fill_identifier
+from batcher.identity import content_hash, fill_identifier
 from batcher.models import How, Spec
 from batcher.omni.judge import judge_create
 from batcher.omni.v1 import DOCUMENTS, with_identifier
@@ -57,7 +58,7 @@ def intend(specs: Sequence[Spec]) -> tuple[Sequence[Intent], float]:
 
 
 def _intent(spec: Spec) -> Intent:
-    identifier = fill_identifier(spec.name, spec.key, "", 0)
+    identifier = fill_identifier(spec.name, spec.key, "", 0, content_hash(orjson.loads(spec.body)))
     body = with_identifier(spec, identifier)
     return Intent(spec.key, identifier, True, 1, datetime.now(UTC), RUN, spec.source, spec.line, spec.spec_hash, body)
 

@@ -23,13 +23,14 @@ from batcher.files.history import read_journal
 from batcher.files.journal_lines import FailureLine, Intent, Unknown, parse_journal_line
 from batcher.files.past import RowState, read_past
 from batcher.files.results import encode_line, encode_record, read_results
+from batcher.identity import fill_identifier
 from batcher.models import Failed, Uncertain, encode_failure, parse_failure
 from batcher.read.read import layout_of
 from batcher.transport.client import Client
 from tests.support.rows import failures_from_csv
 
 from ..support.faulty import FaultyServer
-from ..support.runs import Job
+from ..support.runs import Job, row
 
 BEFORE = Path(__file__).parent / "before"
 NOBODY = "http://127.0.0.1:1"
@@ -84,6 +85,29 @@ def test_results_and_failures_are_written_again_byte_for_byte(job: Job) -> None:
     assert form.head() + b"".join(map(form.line, outcomes)) == failures
     last = read_journal(Disk(), job.files.journal, lambda _: False).rewritings[-1]
     assert digest_of([failures]) == (last.size, last.digest)
+
+
+async def test_its_journal_keeps_its_way_with_identifiers(job: Job) -> None:
+    """Rows attempted before the upgrade keep theirs, edited or not; rows of after it get theirs without their content."""
+    documents = json.loads((job.directory / "documents.json").read_text())
+    async with FaultyServer() as server:
+        async with Client(server.base_url, "k1") as client:
+            for document in documents:
+                await client.transport.request("POST", "/api/v1/documents", ApiKey("k1"), orjson.dumps(document))
+        for path in (job.files.journal, job.files.results):
+            path.write_bytes(path.read_bytes().replace(NOBODY.encode(), server.base_url.encode()))
+        rows = [json.loads(line) for line in job.input.read_bytes().splitlines()]
+        edited = {"rejected", "unclear", "died", "settled"}
+        rows = [one | {"description": "edited since"} if one["name"] in edited else one for one in rows]
+        attempted = {name: job.intents(name)[-1]["identifier"] for name in edited}
+        job.rows(*rows, row("new", key="n", description="of after the upgrade"))
+        await job.run(server.base_url, skip_invalid=True)
+        await job.run(server.base_url, skip_invalid=True, recreate_undone=True)
+    sent = {name: line["identifier"] for name in (*edited, "fixed", "new", "undone") for line in job.intents(name)}
+    new = {name: fill_identifier(name, key, "", 0, None) for name, key in (("fixed", "fixed"), ("new", "n"))}
+    again = {"undone": fill_identifier("undone", job.intents("undone")[-1]["key"], "", 1, None)}
+    assert sent == attempted | new | again
+    assert "identifiers" not in job.journal[0]
 
 
 def journaled(job: Job) -> list[Failed | Uncertain]:

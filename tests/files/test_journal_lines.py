@@ -48,7 +48,7 @@ outcomes = st.builds(
     spec=st.dictionaries(texts, texts, max_size=2) | texts,
 )
 journal_lines: st.SearchStrategy[JournalLine] = st.one_of(
-    st.builds(JournalHeader, texts, texts, numbers),
+    st.builds(JournalHeader, texts, texts, numbers, st.none() | texts),
     st.builds(RunBegan, texts, texts, st.none() | texts),
     st.builds(
         Intent,

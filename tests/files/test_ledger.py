@@ -286,6 +286,10 @@ async def test_bodies_of_earlier_runs_are_read_from_the_journal(tmp_path: Path) 
         ({"version": 1, "baseUrl": "elsewhere", "namespace": ""}, "baseUrl 'elsewhere', this run has 'base'"),
         ({"version": 1, "baseUrl": "base", "namespace": "eu"}, "namespace 'eu', this run has ''"),
         ({"version": 2, "baseUrl": "base", "namespace": ""}, "has version 2; this batcher reads version 1"),
+        (
+            {"version": 1, "baseUrl": "base", "namespace": "", "identifiers": "dice"},
+            "makes identifiers of 'dice'.* Update",
+        ),
     ],
 )
 def test_files_that_belong_to_something_else_are_refused(tmp_path: Path, head: dict[str, Any], words: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from batcher.errors import InvalidInput, Locked, UsageError
-from batcher.identity import fill_identifier, spec_hash
+from batcher.identity import content_hash, fill_identifier, spec_hash
 from batcher.send.drain import Drain
 
 from ..files.test_spool import FullDisk
@@ -58,13 +58,15 @@ async def test_a_results_line_says_everything_in_the_contracts_order(tmp_path: P
 
 
 async def test_a_row_without_identifier_gets_a_filled_one(tmp_path: Path) -> None:
-    """The identifier sent is the one that name, key and namespace give, and it is in the journal before."""
+    """The identifier sent is the one that name, key, namespace and content give, and it is in the journal before."""
     job = Job(tmp_path)
     job.rows(row("Revenue by Month"))
     async with FaultyServer() as server:
         await job.run(server.base_url, namespace="eu")
     [line] = job.results
-    assert line["identifier"] == fill_identifier("Revenue by Month", line["key"], "eu", 0)
+    assert line["identifier"] == fill_identifier(
+        "Revenue by Month", line["key"], "eu", 0, content_hash(row("Revenue by Month"))
+    )
     assert list(server.documents) == [line["identifier"]]
     [intent] = job.intents("Revenue by Month")
     assert (intent["identifier"], intent["filled"]) == (line["identifier"], True)
@@ -171,7 +173,8 @@ async def test_another_server_or_namespace_is_refused(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="namespace"):
             await job.run(server.base_url, namespace="eu")
     assert other.seen == []
-    assert job.journal[0] == {"type": "journal", "version": 1, "baseUrl": server.base_url, "namespace": ""}
+    place = {"baseUrl": server.base_url, "namespace": ""}
+    assert job.journal[0] == {"type": "journal", "version": 1, **place, "identifiers": "content"}
 
 
 async def test_missing_results_beside_a_knowing_journal_are_refused(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from batcher.identity import fill_identifier, name_key
+from batcher.files.journal_lines import JournalHeader
+from batcher.identity import content_hash, fill_identifier, name_key
 from batcher.sandbox import ErrorShape
 
 from ..support.faulty import FaultyServer, on
@@ -28,7 +29,7 @@ async def place(server: FaultyServer, identifier: str, **fields: object) -> None
 
 def filled(name: str) -> str:
     """The identifier that batcher fills in for this row."""
-    return fill_identifier(name, name_key(MODEL, name), "", 0)
+    return fill_identifier(name, name_key(MODEL, name), "", 0, content_hash(row(name)))
 
 
 def ours(server: FaultyServer) -> Sequence[str]:
@@ -124,13 +125,15 @@ def of_region(region: str, **fields: object) -> dict[str, Any]:
 async def test_the_dashboard_of_another_region_is_not_ours(tmp_path: Path) -> None:
     """Two files whose rows differ only in their filters: the second's is `identifier_taken`, with a hint.
 
-    (Failed before: adopted, exit 0, and the second region's document was never made.)
+    (Failed before: adopted, exit 0, and the second region's document was never made.) They meet only where their journals
+    are an earlier version's.
     """
     first, second = Job(tmp_path / "emea"), Job(tmp_path / "apac")
-    for job, region in ((first, "EMEA"), (second, "APAC")):
-        job.directory.mkdir()
-        job.rows(of_region(region))
     async with FaultyServer() as server:
+        for job, region in ((first, "EMEA"), (second, "APAC")):
+            job.directory.mkdir()
+            job.rows(of_region(region))
+            job.files.journal.write_bytes(JournalHeader(server.base_url, "", identifiers=None).encode())
         assert (await first.run(server.base_url)).code == 0
         ran = await second.run(server.base_url)
     assert (ran.code, second.reasons, second.results) == (1, {"Revenue": "failed identifier_taken"}, [])
