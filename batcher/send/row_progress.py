@@ -145,5 +145,6 @@ def _fill(spec: Spec, history: KeyHistory, header: JournalHeader) -> str:
     """The one that was filled in before, whatever has been edited since; else a new one, in this journal's way."""
     if history.identifier is not None:
         return history.identifier
+    # a body holds what will be sent: no key, and neither folder nor labels, which may change and make no other document
     content = content_hash(orjson.loads(spec.body)) if header.identifiers == CONTENT else None
     return fill_identifier(spec.name, spec.key, header.namespace, history.undone, content)

@@ -39,10 +39,9 @@ from .records import FILES, SENDING, Input, Start, run_id
 from .schedule import SimRow
 from .times import wall_clock
 from .transport import SimulatedTransport
-from .world import World
+from .world import BASE_URL, World
 
 INPUT = "boards.jsonl"
-BASE_URL = "https://acme.omniapp.co"
 
 
 class Real:

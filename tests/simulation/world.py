@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import orjson
 
 from batcher.errors import BatcherError
+from batcher.files.journal_lines import JournalHeader
 from batcher.files.lines import is_object
 from batcher.report.summary import Summary
 
@@ -28,6 +29,9 @@ from .records import FILES, SENDING, Broken, Input, Intent, Start, Tally, brief,
 from .schedule import Content, Crash, Run, Schedule, edit
 from .server import Document, Post, SimulatedServer
 from .transport import SimulatedTransport, SimulatedWire, Weather
+
+BASE_URL = "https://acme.omniapp.co"
+UPGRADED = 0.2  # of the lives: those whose journal an earlier version began, which made identifiers without content
 
 
 class Product(Protocol):
@@ -72,6 +76,10 @@ class World:
         self._steps_left: int | None = None
         self._unmatched: list[Intent] = []
         self._journal_read = 0
+        if random.Random(f"{seed}:journal").random() < UPGRADED:
+            self.disk.put(
+                FILES.journal, JournalHeader(BASE_URL, schedule.calm.sending.namespace, identifiers=None).encode()
+            )
 
     # one process -----------------------------------------------------------------------------------------------
 
