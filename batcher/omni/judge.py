@@ -185,7 +185,5 @@ def _judge_refusal(answer: Answer) -> Refused | EndpointUnusable:
 
 def _unsent(reply: NotSent) -> EndpointUnusable | Unsent:
     if reply.cause is Cause.CERTIFICATE:
-        return EndpointUnusable(
-            f"{reply.message}. The key is not sent to such a server. Check --base-url and this machine's clock."
-        )
+        return EndpointUnusable(f"{reply.message}. The key is not sent to such a server.")
     return Unsent(reply.cause, reply.message)

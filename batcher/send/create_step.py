@@ -110,19 +110,18 @@ class CreateStep:
         while True:
             with await requester.permit(progress.spec.key) as permit:
                 await self._intend(progress)
-                if not permit.start():
+                reply = await permit.send(api.create(progress.body), flight, progress.leaves)
+                if reply is None:
                     continue
-                progress.is_intended = progress.is_resend = False
-                progress.attempts += 1
-                reply = await permit.send(api.create(progress.body), flight)
                 now = requester.now()
                 verdict = api.judge_create(reply, is_first=not self.has_created, now=now)
                 requester.learn(permit, reply, verdict)
             progress.elapsed_seconds = reply.elapsed_seconds if isinstance(reply, Answer) else 0.0
-            progress.attempts -= isinstance(reply, NotSent)  # an attempt is a POST that left
             if isinstance(verdict, Made):
                 return self._created(progress, verdict, now)
-            if not isinstance(verdict, Unclear):
+            if isinstance(reply, NotSent):
+                progress.take_back_intent(self.ledger)
+            elif not isinstance(verdict, Unclear):
                 self.ledger.clear(progress.spec.key)
             return verdict
 

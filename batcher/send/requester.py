@@ -1,11 +1,11 @@
 """Requests at the pace: each takes its slot of the rate, and brakes, refused keys and outages are dealt with here.
 
     with await requester.permit(row) as permit:     # waits for outage, brake and slot
-        if permit.start():                          # False: ask for another permit
-            reply = await permit.send(request, flight)
+        reply = await permit.send(request, flight)  # None: ask for another permit
+        if reply is not None:
             requester.learn(permit, reply, verdict) # brake, outage and keys
 
-Everything that batcher asks of the server passes here: creates as above, with their intent before `start`; look-ups,
+Everything that batcher asks of the server passes here: creates as above, with their intent before `send`; look-ups,
 preflight, undo and verify by `ask`, which does the same for one question.
 """
 
@@ -38,7 +38,7 @@ from ..omni.verdicts import (
 )
 from ..pace.gate import Gate, KeysRefused, Slot
 from ..transport.headers import printable
-from ..transport.reply import Answer, Cause, Reply, Transport
+from ..transport.reply import HELD, Answer, Cause, NotSent, Reply, Transport
 from .drain import Drain, End
 from .outage import Outage
 from .rate_limited_rows import LimitedRows
@@ -108,8 +108,8 @@ class Requester:
             with await self.permit(row) as permit, anyio.CancelScope() as flight:
                 if before is not None:
                     await before()
-                if permit.start():
-                    reply = await permit.send(question.request, flight)
+                reply = await permit.send(question.request, flight)
+                if reply is not None:
                     verdict = question.judge(reply, self.now())
                     self.learn(permit, reply, verdict)
                     return permit.slot.key, verdict
@@ -213,7 +213,7 @@ class Requester:
 
 @dataclass(slots=True)
 class Permit:
-    """Leave to send one request: a slot of one key's rate. `start` it, then `send`; the block's end gives back the rest."""
+    """Leave to send one request: a slot of one key's rate. `send` starts it; the block's end gives back the rest."""
 
     requester: Requester
     row: str
@@ -229,21 +229,31 @@ class Permit:
         if self.is_probe:
             self.requester.outage.leave()
 
-    def start(self) -> bool:
-        """Call right before the request leaves. False: it may not, since a drain or the brake came first."""
-        return not self.requester.drain.is_on and self.slot.start()
+    async def send(
+        self, request: Request, flight: anyio.CancelScope, leaves: Callable[[], None] = lambda: None
+    ) -> Reply | None:
+        """Send it, and wait for what comes back; None if a drain or the brake came before there was a connection.
 
-    async def send(self, request: Request, flight: anyio.CancelScope) -> Reply:
-        """Send it, and wait for what comes back. A drain doesn't touch it; only `Drain.abort` cuts it off.
-
+        `leaves` is called when the request does; from then on a drain doesn't touch it, only `Drain.abort` cuts it off.
         `flight` is an open scope around this, which one request after the other may use: entering one costs 6 µs.
         """
         requester = self.requester
-        requester.requests += 1
-        requester.drain.take_off(flight)
+
+        def start() -> bool:
+            if requester.drain.is_on or not self.slot.start():
+                return False
+            requester.requests += 1
+            requester.drain.take_off(flight)
+            leaves()
+            return True
+
         try:
-            return await requester.transport.request(
-                request.method, request.path, self.slot.key, request.body, request.query
+            reply = await requester.transport.request(
+                request.method, request.path, self.slot.key, request.body, request.query, start=start
             )
         finally:
             requester.drain.land(flight)
+        if reply is HELD:
+            return None
+        requester.requests += isinstance(reply, NotSent)  # an attempt to reach the server counts as one, too
+        return reply

@@ -124,6 +124,11 @@ class RowProgress:
             spec=as_read(self.spec.row),
         )
 
+    def leaves(self) -> None:
+        """The request of the intent on disk leaves now."""
+        self.is_intended = self.is_resend = False
+        self.attempts += 1
+
     def take_back_intent(self, ledger: Ledger) -> None:
         """The request of an intent on disk doesn't leave after all. Raises DiskTrouble."""
         if self.is_intended:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from time import perf_counter
 from urllib.parse import urlencode
 from urllib.request import getproxies, proxy_bypass
@@ -28,15 +26,18 @@ from ..api_keys import ApiKey
 from ..errors import UsageError
 from ..version import __version__
 from .base_url import is_loopback
-from .headers import printable
-from .reply import MAX_ANSWER_BYTES, Answer, Cause, Lost, NotSent, Reply
+from .exchange import Exchange
+from .failures import lost, not_sent
+from .kept import KeptConnections, is_fit
+from .reply import HELD, MAX_ANSWER_BYTES, Answer, Cause, Lost, NotSent, Reply, at_once
 from .timeouts import Timeouts, open_timeouts
 
 _BUFFER_BYTES = 1 << 16  # aiohttp's own: when twice as much lies unread, it stops reading
+_HEADER_BYTES = 1 << 16  # of one header: policies and cookies outgrow the 8 KB that aiohttp takes
 _OWN_HEADERS = ("content-length", "content-type")  # of a request without a body
 _UNFIT_AT_MOST = 3  # new connections in a row that turn out to be unfit; then the server is in trouble
 _TOO_LATE = NotSent(Cause.CONNECT_TIMEOUT, "the server did not take the connection in time")
-_KEPT_SECONDS = 15.0  # that a connection is kept idle, as with aiohttp: what is older may be about to be closed
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class HttpTransport:
@@ -53,13 +54,21 @@ class HttpTransport:
         self._request = request  # says where to, and what all requests' heads have in common
         self._connecting = connecting
         self._timeouts = timeouts
-        self._idle: deque[tuple[Connection, float]] = deque()  # and since when; the last one is used first
+        self._kept = KeptConnections()
+        self.drop_kept = self._kept.drop
         common = (f"{name}: {value}\r\n" for name, value in request.headers.items() if name.lower() not in _OWN_HEADERS)
         self._common = "".join(common)
         self._heads: dict[str, bytes] = {}
 
     async def request(
-        self, method: str, path: str, key: ApiKey, body: bytes | None = None, query: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        key: ApiKey,
+        body: bytes | None = None,
+        query: Mapping[str, str] | None = None,
+        *,
+        start: Callable[[], bool] = at_once,
     ) -> Reply:
         """Send once, never follow a redirect (the key is not sent on), never raise for what the network does."""
         target = f"{path}?{urlencode(query)}" if query else path
@@ -67,13 +76,17 @@ class HttpTransport:
         rest = b"" if body is None else b"Content-Length: %d\r\n" % len(body)
         text = b"%b %b HTTP/1.1\r\n%b%b\r\n%b" % (method.encode(), target.encode(), head, rest, body or b"")
         started = perf_counter()
-        connection = self._kept(started) or await self._connect()
+        connection = self._kept.take(started) or await self._connect()
         if isinstance(connection, NotSent):
             return connection
         if perf_counter() - started >= self._timeouts.seconds:  # aiohttp rounds its limit up
             connection.close()
             return _TOO_LATE
-        self._timeouts.start(connection, started)
+        if not start():
+            self._kept.keep(connection, started)
+            return HELD
+        exchange = Exchange(connection)
+        self._timeouts.start(exchange, started)
         status, is_kept = None, False
         try:
             protocol = _write(connection, text)
@@ -83,18 +96,19 @@ class HttpTransport:
                     break
             status = message.code
             # a small body is often here already
-            answered = _whole(message, content) or await _read(content)
+            answered = _whole(message, content) or await exchange.read(protocol, content)
             if answered is None:
                 return Lost(Cause.OVERSIZED, f"the answer is larger than {MAX_ANSWER_BYTES} bytes", status)
             now = perf_counter()
-            is_kept = self._keep(connection, message, now)
-            return Answer(status, message.headers, answered, now - started)
+            if is_kept := _may_be_kept(connection, message):
+                self._kept.keep(connection, now, message.headers)
+            return Answer(status, message.headers, answered.removeprefix(_BYTE_ORDER_MARK), now - started)
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
-            if self._timeouts.has_run_out(connection):
+            if self._timeouts.has_run_out(exchange):
                 return Lost(Cause.TIMEOUT, f"no whole answer within {self._timeouts.seconds:g} s", status)
-            return _lost(error, status)
+            return lost(error, status)
         finally:
-            self._timeouts.end(connection)
+            self._timeouts.end(exchange)
             if not is_kept:
                 connection.close()
 
@@ -109,47 +123,18 @@ class HttpTransport:
         try:
             for _ in range(_UNFIT_AT_MOST):
                 connection = await self._connector.connect(self._request, [], self._connecting)
-                if _is_fit(connection):
+                if is_fit(connection):
                     return connection
                 connection.close()
             return NotSent(Cause.REFUSED, "the server does not keep its connections open")
         except TimeoutError:
             return _TOO_LATE
         except (aiohttp.ClientError, OSError) as error:
-            return _not_sent(error)
-
-    def _kept(self, now: float) -> Connection | None:
-        """One that was used before, if any is still good."""
-        while self._idle:
-            connection, since = self._idle.pop()
-            if now - since <= _KEPT_SECONDS and _is_fit(connection):
-                return connection
-            connection.close()
-        return None
-
-    def _keep(self, connection: Connection, message: RawResponseMessage, now: float) -> bool:
-        """Keep it, unless the server ends it, or answered before it had read all: what is left would come first."""
-        if message.should_close or connection.transport is None or connection.transport.get_write_buffer_size():
-            return False
-        idle = self._idle
-        idle.append((connection, now))
-        if now - idle[0][1] > _KEPT_SECONDS:
-            idle.popleft()[0].close()
-        return True
+            return not_sent(error)
 
     def close(self) -> None:
-        """Close what is kept, without waiting for the server's own good-bye."""
-        while self._idle:
-            connection, _ = self._idle.pop()
-            if connection.transport is not None:
-                connection.transport.abort()
-            connection.close()
-
-
-def _is_fit(connection: Connection) -> bool:
-    """Whether nothing has come on it that nobody asked for, and it is open."""
-    protocol = connection.protocol
-    return protocol is not None and protocol.is_connected() and not protocol.should_close
+        """Close what is kept."""
+        self._kept.drop()
 
 
 def _write(connection: Connection, text: bytes) -> ResponseHandler:
@@ -157,7 +142,9 @@ def _write(connection: Connection, text: bytes) -> ResponseHandler:
     protocol = connection.protocol
     if protocol is None or protocol.transport is None:
         raise aiohttp.ServerDisconnectedError
-    protocol.set_response_params(read_until_eof=True, read_bufsize=_BUFFER_BYTES)
+    protocol.set_response_params(
+        read_until_eof=True, read_bufsize=_BUFFER_BYTES, max_line_size=_HEADER_BYTES, max_field_size=_HEADER_BYTES
+    )
     protocol.transport.write(text)
     return protocol
 
@@ -169,39 +156,9 @@ def _whole(message: RawResponseMessage, content: StreamReader) -> bytes | None:
     return content.read_nowait(-1)
 
 
-async def _read(content: StreamReader) -> bytes | None:
-    """The body, or None if it is too large."""
-    pieces, size = [], 0
-    async for piece in content.iter_any():
-        size += len(piece)
-        if size > MAX_ANSWER_BYTES:
-            return None
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
-def _lost(error: Exception, status: int | None) -> Lost:
-    """What broke the exchange. A dead kept connection is no exception: whether the server read the request is unknown."""
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return Lost(Cause.TRUNCATED, "the answer ended early", status)
-    return Lost(Cause.RESET, f"the connection was lost ({type(error).__name__})", status)
-
-
-def _not_sent(error: aiohttp.ClientError | OSError) -> NotSent:
-    """What kept the connection from being made."""
-    match error:
-        case aiohttp.ClientConnectorCertificateError():
-            return NotSent(Cause.CERTIFICATE, f"the server's certificate is not valid: {error.certificate_error}")
-        case aiohttp.ClientConnectorSSLError():
-            return NotSent(Cause.TLS, f"no TLS connection: {error.os_error}")
-        case aiohttp.ClientConnectorDNSError():
-            return NotSent(Cause.DNS, f"the host {error.host} is not known")
-        case aiohttp.ClientConnectorError():
-            return NotSent(Cause.REFUSED, f"no connection to {error.host}:{error.port} ({_why(error.os_error)})")
-        case aiohttp.ClientHttpProxyError():
-            return NotSent(Cause.REFUSED, f"the proxy refused to connect ({error.status} {printable(error.message)})")
-        case _:
-            return NotSent(Cause.REFUSED, f"no connection ({type(error).__name__}: {error})")
+def _may_be_kept(connection: Connection, message: RawResponseMessage) -> bool:
+    """Unless the server ends it, or answered before it had read all: what is left would come first."""
+    return not (message.should_close or connection.transport is None or connection.transport.get_write_buffer_size())
 
 
 @contextlib.asynccontextmanager
@@ -243,8 +200,3 @@ def _proxy_of(url: URL) -> tuple[URL | None, aiohttp.BasicAuth | None]:
             "https_proxy in the environment names no HTTP proxy; write it as in http://proxy.example:3128, or unset it"
         )
     return strip_auth_from_url(proxy)
-
-
-def _why(error: OSError) -> str:
-    """The system's words; asyncio puts the address into their place, which stands beside them anyway."""
-    return os.strerror(error.errno).lower() if error.errno else str(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -13,7 +13,7 @@ MAX_ANSWER_BYTES = 8 * 1024 * 1024  # an answer is about 2 KB; more than this is
 
 
 class Cause(StrEnum):
-    """Why no whole answer came."""
+    """Why no whole answer came, or none that can be read."""
 
     REFUSED = "refused"
     DNS = "dns"
@@ -24,6 +24,8 @@ class Cause(StrEnum):
     RESET = "reset"
     TRUNCATED = "truncated"
     OVERSIZED = "oversized"
+    UNREADABLE = "unreadable"
+    HELD = "held"
 
 
 class Answer(NamedTuple):
@@ -53,12 +55,31 @@ class Lost:
 
 
 Reply = Answer | NotSent | Lost
+HELD = NotSent(Cause.HELD, "it was not to be sent any more once the connection was there")
+
+
+def at_once() -> bool:
+    """A request that nothing holds back."""
+    return True
 
 
 class Transport(Protocol):
     """Sends requests. Never raises for what the network or the server does; never follows a redirect."""
 
     async def request(
-        self, method: str, path: str, key: ApiKey, body: bytes | None = None, query: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        key: ApiKey,
+        body: bytes | None = None,
+        query: Mapping[str, str] | None = None,
+        *,
+        start: Callable[[], bool] = at_once,
     ) -> Reply:
-        """Send `{base}{path}` and wait for the whole answer, at most the configured timeout (seconds)."""
+        """Send `{base}{path}` and wait for the whole answer, at most the configured timeout (seconds).
+
+        `start` is called once there is a connection, right before the request is written; False: nothing is (`HELD`).
+        """
+
+    def drop_kept(self) -> None:
+        """Close the connections that no request is using: what comes on them next may not be what was asked for."""

@@ -17,48 +17,46 @@ _LATE_SECONDS = 0.1  # no busy loop is as late as that for long
 _GRACE_SECONDS = 0.01
 
 
-class Connection(Protocol):
-    """What a request travels on."""
+class Exchange(Protocol):
+    """A request that is waited for."""
 
-    @property
-    def transport(self) -> asyncio.Transport | None:
-        """Its end here; None once it is lost."""
+    def cut(self) -> None:
+        """End the connection, and the wait itself, whatever became of the connection."""
 
 
 class Timeouts:
-    """`start` and `end` around each request; one that runs out of time has its connection aborted in between."""
+    """`start` and `end` around each request; one that runs out of time is cut in between."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._loop = asyncio.get_running_loop()
-        self._due: dict[Connection, float] = {}  # of `perf_counter`; `-inf` when it has run out
+        self._due: dict[Exchange, float] = {}  # of `perf_counter`; `-inf` when it has run out
         self._timer: asyncio.TimerHandle | None = None
         self._meant = 0.0  # when it is to go off
 
-    def start(self, connection: Connection, since: float) -> None:
-        """A request that began then leaves on this connection."""
-        self._due[connection] = due = since + self.seconds
+    def start(self, exchange: Exchange, since: float) -> None:
+        """A request that began then leaves."""
+        self._due[exchange] = due = since + self.seconds
         if self._timer is None:
             self._look_at(due)
 
-    def end(self, connection: Connection) -> None:
+    def end(self, exchange: Exchange) -> None:
         """Its answer is here, or will not come."""
-        del self._due[connection]
+        del self._due[exchange]
 
-    def has_run_out(self, connection: Connection) -> bool:
-        """Whether that is why the connection broke."""
-        return self._due[connection] == -math.inf
+    def has_run_out(self, exchange: Exchange) -> bool:
+        """Whether that is why it broke."""
+        return self._due[exchange] == -math.inf
 
     def _look(self) -> None:
         now, self._timer = perf_counter(), None
         if now - self._meant > _LATE_SECONDS:  # the process stood still; what has come meanwhile is to be read first
             self._look_at(now + _GRACE_SECONDS)
             return
-        for connection, due in self._due.items():
+        for exchange, due in self._due.items():
             if -math.inf < due <= now:
-                self._due[connection] = -math.inf
-                if connection.transport is not None:
-                    connection.transport.abort()
+                self._due[exchange] = -math.inf
+                exchange.cut()
         left = [due for due in self._due.values() if due > now]
         if left:
             self._look_at(min(left))

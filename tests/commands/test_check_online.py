@@ -13,7 +13,7 @@ from batcher.send.drain import Drain
 from batcher.transport.reply import Cause, NotSent, Reply
 
 from ..support import virtual
-from ..support.runs import BASE, Job, Memory, Witness, row, virtual_world
+from ..support.runs import BASE, Job, MaybeUnreached, Memory, Witness, row, virtual_world
 
 
 def test_it_does_not_sit_out_an_outage(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_it_does_not_sit_out_an_outage(tmp_path: Path) -> None:
         return NotSent(Cause.REFUSED, "no connection")
 
     async def main() -> float:
-        memory, begun = Memory(unreachable), virtual.loop().time()
+        memory, begun = Memory(MaybeUnreached(unreachable)), virtual.loop().time()
         settings = job.settings(BASE, give_up_after_seconds=3600.0)
         with memory.serving(), pytest.raises(UsageError, match="no good answer from the server for 20 s"):
             await look(settings, observer=Witness(), drain=Drain(), runtime=virtual_world(memory))

@@ -17,7 +17,7 @@ from batcher.send.drain import Drain, End
 from batcher.transport.reply import Cause, Lost, NotSent, Reply
 
 from ..support import virtual
-from ..support.runs import BASE, Job, Memory, Ran, Script, answer, row, virtual_world
+from ..support.runs import BASE, Job, MaybeUnreached, Memory, Ran, Script, answer, row, virtual_world
 
 RESET = Lost(Cause.RESET, "the connection was lost")
 REFUSED = NotSent(Cause.REFUSED, "no connection to omni.test:80 (Connection refused)")
@@ -153,7 +153,7 @@ def test_the_server_down_for_ten_minutes(tmp_path: Path, trouble: Reply) -> None
         begun.append(now)
         return trouble if 1 <= now - begun[0] < 601 else None
 
-    ran, memory, _, _ = once(tmp_path, 400, script, max_attempts=2, concurrency=8)
+    ran, memory, _, _ = once(tmp_path, 400, MaybeUnreached(script), max_attempts=2, concurrency=8)
     assert (ran.code, ran.summary.created, len(memory.documents)) == (0, 400, 400)
     start = memory.calls[0][0]
     probes = [at for at, _ in memory.calls if start + 10 < at < start + 600]
@@ -245,7 +245,7 @@ def test_a_drain_ends_every_wait_at_once(tmp_path: Path) -> None:
 
     scripts: list[Script] = [
         lambda _call, _number: answer(429, retry_after="3000"),
-        lambda _call, _number: REFUSED,
+        MaybeUnreached(lambda _call, _number: REFUSED),
         lag,
         lambda _call, _number: TIMEOUT,
     ]

@@ -19,7 +19,7 @@ import anyio
 import orjson
 
 from batcher.api_keys import ApiKey
-from batcher.transport.reply import Answer, Cause, Lost, NotSent, Reply
+from batcher.transport.reply import HELD, Answer, Cause, Lost, NotSent, Reply, at_once
 
 from .disk import ProcessDisk
 from .server import HTML_HEADERS, Post, SimulatedServer
@@ -77,6 +77,7 @@ NEVER_CARRIED_OUT = frozenset(
         Fault.KEY_REFUSED,
     }
 )
+CONNECTS_CHANCE = 0.1  # that a request needs a new connection first
 MOST_LATE_SECONDS = 280.0  # a commit that comes later than ten minutes is outside the promise; lag comes on top
 
 
@@ -173,12 +174,32 @@ class SimulatedTransport:
         self._run = run
         self._timeout_seconds = timeout_seconds
 
+    def drop_kept(self) -> None:
+        """As `Transport`: nothing is kept here."""
+
     async def request(
-        self, method: str, path: str, key: ApiKey, body: bytes | None = None, query: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        key: ApiKey,
+        body: bytes | None = None,
+        query: Mapping[str, str] | None = None,
+        *,
+        start: Callable[[], bool] = at_once,
     ) -> Reply:
         """As `Transport`."""
         self._process.step("request")
         wire, watch = self._wire, self._wire.watch
+        fault = wire.pick(anyio.current_time(), is_post=method == "POST")
+        if fault is not None:
+            wire.watch.met[fault.value] += 1
+        if fault in NOT_SENT:
+            await anyio.sleep(wire.latency())
+            return NotSent(NOT_SENT[fault], f"simulated: {fault}")
+        if wire.chance.random() < CONNECTS_CHANCE:
+            await anyio.sleep(wire.latency())
+        if not start():
+            return HELD
         watch.before_request()
         watch.starts.append((key.secret, anyio.current_time()))
         carried = _Carried(method, path, query or {}, None, orjson.loads(body) if body else {})
@@ -187,7 +208,7 @@ class SimulatedTransport:
         wire.in_flight += 1
         wire.most_in_flight = max(wire.most_in_flight, wire.in_flight)
         try:
-            reply = await self._travel(carried)
+            reply = await self._travel(carried, fault)
         except BaseException:
             self._orphan(carried)
             raise
@@ -209,16 +230,9 @@ class SimulatedTransport:
         self._wire.posts.append(post)
         return post
 
-    async def _travel(self, carried: _Carried) -> Reply:
+    async def _travel(self, carried: _Carried, fault: Fault | None) -> Reply:
         wire = self._wire
         start = anyio.current_time()
-        fault = wire.pick(start, is_post=carried.post is not None)
-        if fault is not None:
-            wire.watch.met[fault.value] += 1
-        if fault in NOT_SENT:
-            carried.arrived = True
-            await anyio.sleep(wire.latency())
-            return NotSent(NOT_SENT[fault], f"simulated: {fault}")
         await anyio.sleep(min(wire.latency(), self._timeout_seconds * 0.4))
         answer = self._arrive(carried, fault)
         back = self._timeout_seconds * 0.5 if fault is Fault.SLOW else wire.latency()

@@ -37,7 +37,7 @@ from batcher.sandbox.calls import Call
 from batcher.sandbox.routes import Api
 from batcher.sandbox.store import Document, Store
 from batcher.send.drain import Drain, End
-from batcher.transport.reply import Answer, Reply
+from batcher.transport.reply import HELD, Answer, NotSent, Reply, at_once
 
 from .virtual import loop
 
@@ -276,6 +276,17 @@ class QuickDisk(Disk):
 Script = Callable[[Call, int], Reply | Awaitable[Reply | None] | None]
 
 
+@dataclass(frozen=True)
+class MaybeUnreached:
+    """A script that is asked before the request leaves, so that it can say that the server was not reached."""
+
+    script: Script
+
+    def __call__(self, call: Call, number: int) -> Reply | Awaitable[Reply | None] | None:
+        """See `Script`."""
+        return self.script(call, number)
+
+
 class Memory:
     """An Omni in memory as a transport: the sandbox's own routes, without sockets, on the virtual clock.
 
@@ -302,18 +313,31 @@ class Memory:
             self._left = list(self.store.documents())
 
     async def request(
-        self, method: str, path: str, key: ApiKey, body: bytes | None = None, query: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        key: ApiKey,
+        body: bytes | None = None,
+        query: Mapping[str, str] | None = None,
+        *,
+        start: Callable[[], bool] = at_once,
     ) -> Reply:
         """Let the script answer, or else the server."""
         call = Call(method, path, query or {}, f"Bearer {key.secret}", body=body or b"")
-        self.calls.append((loop().time(), call))
         self._numbers[method] += 1
-        number = self._numbers[method]
+        number, is_asked_first = self._numbers[method], isinstance(self.script, MaybeUnreached)
+        scripted = self.script(call, number) if is_asked_first else None
+        self.calls.append((loop().time(), call))
+        if not isinstance(scripted, NotSent) and not start():
+            self._numbers[method] -= 1
+            self.calls.pop()
+            return HELD
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             await anyio.sleep(self.latency_seconds)
-            scripted = self.script(call, number)
+            if not is_asked_first:
+                scripted = self.script(call, number)
             if isinstance(scripted, Awaitable):
                 scripted = await scripted
             return self.carry_out(call) if scripted is None else scripted
@@ -325,6 +349,9 @@ class Memory:
         response = self.api.answer(call)
         headers = {name.lower(): value for name, value in response.headers}
         return Answer(response.status, headers, response.body, self.latency_seconds)
+
+    def drop_kept(self) -> None:
+        """Nothing is kept here."""
 
     @property
     def documents(self) -> list[Document]:

@@ -17,7 +17,7 @@ import anyio.lowlevel
 import pytest
 
 from batcher.api_keys import ApiKey
-from batcher.transport import http
+from batcher.transport import kept
 from batcher.transport.http import open_transport
 from batcher.transport.reply import MAX_ANSWER_BYTES, Answer, Cause, Lost, NotSent, Reply, Transport
 
@@ -293,7 +293,7 @@ async def test_a_kept_connection_that_the_server_has_closed_is_not_used() -> Non
 
 async def test_a_connection_is_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that has been idle for a while is not used: the server may be about to close it. One that nobody needs goes."""
-    monkeypatch.setattr(http, "_KEPT_SECONDS", 0.1)
+    monkeypatch.setattr(kept, "_UNKNOWN_SECONDS", 0.1)
     opened, closed = list[int](), list[int]()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
