@@ -67,7 +67,11 @@ class Sending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """One `batcher run`. A deadline is the caller's business: `drain.start(End.DEADLINE)` when it is reached."""
+    """One `batcher run`. `rows`: keys of the new rows that `rekey` or `create_again` is meant for, None for all.
+
+    A refusal writes the keys that it is about to `rows_to`. A deadline is the caller's business:
+    `drain.start(End.DEADLINE)` when it is reached.
+    """
 
     inputs: tuple[str, ...]
     endpoint: Endpoint
@@ -77,4 +81,6 @@ class RunSettings:
     skip_invalid: bool = False
     rekey: bool = False
     create_again: bool = False
+    rows: frozenset[str] | None = None
+    rows_to: Path | None = None
     preflight: bool = True

@@ -9,6 +9,7 @@ class Reason(StrEnum):
     """Why a row is failed or uncertain (contract 6)."""
 
     INVALID = "invalid"
+    SAME_CONTENT = "same_content"
     REJECTED = "rejected"
     NOT_FOUND = "not_found"
     FORBIDDEN = "forbidden"
@@ -23,6 +24,10 @@ class Reason(StrEnum):
 
 HINTS = {
     Reason.INVALID: "Fix the row here (or in the input) and run this file again.",
+    Reason.SAME_CONTENT: (
+        "If it is the same row, run again with --rekey; if you want a second document, with --create-again. With --rows FILE "
+        "either is meant for some rows only."
+    ),
     Reason.REJECTED: "Read the message, fix the row and run again.",
     Reason.NOT_FOUND: "The model or branch doesn't exist for this key. Check modelId and branchId.",
     Reason.FORBIDDEN: "The key's owner may not create documents on this model. Ask for the permission, or use another key.",

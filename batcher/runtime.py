@@ -30,6 +30,13 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _directory() -> str:
+    try:
+        return os.fsencode(Path.cwd()).decode("utf-8", "replace")
+    except OSError:  # it is deleted
+        return ""
+
+
 def _open_inputs(inputs: Sequence[str]) -> AbstractContextManager[tuple[Source, ...]]:
     return open_inputs(inputs, sys.stdin.buffer)
 
@@ -38,6 +45,7 @@ def _open_inputs(inputs: Sequence[str]) -> AbstractContextManager[tuple[Source, 
 class Runtime:
     """`now` is UTC; `timer` counts seconds; `transport` None means HTTP to the endpoint; `run_id` names this run.
 
+    `directory` is what relative names start from, empty if unknown.
     `decide` says what a look means for a row in doubt; None: `settle_rules.decide`.
     """
 
@@ -50,6 +58,7 @@ class Runtime:
     random: Random = field(default_factory=Random)
     decide: Callable[[Case], Decision] | None = None
     run_id: str = field(default_factory=lambda: secrets.token_hex(4))
+    directory: str = field(default_factory=_directory)
 
     @property
     def holder(self) -> str:

@@ -71,10 +71,11 @@ class Intake:
                     return None
                 case ValidRow() as valid:
                     given = valid.spec()
-        elif not self._is_first(given):
-            return None
         else:
-            given = given._replace(key=self._checked.claims.known_as(given.key, UNPLACED))
+            claimed = self._claim(given)
+            if claimed is None:
+                return None
+            given = given._replace(key=claimed)
         state = self._past.state(given.key, lambda: given.spec_hash, recreate=self._recreate)
         if state in _DONE:
             self._outcomes.skipped += 1
@@ -83,17 +84,17 @@ class Intake:
             raise UsageError(put_it_back(self._files, given.place))
         return given
 
-    def _is_first(self, spec: Spec) -> bool:
-        """Whether no spec so far has its key or its identifier; else it is refused, as `check` refuses such a row."""
+    def _claim(self, spec: Spec) -> str | None:
+        """The key under which the files have it; None if an earlier spec has it, or its identifier: then it's refused."""
         claims = self._checked.claims
-        if claims.claim(spec.key, spec.identifier, UNPLACED) is not None:
-            return True
-        is_key = spec.key in claims.keys
-        taken = spec.key if is_key else holding(spec.identifier or "")
-        problem = claims.clash(spec.row, taken, KEY if is_key else "identifier")
-        # a key that no row has: `~2` alone may be another spec's, the second row of this name
-        self._refuse(spec.row, claims.another(f"{spec.key}~", UNPLACED), [problem])
-        return False
+        key = claims.claim(spec.key, spec.identifier, UNPLACED, is_filed=spec.row.is_fed_back)
+        if key is None:
+            is_key = claims.holder(spec.key) is not None
+            taken = spec.key if is_key else holding(spec.identifier or "")
+            problem = claims.clash(spec.row, taken, KEY if is_key else "identifier")
+            # a key that no row has: `~2` alone may be another spec's, the second row of this name
+            self._refuse(spec.row, claims.another(f"{spec.key}~", UNPLACED), [problem])
+        return key
 
     def _refuse(self, row: Row, key: str, problems: Sequence[Problem]) -> None:
         self._batch.book(invalid_outcome(row, key, problems, self._runtime, self._ledger.unclear(key)))

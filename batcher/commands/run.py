@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,14 +30,15 @@ import anyio
 from ..config import Files, RunSettings
 from ..errors import DiskTrouble, Stopped, UsageError
 from ..files.disk import Storage
-from ..files.journal_lines import Fixed, SameRow
+from ..files.journal_lines import Fixed, Named, SameRow
 from ..files.ledger import Ledger
 from ..files.lines import on_disk, open_lines
 from ..files.lock import lock
 from ..files.past import Past, RowState
 from ..models import stamp
 from ..plan.failures_input import is_fed_back
-from ..plan.same_content import Pair
+from ..plan.rows_file import write_rows
+from ..plan.same_content import Same
 from ..plan.seen_rows import SENT, SpooledRows, open_spools
 from ..plan.survey import Survey, keep_edited, survey
 from ..report.observers import Observer
@@ -69,13 +69,16 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
         started, begun = stamp(runtime.now()), runtime.timer()
         past = await settled_past(settings.endpoint, settings.sending, settings.files, drain, runtime, observer.warning)
         surveyed = survey(settings, sources, runtime, observer, past, spooled)
+        await write_same(surveyed.same, surveyed.past, settings.files, runtime)
         if surveyed.refusal is not None:
+            write_rows(settings.rows_to, surveyed.same.unanswered)
             raise UsageError(surveyed.refusal)
-        if surveyed.same:
-            await write_same_rows(surveyed.same, surveyed.past, settings.files, runtime)
+        if surveyed.same.holding:
             spooled = stack.enter_context(open_spools(runtime.storage, settings.files))
             past = past_of(settings.endpoint, settings.sending, settings.files, runtime)
             surveyed = survey(settings, sources, runtime, Observer(), past, spooled)  # all else is told already
+        for warning in surveyed.warnings:
+            observer.warning(warning)
         surveyed = replace(surveyed, started=started, begun=begun)
         if not surveyed.has_work:
             await _make_durable(runtime.storage, settings.files, drain)
@@ -85,17 +88,19 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
         return await _Run(settings, runtime, surveyed, spooled, observer, drain).live()
 
 
-async def write_same_rows(pairs: Sequence[Pair], past: Past, files: Files, runtime: Runtime) -> None:
+async def write_same(same: Same, past: Past, files: Files, runtime: Runtime) -> None:
     """Before anything is sent the journal holds which rows these are: one append, one fsync. Raises DiskTrouble.
 
-    What failed under the new key is over: that row has its first key again.
+    What failed under the new key is over: that row has its first key again. It also says which documents have been named.
     """
     at = stamp(runtime.now())
-    lines = [SameRow(pair.key, pair.of, at, runtime.run_id).encode() for pair in pairs]
-    lines += [Fixed(pair.key).encode() for pair in pairs if past.history_of(pair.key).failure is not None]
-    with open_lines(runtime.storage, files.journal) as journal:
-        journal.write(b"".join(lines))
-        await journal.sync()
+    lines = [SameRow(pair.own, pair.of, at, runtime.run_id).encode() for pair in same.holding]
+    lines += [Fixed(pair.key).encode() for pair in same.holding if past.history_of(pair.key).failure is not None]
+    lines += [Named(key).encode() for key in same.named]
+    if lines:
+        with open_lines(runtime.storage, files.journal) as journal:
+            journal.write(b"".join(lines))
+            await journal.sync()
 
 
 async def _make_durable(storage: Storage, files: Files, drain: Drain) -> None:
@@ -119,7 +124,9 @@ def survey_only(settings: RunSettings, observer: Observer, runtime: Runtime) -> 
     elsewhere = replace(settings.files, results=Path(tempfile.gettempdir()) / "batcher")
     with runtime.open_inputs(settings.inputs) as sources, open_spools(runtime.storage, elsewhere) as spooled:
         past = past_of(settings.endpoint, settings.sending, settings.files, runtime)
-        surveyed = survey(replace(settings, skip_invalid=True), sources, runtime, observer, past, spooled)
+        surveyed = survey(settings, sources, runtime, observer, past, spooled, is_look=True)
+    for warning in surveyed.warnings:
+        observer.warning(warning)
     if past.journaled.open_undos:
         observer.warning(warning_of(past, settings.endpoint, settings.files))
     if surveyed.refusal is not None:

@@ -20,6 +20,7 @@ from .journal_lines import (
     Intent,
     JournalHeader,
     JournalLine,
+    Named,
     Rewriting,
     RunBegan,
     SameRow,
@@ -31,6 +32,7 @@ from .lines import JoinedLines, corrupt, is_object, on_disk, read_lines
 from .undo_lines import UndoIntent, UndoKept, Undone
 
 _INTENT = re.compile(rb'\{"key":"([^"\\]+)","type":"intent",')  # how an intent begins whose key needs no escape
+_ABOUT_ROWS = (b'"intent"', b'"failed"', b'"uncertain"', b'"run"')  # what has none of these need not be parsed
 
 # By key and identifier: how many lines of the results file named that document when undo deleted it.
 UndoneDocuments = Mapping[str, Mapping[str, int]]
@@ -48,7 +50,10 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class Journaled:
-    """All that the journal says. `header` is None if there is no journal. `same_rows`: a row's key now → its key here."""
+    """All that the journal says. `header` is None if there is no journal.
+
+    `same_rows`: a row's key in the inputs → its key here. `named`: keys of documents that were told to have no row.
+    """
 
     header: JournalHeader | None = None
     histories: dict[str, KeyHistory] = field(default_factory=dict)
@@ -56,6 +61,7 @@ class Journaled:
     open_undos: OpenUndos = field(default_factory=dict)
     rewritings: tuple[Announced, ...] = ()
     same_rows: dict[str, str] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
     has_created: bool = False
 
 
@@ -92,6 +98,7 @@ class _Reading:
     open_undos: dict[tuple[str, str], UndoIntent] = field(default_factory=dict)
     rewritings: list[Announced] = field(default_factory=list)
     same_rows: dict[str, str] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
     has_created: bool = False
 
     def take(self, line: JournalLine | Unknown, offset: int, is_created: Callable[[str], bool]) -> None:
@@ -104,7 +111,9 @@ class _Reading:
             case FirstCreated():
                 self.has_created = True
             case SameRow():
-                self.same_rows[line.key] = self.same_rows.get(line.of, line.of)
+                self.same_rows[line.key] = line.of
+            case Named():
+                self.named.add(line.key)
             case RunBegan() | Unknown():
                 pass
             case UndoIntent():
@@ -127,14 +136,15 @@ class _Reading:
             self.open_undos,
             tuple(self.rewritings),
             self.same_rows,
+            self.named,
             self.has_created,
         )
 
 
-def intents_and_failures(
+def lines_about_rows(
     storage: Storage, path: Path, is_passed_over: Callable[[str], bool]
-) -> Iterator[tuple[Intent | FailureLine, int]]:
-    """The journal's intents and failures with their offsets (bytes), but for keys that are passed over.
+) -> Iterator[tuple[Intent | FailureLine | RunBegan, int]]:
+    """The journal's intents and failures, but for keys that are passed over, and its runs' beginnings; with offsets (bytes).
 
     Raises UsageError for a corrupt line.
     """
@@ -144,10 +154,10 @@ def intents_and_failures(
         match = _INTENT.match(text)
         if match is not None and is_passed_over(match[1].decode("utf-8", "replace")):
             continue
-        if match is None and b'"failed"' not in text and b'"uncertain"' not in text and b'"intent"' not in text:
+        if match is None and not any(word in text for word in _ABOUT_ROWS):
             continue
         line = read_line(text, path, f"offset {offset}")
-        if isinstance(line, Intent | FailureLine) and not is_passed_over(line.key):
+        if isinstance(line, RunBegan) or (isinstance(line, Intent | FailureLine) and not is_passed_over(line.key)):
             yield line, offset
 
 

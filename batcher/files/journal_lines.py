@@ -6,7 +6,7 @@ earlier version began is continued, so no field here is ever renamed.
 | on disk | type | says |
 |---|---|---|
 | journal | JournalHeader | the first line: version, base URL (`sandbox` for any sandbox), namespace, how identifiers are made |
-| run | RunBegan | a run began: id and time; with `command`, an undo |
+| run | RunBegan | a run began: id, time, directory; with `command`, an undo |
 | intent | Intent | one attempt is about to leave: identifier, whether it was filled in, hash and body of what is sent |
 | clear | Cleared | the key's last attempt certainly did nothing |
 | settled | Settled | none of the key's attempts so far did anything |
@@ -16,6 +16,7 @@ earlier version began is continued, so no field here is ever renamed.
 | undone | Undone | undo deleted this document, which so many lines of the results file named, or found it gone |
 | undo_kept | UndoKept | this document is still there after all: its DELETE was refused, or a look-up found it |
 | created | FirstCreated | this run has written its first results line |
+| no_row | Named | a run has told that no row has the document of this key any more |
 | same_row | SameRow | the row that has this key now is the one that was created under another |
 | rewriting | Rewriting | the failures file is about to be replaced by one of this size and digest |
 
@@ -57,16 +58,18 @@ class JournalHeader(NamedTuple):
 
 
 class RunBegan(NamedTuple):
-    """A run (or the `command`) began. `at` is UTC, ISO 8601 with milliseconds."""
+    """A run (or the `command`) began in this directory. `at` is UTC, ISO 8601 with milliseconds."""
 
     run: str
     at: str
     command: str | None = None
+    directory: str | None = None
 
     def encode(self) -> bytes:
         """The line."""
-        command = {} if self.command is None else {"command": self.command}
-        return _encoded({"type": "run", "run": self.run, "at": self.at} | command)
+        more = {"command": self.command, "directory": self.directory}
+        given = {name: value for name, value in more.items() if value is not None}
+        return _encoded({"type": "run", "run": self.run, "at": self.at} | given)
 
 
 class Intent(NamedTuple):
@@ -132,6 +135,12 @@ class Fixed(_KeyOnly):
     kind = "mended"  # the word of earlier versions, whose journals are continued
 
 
+class Named(_KeyOnly):
+    """A run has told that no row has the document of this key any more."""
+
+    kind = "no_row"
+
+
 @dataclass(frozen=True, slots=True)
 class FailureLine:
     """A row ended without a document that we know of."""
@@ -192,7 +201,7 @@ class Unknown(NamedTuple):
 
 
 KeyLine = Intent | Cleared | Settled | FailureLine | Fixed | Undone
-JournalLine = JournalHeader | RunBegan | KeyLine | UndoIntent | UndoKept | SameRow | FirstCreated | Rewriting
+JournalLine = JournalHeader | RunBegan | KeyLine | UndoIntent | UndoKept | SameRow | Named | FirstCreated | Rewriting
 
 
 def parse_journal_line(text: bytes) -> JournalLine | Unknown:
@@ -230,7 +239,7 @@ _PARSERS: dict[str, Callable[[Mapping[str, Any]], JournalLine]] = {
     "journal": lambda line: JournalHeader(
         str(line.get("baseUrl")), str(line.get("namespace")), line.get("version"), line.get("identifiers")
     ),
-    "run": lambda line: RunBegan(str(line.get("run")), str(line.get("at")), line.get("command")),
+    "run": lambda line: RunBegan(str(line.get("run")), str(line.get("at")), line.get("command"), line.get("directory")),
     "intent": _intent,
     "clear": lambda line: Cleared(str(line["key"])),
     "settled": lambda line: Settled(str(line["key"])),
@@ -241,6 +250,7 @@ _PARSERS: dict[str, Callable[[Mapping[str, Any]], JournalLine]] = {
     "undone": parse_undone,
     "undo_kept": parse_undo_kept,
     "same_row": lambda line: SameRow(str(line["key"]), str(line["of"]), str(line.get("at")), str(line.get("run"))),
+    "no_row": lambda line: Named(str(line["key"])),
     "created": lambda line: FirstCreated(str(line.get("run"))),
     "rewriting": lambda line: Rewriting(int(line["size"]), str(line["digest"]), str(line.get("run"))),
 }

@@ -69,14 +69,14 @@ class Ledger:
         self._results = results
         self.journal = Journal(journal)
 
-    def begin(self, base_url: str, namespace: str, at: datetime) -> None:
+    def begin(self, base_url: str, namespace: str, at: datetime, directory: str) -> None:
         """Write what new files begin with, and that this run begins. `header` is the journal's first line from now on."""
         self.header = self._known_header or JournalHeader(base_url, namespace)
         if self.journal.size() == 0:
             self.journal.write(self.header)
         if self._results.size() == 0 and (start := head(self._files.results)):
             self._results.write(start)
-        self.journal.write(RunBegan(self.run, stamp(at)))
+        self.journal.write(RunBegan(self.run, stamp(at), directory=directory or None))
 
     @property
     def histories(self) -> Mapping[str, KeyHistory]:
@@ -207,6 +207,7 @@ async def open_ledger(
     namespace: str,
     fsync_ms: int,
     on_trouble: Callable[[DiskTrouble], None],
+    directory: str = "",
     appends_failures: bool = True,
 ) -> AsyncIterator[Ledger]:
     """Open the files for the block, repair their tails, serve intents, and fsync outcomes at most `fsync_ms` late.
@@ -218,7 +219,7 @@ async def open_ledger(
         journal = stack.enter_context(open_lines(storage, files.journal))
         results = stack.enter_context(open_lines(storage, files.results))
         ledger.open(journal, results)
-        ledger.begin(base_url, namespace, now())
+        ledger.begin(base_url, namespace, now(), directory)
         # durable before any outcome: by it the next run knows that this one may have died before its end
         await ledger.journal.sync()
         if appends_failures:

@@ -30,6 +30,11 @@ class Spool(Generic[T]):
         self._stream: IO[bytes] | None = None
         self._lump: list[T] = []
         self._count = 0
+        self._lumps = 0
+
+    def emptied(self) -> Spool[T]:
+        """Another spool of this kind at this place, without any value."""
+        return Spool(self._storage, self._beside, self._stack)
 
     def __len__(self) -> int:
         return self._count
@@ -46,6 +51,7 @@ class Spool(Generic[T]):
             if self._stream is None:
                 self._stream = self._stack.enter_context(self._storage.spool(self._beside))
             self._stream.write(pickle.dumps(self._lump, pickle.HIGHEST_PROTOCOL))
+            self._lumps += 1
         self._lump = []
 
     def seal(self) -> None:
@@ -61,7 +67,7 @@ class Spool(Generic[T]):
         if self._stream is None:
             return
         self._stream.seek(0)
-        for _ in range(0, self._count, LUMP):
+        for _ in range(self._lumps):
             with on_disk(self._beside, "read the rows spooled beside"):
                 lump: list[T] = pickle.load(self._stream)  # noqa: S301 - this process wrote it, and nobody else can
             yield from lump

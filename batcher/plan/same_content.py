@@ -1,154 +1,210 @@
 """New rows that hold what was created under another key: people's edits don't create twice either (contract 5).
 
 The past is asked by key first. A row that is new by its key, or has only failed under it, is compared by content with
-what was created (or may have been) under keys that no row of the inputs has any more: what a changed key leaves behind.
-The journal's intents hold all of that, so they are read once more, but only by a run with such rows and such keys.
+what was created (or may have been, or was refused) under keys that no row of the inputs has any more, or whose row has
+changed: rows that were numbered anew have each other's keys. Such a row then needs another key in its turn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
-from ..compact_map import Fingerprints
-from ..config import Files, RunSettings
+from ..config import RunSettings
 from ..files.disk import Storage
-from ..files.history import intent_at, intents_and_failures
-from ..files.journal_lines import FailureLine, Intent
+from ..files.journal_lines import Intent
 from ..files.past import Past
-from ..files.results_index import fingerprint
-from ..identity import content_hash
-from ..models import Failed, Problem, Spec
+from ..identity import KEY_LENGTH, content_hash, name_key
+from ..models import Problem, Spec
 from ..read.json_text import shown
-from ..read.sources import Source
 from ..report.observers import Observer
+from .documents_left import Left, Unclaimed
 
 SHOWN = 5
+_ROOM = 10  # characters that a key leaves for `~2`
 _WAYS_OUT = (
     "Are they the same rows? Run again with --rekey, and nothing is created for them. "
     "Do you want second documents? Run again with --create-again. Nothing was sent."
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A new row (`key`, at `source` and `line`) and the row that holds the same: created, or perhaps created, `of` this key.
-
-    `is_fixed`: that one failed at first, so it was fixed in the failures file and now in the input too.
-    """
+class Sought(NamedTuple):
+    """A row whose document is sought: its key in the files, its place, its content, and its `name_key`."""
 
     key: str
     source: str
     line: int
+    content: str
+    named: str
+
+    @classmethod
+    def by(cls, spec: Spec) -> Sought:
+        """A row that is to be sent."""
+        named = name_key(spec.model_id, spec.name)
+        return cls(spec.key, spec.source, spec.line, content_hash(orjson.loads(spec.body)), named)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A row at `source` and `line` with the key `own` in the inputs is the row `of` the files, sent first at `was`.
+
+    `key` is what it would go by otherwise. `asks`: only a person can say so, since a document exists. `is_fixed`: it failed at
+    first, so it was fixed in two places. `moves`: it isn't new, but the document of its key is another row's; then `of` may
+    be a key that nothing was sent under, and `was` is None.
+    """
+
+    key: str
+    own: str
+    source: str
+    line: int
     of: str
-    was: str
-    identifier: str | None
-    is_fixed: bool
+    was: str | None = None
+    identifier: str | None = None
+    asks: bool = True
+    is_fixed: bool = False
+    moves: bool = False
 
 
-@dataclass(slots=True)
-class Left:
-    """What the journal says of keys that no row has any more.
+@dataclass(frozen=True, slots=True)
+class Seeking:
+    """What pairing needs: the documents left, the rows that have changed (by key), own keys, and what is known of a key."""
 
-    `contents`: a content and how many had it before → its intent's offset (bytes). `failed`: key → the input where its row
-    was. `unclaimed`: key → name and identifier of what was created.
-    """
+    storage: Storage
+    journal: Path
+    left: Left
+    changed: Callable[[], Mapping[str, Sought]]
+    own_keys: Mapping[str, str]
+    is_claimed: Callable[[str], bool]  # by a row of the inputs
+    past: Past
 
-    contents: Fingerprints = field(default_factory=Fingerprints)
-    failed: dict[str, str] = field(default_factory=dict)
-    unclaimed: dict[str, str] = field(default_factory=dict)
+    def pairs(self, new: Iterable[Sought]) -> list[Pair]:
+        """Each new row with the document of the same content; each of those once, in input order. Raises UsageError."""
+        return [self._pair(row, intent) for row in new if (intent := self._take(row.content)) is not None]
 
-    def add(self, intent: Intent, offset: int) -> None:
-        """One more document; of those with one content each is found."""
-        body = orjson.loads(intent.body)
-        content, number = content_hash(body), 1
-        while not self.contents.add(f"{content}~{number}", offset):
+    def moves(self, found: Sequence[Pair]) -> list[Pair]:
+        """What follows for rows that have changed: each with the document of its content.
+
+        One whose key's document is another row's now, and whose content none has, is paired by model and name, with a
+        document whose row has another name, or gets a key of its own. Raises UsageError.
+        """
+        changed = self.changed()
+        moved = {
+            row.key: self._pair(row, intent, moves=True)
+            for row in changed.values()
+            if (intent := self._take(row.content)) is not None
+        }
+        fresh, waiting = set[str](), deque([*found, *moved.values()])
+        while waiting:
+            key = waiting.popleft().of
+            if key in changed and key not in moved:
+                moved[key] = self._move(changed[key], changed, fresh)
+                waiting.append(moved[key])
+        return list(moved.values())
+
+    def _take(self, text: str, is_free: Callable[[Intent], bool] = lambda _: True) -> Intent | None:
+        return self.left.take(text, self.storage, self.journal, is_free)
+
+    def _pair(self, row: Sought, intent: Intent, *, moves: bool = False) -> Pair:
+        is_held, was = self.is_claimed(intent.key), f"{intent.source}:{intent.line}"
+        is_fixed = intent.key in self.left.fixed and not is_held
+        return Pair(
+            row.key,
+            self.own_keys.get(row.key, row.key),
+            row.source,
+            row.line,
+            intent.key,
+            was,
+            intent.identifier,
+            asks=is_held or (intent.key in self.past.created and not is_fixed),
+            is_fixed=is_fixed,
+            moves=moves,
+        )
+
+    def _move(self, row: Sought, changed: Mapping[str, Sought], fresh: set[str]) -> Pair:
+        """Another document, or a key of its own, for a row whose key's document is another row's."""
+
+        def is_renamed(intent: Intent) -> bool:
+            holder = changed.get(intent.key)
+            return holder is None or holder.named != row.named
+
+        intent = self._take(row.named, is_renamed)
+        if intent is not None:
+            return self._pair(row, intent, moves=True)
+        base, number = row.key.partition("~")[0][: KEY_LENGTH - _ROOM], 2
+        while self._is_taken(key := f"{base}~{number}") or key in fresh:
             number += 1
-        self.unclaimed[intent.key] = f"{body.get('name')} ({intent.identifier or 'identifier in the results file'})"
+        fresh.add(key)
+        return Pair(row.key, self.own_keys.get(row.key, row.key), row.source, row.line, key, moves=True)
+
+    def _is_taken(self, key: str) -> bool:
+        return self.is_claimed(key) or key in self.past.created or key in self.past.journaled.histories
 
 
-def find_left(
-    storage: Storage, files: Files, past: Past, is_claimed: Callable[[str], bool], sources: Iterable[Source]
-) -> Left:
-    """Read the journal for keys of these sources that nobody claims. Raises UsageError for a corrupt line."""
-    left, is_included = Left(), _judge_sources(files, sources)
-    for line, offset in intents_and_failures(storage, files.journal, is_claimed):
-        if isinstance(line, FailureLine):
-            if isinstance(line.outcome, Failed):
-                left.failed.setdefault(line.key, line.outcome.source)
-        elif (
-            line.key not in left.unclaimed
-            and is_included(left.failed.get(line.key, line.source))  # else the failures file, once it was run
-            and _is_last(line, past)
-        ):
-            left.add(line, offset)
-    return left
+@dataclass(frozen=True, slots=True)
+class Same:
+    """What is to be done about them: pairs that hold, and new rows that nobody answered for.
 
-
-def _is_last(intent: Intent, past: Past) -> bool:
-    """Whether this is what was created, or may have been: not an earlier attempt with another content."""
-    made = past.created.get(intent.key)
-    if made is not None:
-        return made in (0, fingerprint(intent.spec_hash))
-    return any(sent.spec_hash == intent.spec_hash for sent in past.history_of(intent.key).unclear)
-
-
-def _judge_sources(files: Files, sources: Iterable[Source]) -> Callable[[str], bool]:
-    """Whether an input is among this run's, or is gone: then its rows may be in these under other keys."""
-    given = {source.path.resolve() for source in sources} | {Path(source.name).resolve() for source in sources}
-    known: dict[str, bool] = {}
-
-    def is_included(name: str) -> bool:
-        if name not in known:
-            places = {Path(name).resolve(), (files.results.parent / name).resolve()}
-            known[name] = bool(places & given) or not any(place.exists() for place in places)
-        return known[name]
-
-    return is_included
-
-
-def pairs(storage: Storage, files: Files, left: Left, new: Iterable[Spec]) -> Iterator[Pair]:
-    """Each new row with the created one of the same content; each of those once, in input order."""
-    used: dict[str, int] = {}
-    for spec in new:
-        content = content_hash(orjson.loads(spec.body))
-        number = used.get(content, 0) + 1
-        offset = left.contents.get(f"{content}~{number}")
-        if offset is None:
-            continue
-        used[content] = number
-        intent = intent_at(storage, files.journal, offset)
-        was = f"{intent.source}:{intent.line}"
-        yield Pair(spec.key, spec.source, spec.line, intent.key, was, intent.identifier, intent.key in left.failed)
-
-
-def refusal(settings: RunSettings, found: tuple[Pair, ...], observer: Observer) -> str | None:
-    """Why nothing is sent, with both ways out; the first rows are told as problems. None: nothing speaks against it.
-
-    A row that was fixed in both places is that row, without asking.
+    `named`: keys of documents without a row that were named now. These and `holding` are to be journaled before anything is sent.
     """
-    if settings.rekey or all(pair.is_fixed for pair in found):
+
+    holding: tuple[Pair, ...] = ()
+    unanswered: tuple[Pair, ...] = ()
+    named: tuple[str, ...] = ()
+
+
+def answered(settings: RunSettings, find: Callable[[Callable[[Sought], bool]], tuple[Seeking, list[Pair]]]) -> Same:
+    """What the options say to the pairs that `find` finds for some of the new rows."""
+    seeking, found = find(lambda _: True)
+    asking = [pair for pair in found if pair.asks]
+    if not settings.rekey and not settings.create_again:
+        return Same(tuple(pair for pair in found if not pair.asks), tuple(asking))
+    unanswered = {pair.key: pair for pair in asking if not (settings.rows is None or pair.own in settings.rows)}
+    if settings.create_again:
+        return Same(tuple(pair for pair in found if pair.is_fixed), tuple(unanswered.values()))
+    if unanswered:
+        seeking, found = find(lambda row: row.key not in unanswered)
+    return Same((*found, *seeking.moves(found)), tuple(unanswered.values()))
+
+
+def problem_of(pair: Pair) -> Problem:
+    """What is told of a new row that nobody answered for."""
+    as_what = f" as {pair.identifier}" if pair.identifier else ""
+    text = f"has the key {shown(pair.own)}, but holds what {pair.was} was sent with under another{as_what}"
+    return Problem(pair.source, pair.line, "", text)
+
+
+def refusal_of(unanswered: Sequence[Pair], observer: Observer) -> str | None:
+    """Why nothing is sent, with both ways out; the first rows are told as problems. None: nothing speaks against it."""
+    if not unanswered:
         return None
-    for pair in found[:SHOWN]:
-        as_what = f" as {pair.identifier}" if pair.identifier else ""
-        text = f"has the key {shown(pair.key)}, but holds what {pair.was} was sent with under another{as_what}"
-        observer.problem(Problem(pair.source, pair.line, "", text))
-    rows = "1 new row holds" if len(found) == 1 else f"{len(found):,} new rows hold"
-    first = f" (the first {SHOWN} are listed)" if len(found) > SHOWN else ""
-    return f"{rows} what was created under keys that no row has any more{first}. {_WAYS_OUT}"
+    for pair in unanswered[:SHOWN]:
+        observer.problem(problem_of(pair))
+    rows = "1 new row holds" if len(unanswered) == 1 else f"{len(unanswered):,} new rows hold"
+    first = f" (the first {SHOWN} are listed)" if len(unanswered) > SHOWN else ""
+    return f"{rows} what was created under another key{first}. {_WAYS_OUT}"
 
 
-def name_unclaimed(left: Left, found: tuple[Pair, ...], observer: Observer) -> None:
-    """Tell which created documents no row has any more, since the run is about to create others."""
-    paired = {pair.of for pair in found}
-    names = [text for key, text in left.unclaimed.items() if key not in paired]
-    if not names:
-        return
-    what = "1 created document has" if len(names) == 1 else f"{len(names):,} created documents have"
-    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    observer.warning(
-        f"{what} no row any more: {', '.join(names[:SHOWN])}{more}. If you renamed a row, its old document still exists."
-    )
+def name_unclaimed(
+    left: Left, same: Same, named: Container[str], url: Callable[[str], str], observer: Observer
+) -> Same:
+    """Tell which created documents no row has any more, since the run is about to create others: each once by name."""
+    paired = {pair.of for pair in (*same.holding, *same.unanswered)}
+    gone = {key: intent for key, intent in left.unclaimed.items() if key not in paired}
+    if not gone:
+        return same
+    what = "1 created document has" if len(gone) == 1 else f"{len(gone):,} created documents have"
+    new = [key for key in gone if key not in named]
+    texts = (f"{gone[key].name} ({_url(gone[key], url)})" for key in new[:SHOWN])
+    more = f" and {len(new) - SHOWN:,} more" if len(new) > SHOWN else ""
+    names = f": {', '.join(texts)}{more}" if new else " (named in an earlier run)"
+    observer.warning(f"{what} no row any more{names}. If you renamed a row, its old document still exists.")
+    return replace(same, named=tuple(new))
+
+
+def _url(document: Unclaimed, url: Callable[[str], str]) -> str:
+    return "its URL is in the results file" if document.identifier is None else url(document.identifier)

@@ -20,10 +20,11 @@ from ..report.observers import Observer
 from ..report.plan import Plan
 from ..runtime import Runtime
 from ..validate.check import Checked, check
+from .compare_contents import Comparison
 from .failures_input import as_journaled, is_fed_back
 from .mentions import Asked
 from .missing_journal import is_uncertain_beside
-from .same_content import Pair
+from .same_content import Same, refusal_of
 from .seen_rows import SeenRows, SpooledRows
 
 
@@ -40,9 +41,7 @@ class Survey:
     asked: Asked
     absent: tuple[str, ...]
     refusal: str | None  # why nothing may be sent although every row is valid
-    same: tuple[
-        Pair, ...
-    ]  # new rows that are rows of the files under another key; to be journaled before anything is sent
+    same: Same
     warnings: tuple[str, ...]
     form: Form
     is_edited: bool  # the failures file holds something that batcher did not write
@@ -67,9 +66,14 @@ def survey(
     runtime: Runtime,
     observer: Observer,
     past: Past,
-    spooled: SpooledRows | None = None,
+    spooled: SpooledRows,
+    *,
+    is_look: bool = False,
 ) -> Survey:
-    """Check every row in the light of the past, and plan; rows to send go into `spooled`. Raises InvalidInput."""
+    """Check every row in the light of the past, and plan; rows to send go into `spooled`. Raises InvalidInput.
+
+    With `is_look` nothing is raised or held back: it is all told.
+    """
     started, begun = stamp(runtime.now()), runtime.timer()
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
     files = settings.files
@@ -87,8 +91,16 @@ def survey(
         if is_input and not edited and not current:
             killed = as_journaled(sources, runtime.storage, files, past.journaled, form)
             sources = stack.enter_context(killed)
-        checked = _check_all(settings, sources, rows, observer)
-    found = rows.find_same(settings, runtime.storage, checked, sources, observer)
+        checked = _check_all(settings, sources, rows, observer, is_look=is_look)
+    refusal, same = rows.refusal(files), Same()
+    if refusal is None:
+        only_failures = rows.is_continued and len(sources) == 1
+        comparison = Comparison(settings, runtime.storage, rows, spooled, checked, sources, only_failures)
+        same = comparison.compare(observer)
+        if settings.skip_invalid and not is_look:
+            comparison.hold_back(same.unanswered)
+        else:
+            refusal = refusal_of(same.unanswered, observer)
     histories = past.journaled.histories
     others = [history for key, history in histories.items() if key not in checked.claims.keys]
     untold = sum(history.is_open or history.failure is not None for history in others)
@@ -101,9 +113,9 @@ def survey(
         absent=tuple(
             key for key in histories if histories[key].may_be_settled_absent and key not in checked.claims.keys
         ),
-        refusal=rows.refusal(settings, found, observer),
-        same=found,
-        warnings=tuple(rows.warn(observer)),
+        refusal=refusal,
+        same=same,
+        warnings=tuple(rows.warnings()),
         form=form,
         is_edited=edited,
         is_current=current and not any(history.is_unreported for history in others),
@@ -113,7 +125,9 @@ def survey(
     )
 
 
-def _check_all(settings: RunSettings, sources: tuple[Source, ...], rows: SeenRows, observer: Observer) -> Checked:
+def _check_all(
+    settings: RunSettings, sources: tuple[Source, ...], rows: SeenRows, observer: Observer, *, is_look: bool
+) -> Checked:
     """Every row into `rows`. Raises InvalidInput if the invalid ones are not to be skipped."""
     checked = check(
         sources,
@@ -126,13 +140,12 @@ def _check_all(settings: RunSettings, sources: tuple[Source, ...], rows: SeenRow
         expected=len(rows.past.created),
         same_rows=rows.past.journaled.same_rows,
     )
-    if checked.invalid and not settings.skip_invalid:
+    if checked.invalid and not settings.skip_invalid and not is_look:
         raise InvalidInput(
             f"{checked.invalid} of {checked.rows} rows are not valid; nothing was sent or written. "
             "Fix them, or skip them with --skip-invalid."
         )
-    if rows.spooled is not None:
-        rows.spooled.seal()
+    rows.spooled.seal()
     return checked
 
 

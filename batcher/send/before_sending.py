@@ -17,7 +17,12 @@ from .row_progress import DIED
 
 
 def invalid_outcome(
-    row: Row, key: str, problems: Sequence[Problem], runtime: Runtime, unclear: Sequence[SentAttempt] = ()
+    row: Row,
+    key: str,
+    problems: Sequence[Problem],
+    runtime: Runtime,
+    unclear: Sequence[SentAttempt] = (),
+    reason: Reason = Reason.INVALID,
 ) -> Failed | Uncertain:
     """The outcome of a row that has these problems. With an unclear attempt it is uncertain: failed forgets attempts."""
     outcome = Uncertain if unclear else Failed
@@ -25,12 +30,12 @@ def invalid_outcome(
         key=key,
         source=row.source,
         line=row.line,
-        reason=Reason.INVALID,
+        reason=reason,
         status=None,
         message="; ".join(
             f"{problem.field}: {problem.message}" if problem.field else problem.message for problem in problems
         ),
-        hint=HINTS[Reason.INVALID],
+        hint=HINTS[reason],
         attempts=0,
         identifier=unclear[-1].identifier if unclear else None,
         at=stamp(runtime.now()),
@@ -44,9 +49,13 @@ def book_invalid(rows: Iterable[InvalidRow], runtime: Runtime, ledger: Ledger) -
     for row in rows:
         if ledger.unclear(row.key):
             continue  # an attempt of it is unclear: uncertain until it is fixed, as it cannot be called failed
-        outcome = invalid_outcome(row.row, row.key, row.problems, runtime)
+        outcome = invalid_outcome(row.row, row.key, row.problems, runtime, reason=row.reason)
         before = ledger.failure_of(row.key)
-        if before is None or (before.message, before.spec) != (outcome.message, outcome.spec):
+        if before is None or (before.reason, before.message, before.spec) != (
+            outcome.reason,
+            outcome.message,
+            outcome.spec,
+        ):
             ledger.book(outcome)
 
 

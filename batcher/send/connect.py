@@ -46,6 +46,7 @@ async def open_run(
             form=form,
             base_url="sandbox" if endpoint.sandbox else endpoint.base_url,
             namespace=sending.namespace,
+            directory=runtime.directory,
             fsync_ms=sending.fsync_ms,
             on_trouble=lambda trouble: drain.start(End.STOPPED, str(trouble)),
             appends_failures=appends_failures,

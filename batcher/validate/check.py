@@ -127,7 +127,7 @@ def _check_content(
 ) -> Iterator[ValidRow | InvalidRow]:
     """The rows of one input; those that are plainly valid are settled here, for speed."""
     plain, claim, source = validator.fast_path().of(content), checked.claims.claim_plain, content.source
-    place, same_rows = checked.claims.places.of(source), checked.claims.same_rows
+    place = checked.claims.places.of(source)
     for line, record in content.records:
         read = plain(record)
         if read is not None:
@@ -135,8 +135,6 @@ def _check_content(
             key = claim(own, body, written, place, line)
             if key is not None:
                 checked.rows += 1
-                if same_rows:
-                    key = checked.claims.known_as(key, value_of(written, checked.claims.places.on(source, line)))
                 if all_rows:
                     yield ValidRow(key, source, line, body, written, content, record)
                 continue
@@ -153,8 +151,6 @@ def check_row(row: Row, checked: Checked, validator: Validator) -> ValidRow | In
     value = value_of(written, checked.claims.places.at(row))
     key, clashes = _claim(row, body, value, checked)
     checked.rows += 1
-    if not clashes:
-        key = checked.claims.known_as(key, value)
     if not problems and not clashes:
         return ValidRow(key, row.source, row.line, body, written, None, row)
     checked.invalid += 1
@@ -167,10 +163,11 @@ def _claim(row: Row, body: Body, value: int, checked: Checked) -> tuple[str, lis
     base = base_of(row, own, identifier, body)
     if row.refused_as is not None and is_refused_still(row, own):
         clashes = [] if own is None else [claims.clash(row, own, KEY)]
-        return claims.claim(row.refused_as, None, value) or claims.another(row.refused_as, value), clashes
+        key = claims.claim(row.refused_as, None, value, is_filed=True)
+        return key or claims.another(row.refused_as, value), clashes
     if own is not None and row.is_fed_back:
         claims.bring(own)
-    if (key := claims.claim(base, identifier, value)) is not None:
+    if (key := claims.claim(base, identifier, value, is_filed=row.is_fed_back)) is not None:
         return key, []
     if own is None and identifier is None and not claims.is_brought(base):
         checked.repeats += bool(value >> 32) and claims.is_copy(base, value)
@@ -178,7 +175,7 @@ def _claim(row: Row, body: Body, value: int, checked: Checked) -> tuple[str, lis
     clashes = []
     if identifier is not None and holding(identifier) in claims.keys:
         clashes.append(claims.clash(row, holding(identifier), "identifier"))
-    if base in claims.keys and (own is not None or not clashes):
+    if claims.holder(base) is not None and (own is not None or not clashes):
         clashes.append(claims.clash(row, base, KEY))
         base = base if own is None else refused_key(own)
     return claims.claim(base, None, value) or claims.another(base, value), clashes

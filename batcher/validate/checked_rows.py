@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 from ..identity import hash_of
 from ..models import Problem, Row, Spec
 from ..read.read import Content
+from ..reasons import Reason
 from .normalise import Body
 
 
@@ -87,3 +88,4 @@ class InvalidRow:
     row: Row
     key: str
     problems: tuple[Problem, ...]
+    reason: Reason = Reason.INVALID

@@ -69,6 +69,10 @@ class Claims:
     keys: Fingerprints = field(default_factory=Fingerprints)  # key, or what `holding` makes of an identifier → value
     repeated: Fingerprints = field(default_factory=Fingerprints)  # key without ~2, ~3 → how many rows share it
     same_rows: Mapping[str, str] = field(default_factory=dict)  # key → the one under which the files have that row
+    own_keys: dict[str, str] = field(default_factory=dict)  # the other way round, for the rows so far
+    displaced: list[str] = field(
+        default_factory=list
+    )  # keys of rows whose own is, in the files, a row's with another key
     _brought: set[str] = field(default_factory=set)  # `name:` keys of failures lines, without ~2
 
     @classmethod
@@ -76,14 +80,17 @@ class Claims:
         """No claims yet; about so many keys will come."""
         return cls(places, Fingerprints(count), same_rows=same_rows)
 
-    def claim(self, base: str, identifier: str | None, value: int) -> str | None:
-        """Take `base` as a row's key, and its identifier; None, and nothing is taken, if another row has one of them."""
+    def claim(self, base: str, identifier: str | None, value: int, *, is_filed: bool = False) -> str | None:
+        """Take `base` as a row's key, and its identifier: the key that the files have it under.
+
+        None, and nothing is taken, if another row has one of them. `is_filed`: `base` is of the files already.
+        """
         if identifier is None:
-            return base if self.keys.add(base, value) else None
-        if holding(identifier) in self.keys or not self.keys.add(base, value):
+            return self._take(base, value, is_filed=is_filed)
+        if holding(identifier) in self.keys or (key := self._take(base, value, is_filed=is_filed)) is None:
             return None
         self.keys.add(holding(identifier), value)
-        return base
+        return key
 
     def claim_plain(self, own: str | None, body: Body, written: bytes, source: int, line: int) -> str | None:
         """As `claim`, for a row that nothing is wrong with, in a line of a source (see `Places.of`); fast."""
@@ -92,12 +99,43 @@ class Claims:
             identifier = body["identifier"]
             return self.claim(f"id:{identifier}" if own is None else own, identifier, value)
         base = name_key(body["modelId"], body["name"]) if own is None else own
+        if self.same_rows:
+            return self._take(base, value)
         return base if self.keys.add(base, value) else None
 
-    def known_as(self, key: str, value: int) -> str:
-        """The key under which the files have the row with this key, unless another row of the inputs has that one."""
-        known = self.same_rows.get(key)
-        return key if known is None or not self.keys.add(known, value) else known
+    def _take(self, own: str, value: int, *, is_filed: bool = False) -> str | None:
+        """The key under which the files have the row with this key; its own if another row of the inputs has that one."""
+        known = None if is_filed else self.same_rows.get(own)
+        if known is None:
+            if self.keys.add(own, value):
+                return own
+            return self._beside(own, value) if own in self.own_keys and not is_filed else None
+        if not self.keys.add(_as_written(own), value):
+            return None
+        for key in (known, own):
+            if self.keys.add(key, value):
+                self.own_keys[key] = own
+                return key
+        return self._next(own, value)
+
+    def _beside(self, own: str, value: int) -> str | None:
+        """For a row whose key the files have for a row with another key; None if a second row has this key."""
+        if not self.keys.add(_as_written(own), value):
+            return None
+        return self._next(own, value)
+
+    def _next(self, own: str, value: int) -> str:
+        number = 2
+        while not self.keys.add(key := f"{own}~{number}", value):
+            number += 1
+        self.own_keys[key] = own
+        self.displaced.append(key)
+        return key
+
+    def holder(self, own: str) -> int | None:
+        """The value of the row that has this key in the inputs, or in the files; None if none has it."""
+        as_written = self.keys.get(_as_written(own)) if self.same_rows else None
+        return self.keys.get(own) if as_written is None else as_written
 
     def bring(self, key: str) -> None:
         """A failures line brought this key with it."""
@@ -111,20 +149,20 @@ class Claims:
     def another(self, base: str, value: int) -> str:
         """A key for one more row that should have had the key `base`."""
         count = (self.repeated.get(base) or 1) + 1
-        while not self.keys.add(key := f"{base}~{count}", value):  # such a key was somebody's own
+        while (key := self._take(f"{base}~{count}", value)) is None:  # such a key was somebody's own
             count += 1
         self.repeated.put(base, count)
         return key
 
     def is_copy(self, base: str, value: int) -> bool:
         """Is a row, the second or later with this `base`, wholly identical to an earlier one?"""
-        first, content = self.keys.get(base), value >> _PLACE_BITS
+        first, content = self.holder(base), value >> _PLACE_BITS
         same = first is not None and first >> _PLACE_BITS == content
         return not self.repeated.add(f"\0{base}\0{content}", 1) or same
 
     def clash(self, row: Row, key: str, field: str) -> Problem:
         """The problem of a row whose key or identifier another one has."""
-        where = self.places.words(self.keys.get(key) or UNPLACED)
+        where = self.places.words(self.holder(key) or UNPLACED)
         if field == KEY:
             either = ". A row and its failures line are the same row: remove one of them" if row.is_fed_back else ""
             text = f"{shown(key)} is the key of {where} too; each row needs its own{either}"
@@ -145,6 +183,11 @@ def is_refused_still(row: Row, own_key: str | None) -> bool:
 def holding(identifier: str) -> str:
     """Under what an identifier is claimed: no key looks like it, so that a row's identifier is not taken for a key."""
     return f"\0{identifier}"
+
+
+def _as_written(own: str) -> str:
+    """Under what a key of the inputs is claimed that the files have under another, so that no second row has it."""
+    return f"\1{own}"
 
 
 def identifier_of(body: Body) -> str | None:

@@ -118,16 +118,43 @@ async def test_fixed_in_both_places_is_one_row_without_asking(tmp_path: Path) ->
     assert len(server.documents) == 2
 
 
-async def test_an_unclear_row_under_a_new_key_is_not_sent(tmp_path: Path) -> None:
-    """It may have been created: it isn't sent under the new key, and with --rekey it is the row that is uncertain."""
+@pytest.mark.parametrize("is_sent", [True, False], ids=["it was created", "it was not"])
+async def test_an_unclear_row_under_a_new_key_is_looked_up(tmp_path: Path, is_sent: bool) -> None:
+    """It may have been created: it is that row without asking, so it is looked up, and sent only if it isn't there."""
+    job = Job(tmp_path)
+    job.rows(row("a"))
+    async with FaultyServer("reset-after@1" if is_sent else "reset-before@1", "GET 500@1") as server:
+        assert (await job.run(server.base_url, max_attempts=1)).counts == {"uncertain": 1}
+        job.rows(row("a", key="k"))
+        for _ in range(2):
+            assert (await job.run(server.base_url)).code == 0
+    assert len(server.documents) == 1
+
+
+async def test_an_unclear_row_that_cannot_be_looked_up_stays_uncertain(tmp_path: Path) -> None:
+    """It was sent without an identifier: under its new key it is still that row."""
     job = Job(tmp_path)
     job.rows(row("a"))
     async with FaultyServer("reset-after@1") as server:
         await job.run(server.base_url, fill_identifiers=False)
         job.rows(row("a", key="k"))
-        with pytest.raises(UsageError, match="1 new row holds"):
-            await job.run(server.base_url)
-        assert (await job.run(server.base_url, rekey=True)).counts == {"uncertain": 1}
+        for _ in range(2):
+            assert (await job.run(server.base_url)).counts == {"uncertain": 1}
+    assert len(server.documents) == 1
+
+
+async def test_a_refused_row_under_a_new_key_is_one_row(tmp_path: Path) -> None:
+    """Regression: its old failures line stayed, and running that file made a second document."""
+    job = Job(tmp_path)
+    job.rows(row("a"))
+    async with FaultyServer("400@1") as server:
+        await job.run(server.base_url)
+        kept = job.files.failures.read_text()
+        job.rows(row("a", key="k"))
+        assert (await job.run(server.base_url)).counts == {"created_now": 1}
+        assert job.failures == []
+        job.files.failures.write_text(kept)
+        await job.run(server.base_url, inputs=[job.files.failures])
     assert len(server.documents) == 1
 
 
@@ -204,7 +231,7 @@ async def test_what_lost_its_row_is_named(tmp_path: Path) -> None:
         await job.run(server.base_url)
         job.rows(row("a"), row("Board three"))
         ran = await job.run(server.base_url)
-        assert "1 created document has no row any more: Board 3 (board-3-" in ran.warnings
+        assert "1 created document has no row any more: Board 3 (http" in ran.warnings
         assert (await job.run(server.base_url)).warnings == ""
 
 

@@ -84,6 +84,7 @@ class Real:
             timer=loop.time,
             random=random.Random(f"{seed}:run:{start.number}"),
             run_id=run_id(start),
+            directory="",
             decide=self.decide,
         )
         with telling_the_row():

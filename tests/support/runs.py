@@ -142,6 +142,8 @@ class Job:
         skip_invalid: bool = False,
         rekey: bool = False,
         create_again: bool = False,
+        rows: frozenset[str] | None = None,
+        rows_to: Path | None = None,
         **sending: Any,
     ) -> RunSettings:
         """Settings of one run: no rate, no preflight, no shared pace unless asked for."""
@@ -155,6 +157,8 @@ class Job:
             skip_invalid=skip_invalid,
             rekey=rekey,
             create_again=create_again,
+            rows=rows,
+            rows_to=rows_to,
             preflight=False,
         )
 

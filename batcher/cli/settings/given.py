@@ -120,8 +120,28 @@ class Given:
             skip_invalid=self.flag("skip_invalid"),
             rekey=self.flag("rekey"),
             create_again=self.flag("create_again"),
+            **self._rows(),
             preflight=self.get("preflight") is not False,
         )
+
+    def _rows(self) -> dict[str, Any]:
+        """For which new rows an answer is meant, or where a refusal writes their keys. Raises UsageError."""
+        path, answers = self.path("rows"), [self.flag("rekey"), self.flag("create_again")]
+        if all(answers):
+            raise UsageError(
+                "--rekey and --create-again exclude each other: use --rows FILE to say which rows one is meant for."
+            )
+        if path is None:
+            return {}
+        if any(answers):
+            from ...plan.rows_file import read_rows  # noqa: PLC0415 - only a run that is told which rows reads it
+
+            return {"rows": read_rows(path)}
+        if path.exists():
+            raise UsageError(
+                f"{path} exists: say what to do with its rows, --rekey or --create-again, or name a new file."
+            )
+        return {"rows_to": path}
 
     def listing(self) -> Iterator[tuple[str, str, str]]:
         """Name, value and origin of every setting, for `batcher config`. Keys are masked. Raises UsageError."""

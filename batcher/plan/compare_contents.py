@@ -1,0 +1,126 @@
+"""The rows to send, compared by content with the documents that no row holds: before the first request (contract 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from heapq import merge
+
+from ..config import RunSettings
+from ..files.disk import Storage
+from ..files.failures_view import outcome_at
+from ..files.past import RowState
+from ..models import Spec
+from ..omni.v1 import V1
+from ..read.sources import Source
+from ..reasons import Reason
+from ..report.observers import Observer
+from ..validate.check import Checked
+from ..validate.checked_rows import InvalidRow
+from .documents_left import Left, find_left
+from .same_content import Pair, Same, Seeking, Sought, answered, name_unclaimed, problem_of
+from .seen_rows import SeenRows, SpooledRows
+
+_NEW = (RowState.NEW, RowState.FAILED)  # a row that is new may have been invalid when it came: then it has failed since
+_NEVER_SENT = (Reason.INVALID, Reason.SAME_CONTENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What it needs: what the check pass saw, and of what. `only_failures`: the input is these files' own failures file."""
+
+    settings: RunSettings
+    storage: Storage
+    seen: SeenRows
+    spooled: SpooledRows
+    checked: Checked
+    sources: Sequence[Source]
+    only_failures: bool
+
+    def compare(self, observer: Observer) -> Same:
+        """Which rows are which, as far as the options answer; documents that no row has any more are told. Raises UsageError."""
+        same = self._compare(observer) if self._is_needed() else Same()
+        return same if same.unanswered else replace(same, holding=(*same.holding, *self._displaced(same)))
+
+    def _compare(self, observer: Observer) -> Same:
+        lefts: list[Left] = []
+
+        def find(is_sought: Callable[[Sought], bool]) -> tuple[Seeking, list[Pair]]:
+            lefts.append(self._left())
+            seeking, rows = self._seeking(lefts[-1]), (Sought.by(spec) for spec in self._new())
+            return seeking, seeking.pairs(row for row in rows if is_sought(row))
+
+        same = answered(self.settings, find)
+        if self.only_failures:
+            return same
+        base_url = self.settings.endpoint.base_url
+        url = V1(base_url).url if base_url and not self.settings.endpoint.sandbox else str
+        return name_unclaimed(lefts[0], same, self.seen.past.journaled.named, url, observer)
+
+    def _displaced(self, same: Same) -> Iterator[Pair]:
+        """Rows that go by another key than their own, since that is another row's in the files: from now on, in any order."""
+        claims, paired = self.checked.claims, {pair.key for pair in same.holding}
+        for key in claims.displaced:
+            if key not in paired:
+                yield Pair(key, claims.own_keys[key], "", 0, key, moves=True)
+
+    def _is_needed(self) -> bool:
+        counts, past, keys = self.seen.counts, self.seen.past, self.checked.claims.keys
+        if self.settings.rekey and len(self.spooled.changed):
+            return True
+        if not any(counts[state] for state in _NEW):
+            return False
+        return (
+            counts[RowState.CREATED] + counts[RowState.CHANGED] < len(past.created)
+            or len(self.spooled.changed) > 0
+            or any(
+                (history.is_open or history.failure is not None) and key not in keys
+                for key, history in past.journaled.histories.items()
+            )
+        )
+
+    def _left(self) -> Left:
+        is_claimed, has_changed = self.checked.claims.keys.__contains__, self.seen.changed.__contains__
+        sources = None if self.only_failures else self.sources
+        return find_left(self.storage, self.settings.files, self.seen.past, sources, is_claimed, has_changed)
+
+    def _seeking(self, left: Left) -> Seeking:
+        return Seeking(
+            self.storage,
+            self.settings.files.journal,
+            left,
+            lambda: {row.key: row for row in self.spooled.changed},
+            self.checked.claims.own_keys,
+            self.checked.claims.keys.__contains__,
+            self.seen.past,
+        )
+
+    def _new(self) -> Iterator[Spec]:
+        """The rows that may be others by their key alone, in input order.
+
+        A failures file as the input holds no other rows of its run, so only those are in question that were never sent.
+        """
+        places = {source.name: number for number, source in enumerate(self.sources)}
+        spools = (self.spooled.valid[state] for state in _NEW)
+        for spec in merge(*spools, key=lambda spec: (places.get(spec.source, 0), spec.line)):
+            failure = self.seen.past.history_of(spec.key).failure if self.only_failures else None
+            if failure is None or self._reason(failure) in _NEVER_SENT:
+                yield spec
+
+    def _reason(self, failure: int) -> Reason:
+        return outcome_at(self.storage, self.settings.files.journal, failure).reason
+
+    def hold_back(self, pairs: Sequence[Pair]) -> None:
+        """With --skip-invalid these rows are not sent, but booked as failed. Raises UsageError."""
+        held = {pair.key: pair for pair in pairs}
+        for state in _NEW:
+            kept = self.spooled.valid[state].emptied()
+            for spec in self.spooled.valid[state]:
+                if (pair := held.get(spec.key)) is None:
+                    kept.add(spec)
+                else:
+                    self.seen.counts[state] -= 1
+                    self.checked.invalid += 1
+                    self.spooled.invalid.add(InvalidRow(spec.row, spec.key, (problem_of(pair),), Reason.SAME_CONTENT))
+            self.spooled.valid[state] = kept
+        self.spooled.seal()

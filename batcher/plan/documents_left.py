@@ -1,0 +1,153 @@
+"""Documents that no row of the inputs holds as they are: their key has no row any more, or its row has changed.
+
+The journal's intents say what each was sent with. They are read once more, only by a run that may send the same under
+another key; a resume keeps nothing for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from ..compact_map import Fingerprints
+from ..config import Files
+from ..files.disk import Storage
+from ..files.history import intent_at, lines_about_rows
+from ..files.journal_lines import FailureLine, Intent, RunBegan
+from ..files.past import Past
+from ..files.results_index import fingerprint
+from ..identity import content_hash, name_key
+from ..models import Failed
+from ..read.sources import Source
+
+
+class Offsets:
+    """For each text the offsets (bytes) of the journal's lines that it stands for, each given out once, in order."""
+
+    def __init__(self) -> None:
+        self._at = Fingerprints()
+        self._many: dict[str, int] = {}  # how many, of the texts with several
+        self._given: dict[str, int] = {}
+
+    def add(self, text: str, offset: int) -> None:
+        """One more."""
+        if not self._at.add(f"{text}~1", offset):
+            self._many[text] = count = self._many.get(text, 1) + 1
+            self._at.add(f"{text}~{count}", offset)
+
+    def take(self, text: str) -> int | None:
+        """The next one, or None."""
+        self._given[text] = number = self._given.get(text, 0) + 1
+        return self._at.get(f"{text}~{number}")
+
+
+class Unclaimed(NamedTuple):
+    """A created document whose key no row has any more. Without `identifier` the server chose it."""
+
+    name: str
+    identifier: str | None
+
+
+@dataclass(slots=True)
+class Left:
+    """What the journal says of such documents, and of rows without a row that have none.
+
+    `unheld` are those whose key nobody has, `held` those whose row has changed: content, or model and name → offset (bytes).
+    `last`: key → offset of its last intent. `unclaimed`: key → the created document.
+    `fixed`: keys whose row failed once; what was fixed in one place may be fixed in the other later.
+    """
+
+    unheld: Offsets = field(default_factory=Offsets)
+    held: Offsets = field(default_factory=Offsets)
+    last: dict[str, int] = field(default_factory=dict)
+    unclaimed: dict[str, Unclaimed] = field(default_factory=dict)
+    fixed: set[str] = field(default_factory=set)
+
+    def take(self, text: str, storage: Storage, journal: Path, is_free: Callable[[Intent], bool]) -> Intent | None:
+        """A document that this text stands for, one without a row first; each once. Raises UsageError."""
+        for offsets in (self.unheld, self.held):
+            while (offset := offsets.take(text)) is not None:
+                intent = intent_at(storage, journal, offset)
+                if self.last.get(intent.key) == offset and is_free(intent):
+                    del self.last[intent.key]  # it is somebody's now
+                    return intent
+        return None
+
+
+def find_left(
+    storage: Storage,
+    files: Files,
+    past: Past,
+    sources: Iterable[Source] | None,
+    is_claimed: Callable[[str], bool],
+    has_changed: Callable[[str], bool],
+) -> Left:
+    """Read the journal for what these sources' rows left; of all sources with None. Raises UsageError for a corrupt line."""
+    left, included = Left(), _Included(files, sources or ())
+    failed_in: dict[
+        str, str
+    ] = {}  # key → the input where its row was, since later attempts may come from the failures file
+    for line, offset in lines_about_rows(storage, files.journal, lambda key: is_claimed(key) and not has_changed(key)):
+        match line:
+            case RunBegan():
+                included.directory = line.directory
+            case FailureLine():
+                left.fixed.add(line.key)
+                if isinstance(line.outcome, Failed):
+                    failed_in.setdefault(line.key, line.outcome.source)
+            case Intent():
+                is_held = is_claimed(line.key)
+                if (is_held or sources is None or included.has(failed_in.get(line.key, line.source))) and _is_last(
+                    line, past
+                ):
+                    _add(left, line, offset, past, is_held=is_held)
+    return left
+
+
+def _add(left: Left, intent: Intent, offset: int, past: Past, *, is_held: bool) -> None:
+    body = orjson.loads(intent.body)
+    offsets = left.held if is_held else left.unheld
+    offsets.add(content_hash(body), offset)
+    offsets.add(name_key(str(body.get("modelId")), str(body.get("name"))), offset)
+    left.last[intent.key] = offset
+    if not is_held and intent.key in past.created:
+        left.unclaimed[intent.key] = Unclaimed(str(body.get("name")), intent.identifier)
+
+
+def _is_last(intent: Intent, past: Past) -> bool:
+    """Whether this is what was created, or may have been, or was refused last: not an attempt with another content."""
+    made = past.created.get(intent.key)
+    if made is not None:
+        return made in (0, fingerprint(intent.spec_hash))
+    history = past.history_of(intent.key)
+    if history.is_open:
+        return any(sent.spec_hash == intent.spec_hash for sent in history.unclear)
+    return history.failure is not None
+
+
+class _Included:
+    """Whether an input is among this run's, or is gone: then its rows may be in these under other keys.
+
+    `directory` is where the run began whose lines are being read; None for runs of earlier versions.
+    """
+
+    def __init__(self, files: Files, sources: Iterable[Source]) -> None:
+        self.directory: str | None = None
+        self._beside = files.results.parent
+        self._given = {path.resolve() for source in sources for path in (source.path, Path(source.name))}
+        self._known: dict[tuple[str | None, str], bool] = {}
+
+    def has(self, name: str) -> bool:
+        """Whether the input of this name is."""
+        known = self._known.get((self.directory, name))
+        if known is None:
+            known = self._known[self.directory, name] = self._look(name)
+        return known
+
+    def _look(self, name: str) -> bool:
+        places = {(self._beside / name).resolve(), Path(self.directory or "", name).resolve()}
+        return bool(places & self._given) or not any(place.exists() for place in places)

@@ -1,0 +1,63 @@
+"""A file of keys, one a line: for which rows an answer is meant. A refusal writes one that a person then shortens.
+
+Blank lines and lines that begin with `#` are comments. A key that could be taken for something else is written as a JSON text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import orjson
+
+from ..errors import UsageError
+from .same_content import Pair, problem_of
+
+_HEAD = """\
+# New rows that hold what was created under another key: one key a line.
+# Leave the rows that an answer is meant for, and run again with --rekey or with --create-again.
+"""
+
+
+def read_rows(path: Path) -> frozenset[str]:
+    """The keys in such a file. Raises UsageError."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: this is not UTF-8. Save it as UTF-8.") from error
+    return frozenset(
+        _key_in(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip() and line[0] != "#"
+    )
+
+
+def _key_in(line: str, place: str) -> str:
+    if not line.startswith('"'):
+        return line.strip()
+    try:
+        return str(orjson.loads(line))
+    except orjson.JSONDecodeError as error:
+        raise UsageError(
+            f"{place}: a line that begins with a quote is a JSON text, and this is none ({error})."
+        ) from None
+
+
+def write_rows(path: Path | None, pairs: Iterable[Pair]) -> None:
+    """Write the keys of these pairs' new rows into a new file, each after what is told of it. Raises UsageError."""
+    if path is None:
+        return
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(_HEAD)
+            file.writelines(_lines_of(pairs))
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}. Nothing was sent.") from error
+
+
+def _lines_of(pairs: Iterable[Pair]) -> Iterator[str]:
+    for pair in pairs:
+        problem = problem_of(pair)
+        plain = pair.own.isprintable() and pair.own == pair.own.strip() and pair.own[:1] not in ("", "#", '"')
+        yield f"# {problem.source}:{problem.line} {' '.join(problem.message.split())}\n"
+        yield f"{pair.own if plain else orjson.dumps(pair.own).decode()}\n"
