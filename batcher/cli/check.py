@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from ..read.sources import open_inputs
@@ -15,28 +16,48 @@ from .screen.console import count
 from .screen.observer import ConsoleObserver
 from .settings import options
 from .settings.durations import about_text, clock_text
-from .settings.files import STANDARD_INPUT, check_inputs
+from .settings.files import STANDARD_INPUT, check_inputs, files_of
 from .settings.given import Given
 
-_Look = tuple[Plan, dict[str, object], list[str]]  # the plan, more fields of the final object, and more lines
+_STANDING = "created uncertain undone sending"
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The plan, whether a run would be refused although every row is valid, and more for the final object and the screen."""
+
+    plan: Plan
+    is_refused: bool
+    fields: dict[str, object]
+    lines: list[str]
 
 
 def check(invocation: Invocation, given: Given) -> int:
-    """Exit code 0 if every row is valid, else 2; 2 also if the instance would take none of them. Raises BatcherError."""
+    """Exit code 0 if every row can be sent, else 2; 2 also if the instance would take none of them. Raises BatcherError."""
     observer = ConsoleObserver(invocation.console)
     look = _ask if given.flag("online") else _read
-    plan, fields, lines = look(invocation, given, observer)
-    invocation.code = 0 if plan.invalid == 0 else 2
-    fields |= fields_of(plan, "rows invalid") | {"valid": plan.rows - plan.invalid, "secondsAtRate": plan.seconds}
-    invocation.console.summary("\n".join([*_counts(plan), *lines, *_next(given, plan)]), fields)
+    seen = look(invocation, given, observer)
+    plan = seen.plan
+    invocation.code = 2 if plan.invalid or seen.is_refused else 0
+    fields = seen.fields | fields_of(plan, "rows invalid")
+    fields |= {"valid": plan.rows - plan.invalid, "secondsAtRate": plan.seconds}
+    steps = [] if seen.is_refused else _next(given, plan)
+    invocation.console.summary("\n".join([*_counts(plan), *seen.lines, *steps]), fields)
     invocation.final({**fields, "problems": observer.problem_objects("field")})
     return invocation.code
 
 
 def _read(invocation: Invocation, given: Given, observer: ConsoleObserver) -> _Look:
-    """Only the inputs, not the files of earlier runs. Raises BatcherError."""
+    """The inputs, in the light of what earlier runs of them left. Raises BatcherError."""
     check_inputs(given.inputs)
     invocation.use(given)
+    if _has_past(given):
+        from ..commands.run import survey_only  # noqa: PLC0415 - only this needs what a run needs
+        from ..runtime import Runtime  # noqa: PLC0415
+
+        surveyed = survey_only(given.run_settings(is_endpoint_needed=False), observer, Runtime())
+        plan, fields = surveyed.plan, {**fields_of(surveyed.plan, _STANDING), "repeats": surveyed.repeats}
+        return _Look(plan, surveyed.refusal is not None, fields, [_standing(plan)])
     with open_inputs(given.inputs, sys.stdin.buffer) as inputs:
         checked = check_rows(inputs, given.reading(), on_problem=observer.problem, on_warning=observer.warning)
     plan = Plan(
@@ -47,7 +68,19 @@ def _read(invocation: Invocation, given: Given, observer: ConsoleObserver) -> _L
         rate=given.sending().rate,
         keys=max(1, len(given.target.keys)),
     )
-    return plan, {"repeats": checked.repeats}, []
+    return _Look(plan, False, {"repeats": checked.repeats}, [])
+
+
+def _has_past(given: Given) -> bool:
+    """Whether earlier runs of these inputs left files: the journal knows what they sent."""
+    results = given.path("results")
+    if results is None and (len(given.inputs) > 1 or STANDARD_INPUT in given.inputs):
+        return False
+    return files_of(given.inputs, sandbox=given.flag("sandbox"), results=results).journal.exists()
+
+
+def _standing(plan: Plan) -> str:
+    return f"{plan.created:,} already created, {plan.undone:,} undone, {plan.sending:,} to create"
 
 
 def _ask(invocation: Invocation, given: Given, observer: ConsoleObserver) -> _Look:
@@ -70,15 +103,15 @@ def _ask(invocation: Invocation, given: Given, observer: ConsoleObserver) -> _Lo
         word = "model or identifier" if online.unanswered == 1 else "models or identifiers"
         parts.append(f"{online.unanswered:,} {word} without an answer")
     lines = [
-        f"{plan.created:,} already created, {plan.undone:,} undone, {plan.sending:,} to create",
+        _standing(plan),
         f"Asked {settings.endpoint.base_url} with {count(asked.requests, 'request')}: {', '.join(parts)}",
     ]
-    fields = fields_of(plan, "created uncertain undone sending") | {
+    fields = fields_of(plan, _STANDING) | {
         **fields_of(asked, "requests keys offers_create models unknown_models identifiers"),
         "takenIdentifiers": asked.taken,
         "unanswered": online.unanswered,
     }
-    return plan, fields, lines
+    return _Look(plan, online.is_refused, fields, lines)
 
 
 def _counts(plan: Plan) -> Iterator[str]:

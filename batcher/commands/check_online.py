@@ -21,12 +21,14 @@ MOST_PATIENCE_SECONDS = 20.0
 class OnlineCheck:
     """The plan of a run, and what was asked of the instance.
 
+    `is_refused`: a run would send nothing, although every row is valid.
     `unanswered` counts models and identifiers of which it said nothing: too many to ask, or no answer to use.
     """
 
     plan: Plan
     preflight: Preflight
     unanswered: int
+    is_refused: bool
 
 
 async def look(
@@ -54,4 +56,4 @@ async def look(
     if trouble := asked.trouble or drain.reasons.get(End.STOPPED):
         raise UsageError(trouble)
     named = len(surveyed.asked.models) + len(surveyed.asked.identifiers)
-    return OnlineCheck(surveyed.plan, asked, named - asked.models - asked.identifiers)
+    return OnlineCheck(surveyed.plan, asked, named - asked.models - asked.identifiers, surveyed.refusal is not None)

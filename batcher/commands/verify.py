@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -25,6 +26,7 @@ from ..files.spool import Spool, open_spool
 from ..models import Problem, Spec
 from ..omni.verdicts import Absent, There, Unknown
 from ..pace.gate import KeysRefused
+from ..plan.shared_names import SharedNames
 from ..report.observers import Observer
 from ..runtime import Runtime
 from ..send.ask_until_known import ask_until_known
@@ -90,8 +92,13 @@ async def verify(
     with runtime.open_inputs(settings.inputs) as sources, spool as specs:
         past = read_past(runtime.storage, settings.files, base_url, settings.sending.namespace)
         states = _RowStates(past, specs)
-        same_rows = past.journaled.same_rows
-        checked = check(sources, settings.reading, on_problem=lambda _: None, on_row=states.see, same_rows=same_rows)
+        check_all = partial(check, sources, settings.reading, same_rows=past.journaled.same_rows)
+        checked = check_all(on_problem=lambda _: None, on_row=states.see)
+        if states.shared.bases:
+            shared = states.shared.keys(sources, settings.reading, runtime.storage, settings.files)
+            specs.clear()
+            states = _RowStates(past, specs)
+            checked = check_all(on_problem=lambda _: None, on_row=states.see, shared=shared)
         specs.seal()
         _count(verified, checked, states)
         if verified.created:
@@ -111,10 +118,16 @@ class _RowStates:
     past: Past
     created: Spool[Spec]
     counts: dict[RowState, int] = field(default_factory=dict)
+    shared: SharedNames = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shared = SharedNames(self.past)
 
     def see(self, row: ValidRow) -> None:
         state = self.past.state(row.key, row.spec_hash)
         self.counts[state] = self.counts.get(state, 0) + 1
+        if state is not RowState.CREATED:
+            self.shared.see(row)
         if state in _COMPARED:
             self.created.add(row.spec())
 

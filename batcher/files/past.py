@@ -46,6 +46,10 @@ class Past:
         """What the journal said of this key; an empty history for one that it did not know, or that was created."""
         return self.journaled.histories.get(key, NO_HISTORY)
 
+    def knows(self, key: str) -> bool:
+        """Whether the files say anything of this key."""
+        return key in self.created or key in self.journaled.histories
+
     @property
     def uncertain(self) -> list[str]:
         """The keys with an unclear attempt."""

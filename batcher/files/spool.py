@@ -36,6 +36,13 @@ class Spool(Generic[T]):
         """Another spool of this kind at this place, without any value."""
         return Spool(self._storage, self._beside, self._stack)
 
+    def clear(self) -> None:
+        """Forget them all."""
+        self._lump, self._count, self._lumps = [], 0, 0
+        if self._stream is not None:
+            self._stream.seek(0)
+            self._stream.truncate()
+
     def __len__(self) -> int:
         return self._count
 

@@ -20,6 +20,7 @@ from .failures_input import unknown_key
 from .mentions import Asked
 from .missing_journal import is_unknown, put_it_back
 from .same_content import Sought
+from .shared_names import SharedNames
 
 SENT = (RowState.UNCERTAIN, RowState.NEW, RowState.FAILED)  # in the order in which a run comes to them
 _SHOWN = 5  # places named in a warning about many rows
@@ -35,6 +36,13 @@ class SpooledRows:
     valid: dict[RowState, Spool[Spec]]
     invalid: Spool[InvalidRow]
     changed: Spool[Sought]
+
+    def clear(self) -> None:
+        """All rows will be read anew."""
+        self.invalid.clear()
+        self.changed.clear()
+        for specs in self.valid.values():
+            specs.clear()
 
     def seal(self) -> None:
         """All rows are read. Raises UsageError if the disk does not take them."""
@@ -65,7 +73,12 @@ class SeenRows:
     counts: dict[RowState, int] = field(default_factory=lambda: dict.fromkeys(RowState, 0))
     places: dict[RowState, list[str]] = field(default_factory=dict)
     changed: Fingerprints = field(default_factory=Fingerprints)  # keys of the rows in `spooled.changed`
+    shared: SharedNames = field(init=False)
     asked: Asked = field(default_factory=Asked)
+
+    def __post_init__(self) -> None:
+        """Nothing seen yet."""
+        self.shared = SharedNames(self.past)
 
     def see(self, row: ValidRow) -> None:
         """One valid row."""
@@ -73,6 +86,7 @@ class SeenRows:
         self.counts[state] += 1
         if state is RowState.CREATED:
             return
+        self.shared.see(row)
         if state in (RowState.CHANGED, RowState.UNDONE):
             self._remember(state, f"{row.place} ({row.name})")
             if state is RowState.CHANGED:

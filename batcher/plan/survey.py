@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from ..compact_map import Fingerprints
 from ..config import RunSettings
@@ -38,6 +41,7 @@ class Survey:
     past: Past
     plan: Plan
     keys: Fingerprints = field(repr=False)  # of all rows of the inputs
+    repeats: int  # rows that are wholly identical to an earlier one
     asked: Asked
     absent: tuple[str, ...]
     refusal: str | None  # why nothing may be sent although every row is valid
@@ -83,15 +87,20 @@ def survey(
     edited = is_edited(*on_disk_now, past.journaled, form)
     current = past.journaled.header is None or is_current(*on_disk_now, past.journaled.histories, form)
     lost = past.journaled.header is None and not is_input and is_uncertain_beside(runtime.storage, files.failures)
-    rows = SeenRows(
-        past, spooled, recreate=settings.sending.recreate_undone, lost=str(files.failures) if lost else None
-    )
-    rows.is_continued = is_input and past.journaled.header is not None
+    recreate, is_continued = settings.sending.recreate_undone, is_input and past.journaled.header is not None
+    nothing_seen = partial(SeenRows, past, spooled, recreate, str(files.failures) if lost else None, is_continued)
+    rows = nothing_seen()
     with ExitStack() as stack:
         if is_input and not edited and not current:
             killed = as_journaled(sources, runtime.storage, files, past.journaled, form)
             sources = stack.enter_context(killed)
         checked = _check_all(settings, sources, rows, observer, is_look=is_look)
+        repeats = checked.repeats
+        if rows.shared.bases:
+            shared = rows.shared.keys(sources, settings.reading, runtime.storage, files)
+            spooled.clear()
+            rows = nothing_seen()
+            checked = _check_all(settings, sources, rows, Observer(), is_look=is_look, shared=shared)
     refusal, same = rows.refusal(files), Same()
     if refusal is None:
         only_failures = rows.is_continued and len(sources) == 1
@@ -109,6 +118,7 @@ def survey(
         past=past,
         plan=plan,
         keys=checked.claims.keys,
+        repeats=repeats,
         asked=rows.asked,
         absent=tuple(
             key for key in histories if histories[key].may_be_settled_absent and key not in checked.claims.keys
@@ -126,7 +136,13 @@ def survey(
 
 
 def _check_all(
-    settings: RunSettings, sources: tuple[Source, ...], rows: SeenRows, observer: Observer, *, is_look: bool
+    settings: RunSettings,
+    sources: tuple[Source, ...],
+    rows: SeenRows,
+    observer: Observer,
+    *,
+    is_look: bool,
+    shared: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Checked:
     """Every row into `rows`. Raises InvalidInput if the invalid ones are not to be skipped."""
     checked = check(
@@ -139,6 +155,7 @@ def _check_all(
         is_made=rows.is_made,
         expected=len(rows.past.created),
         same_rows=rows.past.journaled.same_rows,
+        shared=shared,
     )
     if checked.invalid and not settings.skip_invalid and not is_look:
         raise InvalidInput(

@@ -69,6 +69,10 @@ class Claims:
     keys: Fingerprints = field(default_factory=Fingerprints)  # key, or what `holding` makes of an identifier → value
     repeated: Fingerprints = field(default_factory=Fingerprints)  # key without ~2, ~3 → how many rows share it
     same_rows: Mapping[str, str] = field(default_factory=dict)  # key → the one under which the files have that row
+    shared: Mapping[str, Sequence[str]] = field(
+        default_factory=dict
+    )  # name → keys of its rows, see `plan/shared_names.py`
+    in_order: dict[str, list[str]] = field(default_factory=dict)  # of those names, the keys that their rows have got
     own_keys: dict[str, str] = field(default_factory=dict)  # the other way round, for the rows so far
     displaced: list[str] = field(
         default_factory=list
@@ -76,9 +80,11 @@ class Claims:
     _brought: set[str] = field(default_factory=set)  # `name:` keys of failures lines, without ~2
 
     @classmethod
-    def expecting(cls, places: Places, count: int, same_rows: Mapping[str, str]) -> Claims:
+    def expecting(
+        cls, places: Places, count: int, same_rows: Mapping[str, str], shared: Mapping[str, Sequence[str]]
+    ) -> Claims:
         """No claims yet; about so many keys will come."""
-        return cls(places, Fingerprints(count), same_rows=same_rows)
+        return cls(places, Fingerprints(count), same_rows=same_rows, shared=shared)
 
     def claim(self, base: str, identifier: str | None, value: int, *, is_filed: bool = False) -> str | None:
         """Take `base` as a row's key, and its identifier: the key that the files have it under.
@@ -99,12 +105,14 @@ class Claims:
             identifier = body["identifier"]
             return self.claim(f"id:{identifier}" if own is None else own, identifier, value)
         base = name_key(body["modelId"], body["name"]) if own is None else own
-        if self.same_rows:
+        if self.same_rows or self.shared:
             return self._take(base, value)
         return base if self.keys.add(base, value) else None
 
     def _take(self, own: str, value: int, *, is_filed: bool = False) -> str | None:
         """The key under which the files have the row with this key; its own if another row of the inputs has that one."""
+        if own in self.shared and not is_filed:
+            return self._take_shared(own, value)
         known = None if is_filed else self.same_rows.get(own)
         if known is None:
             if self.keys.add(own, value):
@@ -117,6 +125,17 @@ class Claims:
                 self.own_keys[key] = own
                 return key
         return self._next(own, value)
+
+    def _take_shared(self, base: str, value: int) -> str:
+        """The next key of this name. Without one, or if another row has it, the next that is free."""
+        taken, keys = self.in_order.setdefault(base, []), self.shared[base]
+        key = keys[len(taken)] if len(taken) < len(keys) else base
+        if not self.keys.add(key, value):
+            number = 2
+            while not self.keys.add(key := f"{base}~{number}", value):
+                number += 1
+        taken.append(key)
+        return key
 
     def _beside(self, own: str, value: int) -> str | None:
         """For a row whose key the files have for a row with another key; None if a second row has this key."""
