@@ -68,7 +68,7 @@ def _read(invocation: Invocation, given: Given, observer: ConsoleObserver) -> _L
         rate=given.sending().rate,
         keys=max(1, len(given.target.keys)),
     )
-    return _Look(plan, False, {"repeats": checked.repeats}, [])
+    return _Look(plan, False, {**fields_of(plan, _STANDING), "repeats": checked.repeats}, [])
 
 
 def _has_past(given: Given) -> bool:

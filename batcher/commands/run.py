@@ -30,7 +30,8 @@ import anyio
 from ..config import Files, RunSettings
 from ..errors import DiskTrouble, Stopped, UsageError
 from ..files.disk import Storage
-from ..files.journal_lines import Fixed, Named, SameRow
+from ..files.identity_lines import Named, SameRow
+from ..files.journal_lines import Fixed
 from ..files.ledger import Ledger
 from ..files.lines import on_disk, open_lines
 from ..files.lock import lock

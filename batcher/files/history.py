@@ -14,16 +14,15 @@ from pathlib import Path
 
 from ..errors import UsageError
 from .disk import Storage
+from .identity_lines import Named, SameRow
 from .journal_lines import (
     FailureLine,
     FirstCreated,
     Intent,
     JournalHeader,
     JournalLine,
-    Named,
     Rewriting,
     RunBegan,
-    SameRow,
     Unknown,
     parse_journal_line,
 )

@@ -20,8 +20,8 @@ earlier version began is continued, so no field here is ever renamed.
 | same_row | SameRow | the row that has this key now is the one that was created under another |
 | rewriting | Rewriting | the failures file is about to be replaced by one of this size and digest |
 
-Intents are kept for good. The lines of undo are in `undo_lines.py`. Fields that are not known are skipped; a line of a type
-that is not known is `Unknown`.
+Intents are kept for good. The lines of undo are in `undo_lines.py`, those about keys in `identity_lines.py`.
+Fields that are not known are skipped; a line of a type that is not known is `Unknown`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from typing import Any, ClassVar, NamedTuple
 import orjson
 
 from ..models import Failed, Uncertain, encode_failure, parse_failure, stamp
+from .identity_lines import Named, SameRow, parse_named, parse_same_row
 from .undo_lines import UndoIntent, UndoKept, Undone, parse_undo_intent, parse_undo_kept, parse_undone
 
 VERSION = 1
@@ -135,12 +136,6 @@ class Fixed(_KeyOnly):
     kind = "mended"  # the word of earlier versions, whose journals are continued
 
 
-class Named(_KeyOnly):
-    """A run has told that no row has the document of this key any more."""
-
-    kind = "no_row"
-
-
 @dataclass(frozen=True, slots=True)
 class FailureLine:
     """A row ended without a document that we know of."""
@@ -156,20 +151,6 @@ class FailureLine:
         """The line: the failures file's fields, and the type behind the key."""
         fields = encode_failure(self.outcome)
         return _encoded({"key": self.key, "type": fields["outcome"]} | fields)
-
-
-@dataclass(frozen=True, slots=True)
-class SameRow:
-    """The row with this key in the inputs is the row `of` the files: somebody changed its key, not its content."""
-
-    key: str
-    of: str
-    at: str
-    run: str
-
-    def encode(self) -> bytes:
-        """The line."""
-        return _encoded({"key": self.key, "type": "same_row", "of": self.of, "at": self.at, "run": self.run})
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +230,8 @@ _PARSERS: dict[str, Callable[[Mapping[str, Any]], JournalLine]] = {
     "undoing": parse_undo_intent,
     "undone": parse_undone,
     "undo_kept": parse_undo_kept,
-    "same_row": lambda line: SameRow(str(line["key"]), str(line["of"]), str(line.get("at")), str(line.get("run"))),
-    "no_row": lambda line: Named(str(line["key"])),
+    "same_row": parse_same_row,
+    "no_row": parse_named,
     "created": lambda line: FirstCreated(str(line.get("run"))),
     "rewriting": lambda line: Rewriting(int(line["size"]), str(line["digest"]), str(line.get("run"))),
 }

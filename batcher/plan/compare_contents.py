@@ -58,7 +58,7 @@ class Comparison:
         return name_unclaimed(lefts[0], same, self.seen.past.journaled.named, url, observer)
 
     def _displaced(self, same: Same) -> Iterator[Pair]:
-        """Rows that go by another key than their own, since that is another row's in the files: from now on, in any order."""
+        """Rows that another row has kept from the key they should have: they keep the one they got, in whatever order."""
         claims, paired = self.checked.claims, {pair.key for pair in same.holding}
         for key in claims.displaced:
             if key not in paired:

@@ -74,11 +74,13 @@ class SeenRows:
     places: dict[RowState, list[str]] = field(default_factory=dict)
     changed: Fingerprints = field(default_factory=Fingerprints)  # keys of the rows in `spooled.changed`
     shared: SharedNames = field(init=False)
+    has_past: bool = field(init=False)
     asked: Asked = field(default_factory=Asked)
 
     def __post_init__(self) -> None:
         """Nothing seen yet."""
         self.shared = SharedNames(self.past)
+        self.has_past = bool(len(self.past.created) or self.past.journaled.histories)
 
     def see(self, row: ValidRow) -> None:
         """One valid row."""
@@ -86,7 +88,8 @@ class SeenRows:
         self.counts[state] += 1
         if state is RowState.CREATED:
             return
-        self.shared.see(row)
+        if self.has_past:
+            self.shared.see(row)
         if state in (RowState.CHANGED, RowState.UNDONE):
             self._remember(state, f"{row.place} ({row.name})")
             if state is RowState.CHANGED:

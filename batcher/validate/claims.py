@@ -76,7 +76,7 @@ class Claims:
     own_keys: dict[str, str] = field(default_factory=dict)  # the other way round, for the rows so far
     displaced: list[str] = field(
         default_factory=list
-    )  # keys of rows whose own is, in the files, a row's with another key
+    )  # keys of rows that another row of the inputs has kept from theirs
     _brought: set[str] = field(default_factory=set)  # `name:` keys of failures lines, without ~2
 
     @classmethod
@@ -123,6 +123,8 @@ class Claims:
         for key in (known, own):
             if self.keys.add(key, value):
                 self.own_keys[key] = own
+                if key is not known:
+                    self.displaced.append(key)
                 return key
         return self._next(own, value)
 

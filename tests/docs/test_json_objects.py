@@ -13,7 +13,7 @@ from ..support.command import start
 from .pages import ROOT, text_of
 
 PAGE = ROOT / "batcher" / "report" / "README.md"
-ONLINE = "created, uncertain, undone, sending, requests, keys, offersCreate, models, unknownModels, identifiers"
+ONLINE = "requests, keys, offersCreate, models, unknownModels, identifiers"
 ONLINE_ONLY = {*ONLINE.split(", "), "takenIdentifiers", "unanswered"}
 
 

@@ -96,7 +96,7 @@ def test_the_output_is_what_comes_out(tmp_path: Path) -> None:
         assert made == kept
 
 
-VARYING = {"run", "at", "elapsedMs", "response", "dashboardId", "workbookId", "url", "requestId", "digest"}
+VARYING = {"run", "at", "directory", "elapsedMs", "response", "dashboardId", "workbookId", "url", "requestId", "digest"}
 
 
 def _lines(path: Path) -> list[dict[str, object]]:
