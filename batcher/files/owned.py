@@ -129,7 +129,9 @@ def _contradiction(storage: Storage, files: Files, number: int, more: int) -> st
     sent = identifiers_of(storage, files.journal, created.key)
     named = dict.fromkeys(identifier for identifier in sent if identifier is not None)
     answered = dict.fromkeys(said for said in said_of(created) if said != created.identifier)
-    if named:
+    if created.identifier in named:
+        other = f"but {files.journal} says that something else was sent under it"
+    elif named:
         other = f"but {files.journal} says that it was sent as {' or '.join(named)}"
     elif sent:
         other = f"but the line's own url and response say {' and '.join(answered)}"
@@ -138,7 +140,7 @@ def _contradiction(storage: Storage, files: Files, number: int, more: int) -> st
     others = f" (and {more:,} more lines like it)" if more else ""
     return (
         f"{place}: the identifier is {created.identifier}, {other}{others}. It may be somebody else's document; nothing "
-        "was deleted. Put the results file back as batcher wrote it (a spreadsheet program changes what it saves), then "
-        "run undo again. If nobody changed it, the server answered with another identifier than was sent: delete that "
-        "document by hand and take the line out."
+        "was deleted. Put the results file back as batcher wrote it (a spreadsheet program changes what it saves), and the "
+        "journal, if it is an old copy, then run undo again. If nobody changed them, the server answered with another "
+        "identifier than was sent: delete that document by hand and take the line out."
     )

@@ -100,6 +100,26 @@ async def test_a_row_that_the_journal_does_not_know_is_refused(tmp_path: Path) -
         await refused(job, server, r"results\.jsonl:1: the identifier is 12, but .* knows no row with the key id:12")
 
 
+async def test_a_refused_attempt_bears_nothing_out(tmp_path: Path) -> None:
+    """Key and identifier of a line, both changed, are those of another row's attempt that was refused: not ours, for all that.
+
+    (Failed before, in life 624 of the people: the journal names 12 under the key 1, so the stranger's 12 was deleted.)
+    """
+    async with FaultyServer() as server:
+        other = Job(tmp_path / "other")
+        other.directory.mkdir()
+        other.rows(row("theirs", identifier="12"))
+        await other.run(server.base_url)
+        job = Job(tmp_path)
+        job.rows(row("ours", key="01", identifier="0012"))
+        await job.run(server.base_url)
+        job.rows(row("another", key="1", identifier="12"))
+        assert (await job.run(server.base_url)).counts == {"failed": 1}
+        save(job, lambda line: line.update(key="1", identifier="12"))
+        await refused(job, server, r"the identifier is 12, but .* says that something else was sent under it\. It may")
+        assert "12" in server.documents
+
+
 def forget_url(line: dict[str, Any]) -> None:
     """The identifier and the URL are changed, the answer isn't."""
     line["identifier"], line["url"] = "12", "http://omni/dashboards/12"
