@@ -5,6 +5,7 @@ BatcherError
  │   └─ InvalidInput   2   rows with problems: nothing was sent, nothing was written
  ├─ Stopped            3   the run ended early: key refused, server gone, disk full, the same failure again and again
  │   └─ DiskTrouble    3   a write or fsync failed: nothing new is started
+ │       └─ ForeignWriter 4  another run writes to these files, whose locks don't hold: nothing new is started
  ├─ Locked             4   another run holds these files
  └─ InternalError     70   a law of ours was broken, or the counts do not add up
 
@@ -40,6 +41,12 @@ class Stopped(BatcherError):  # noqa: N818
 
 class DiskTrouble(Stopped):
     """A write or an fsync failed (disk full, file gone, permission)."""
+
+
+class ForeignWriter(DiskTrouble):
+    """Somebody else writes to a file of this run although it holds the locks. What was in flight has been recorded."""
+
+    exit_code: ClassVar[int] = 4
 
 
 class Locked(BatcherError):  # noqa: N818

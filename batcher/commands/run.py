@@ -33,9 +33,10 @@ from ..files.disk import Storage
 from ..files.identity_lines import Named, SameRow
 from ..files.journal_lines import Fixed
 from ..files.ledger import Ledger
-from ..files.lines import on_disk, open_lines
+from ..files.lines import open_lines
 from ..files.lock import lock
 from ..files.past import Past, RowState
+from ..files.trouble import on_disk
 from ..models import stamp
 from ..plan.failures_input import is_fed_back
 from ..plan.rows_file import write_rows

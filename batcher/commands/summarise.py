@@ -101,6 +101,7 @@ def summarise(
         rate=str(settings.sending.rate) if settings.sending.rate else "none",
         keys=max(1, len(settings.endpoint.keys)),
         stopped=drain.reasons.get(End.STOPPED),
+        foreign_writer=batch is not None and batch.sender.ledger.has_foreign,
         interrupted=End.INTERRUPTED in drain.reasons,
         deadline_reached=End.DEADLINE in drain.reasons,
         limit_reached=batch is not None and batch.is_limit_reached,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from ..config import Endpoint, Files, Sending
-from ..errors import DiskTrouble, UsageError
+from ..errors import DiskTrouble, ForeignWriter, UsageError
 from ..files.disk import Storage
 from ..files.lines import open_lines
 from ..files.lock import lock
@@ -108,6 +108,7 @@ async def _delete_all(
                     await deletions.run()
         except DiskTrouble as trouble:
             requester.stop(str(trouble))
+            undoing.foreign_writer = isinstance(trouble, ForeignWriter)
         undoing.requests = requester.requests
 
 

@@ -27,6 +27,7 @@ class Undoing:
     requests: int = 0
     elapsed_seconds: float = 0.0
     stopped: str | None = None
+    foreign_writer: bool = False
     interrupted: bool = False
     deadline_reached: bool = False
 
@@ -42,11 +43,12 @@ class Undoing:
 
     @property
     def exit_code(self) -> int:
-        """Contract 10: of several the first of 130, 3, 6, 1, 0. A dry run leaves everything, and that is right."""
+        """Contract 10: of several the first of 130, 4, 3, 6, 1, 0. A dry run leaves everything, and that is right."""
         is_cut = self.deadline_reached or len(self.chosen) < len(self.owned)
         ladder = (
             (self.is_dry, 0),
             (self.interrupted, 130),
+            (self.foreign_writer, 4),
             (self.stopped is not None, 3),
             (is_cut and self.left > 0, 6),
             (self.kept > 0, 1),

@@ -18,10 +18,14 @@ from typing import IO, BinaryIO, Protocol
 
 import anyio.to_thread
 
+from .held import hold
+
 READ_BUFFER_BYTES = 1 << 20
 SPOOL_BUFFER_BYTES = 1 << 17
 # fdatasync leaves out the modification time, which nobody needs; macOS has only fsync
 _sync_to_disk = getattr(os, "fdatasync", os.fsync)
+# what CIFS, WSL, some FUSE and 9p mounts say to the fsync of a directory: that there is no such thing, not that it failed
+_CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM)
 
 
 class AppendFile(Protocol):
@@ -34,7 +38,7 @@ class AppendFile(Protocol):
         """Return once everything written before the call survives a power cut. Raises OSError."""
 
     def size(self) -> int:
-        """Bytes in the file now."""
+        """Bytes in the file now, whoever wrote them. Raises OSError."""
 
     def truncate(self, size: int) -> None:
         """Cut a torn tail off after a failed write, so that later lines stay whole. Raises OSError."""
@@ -74,16 +78,13 @@ class DiskFile:
     def __init__(self, descriptor: int, path: Path) -> None:
         self._descriptor = descriptor
         self._path = path
-        self._size = os.fstat(descriptor).st_size
 
     def write(self, data: bytes) -> None:
         """Append all of `data`, however many system calls that takes."""
         written = os.write(self._descriptor, data)
-        self._size += written
         while written < len(data):  # a full disk takes a part first and refuses the rest
             data = data[written:]
             written = os.write(self._descriptor, data)
-            self._size += written
 
     async def sync(self) -> None:
         """Fsync in a thread: the slowest one measured took 300 ms, which would stall every request."""
@@ -96,13 +97,12 @@ class DiskFile:
             raise FileNotFoundError(errno.ENOENT, "another file has taken its place", str(self._path))
 
     def size(self) -> int:
-        """Bytes in the file now."""
-        return self._size
+        """Bytes in the file now, whoever wrote them."""
+        return os.fstat(self._descriptor).st_size
 
     def truncate(self, size: int) -> None:
         """Cut the file; works on a full disk."""
         os.ftruncate(self._descriptor, size)
-        self._size = size
 
 
 class Disk:
@@ -124,10 +124,9 @@ class Disk:
     @contextlib.contextmanager
     def append(self, path: Path) -> Iterator[DiskFile]:
         """Open for appending."""
-        is_new = not path.exists()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         try:
-            if is_new:
+            if not os.fstat(descriptor).st_size:  # new, or left by a run that died before it came to this
                 _sync_directory(path.parent)
             yield DiskFile(descriptor, path)
         finally:
@@ -176,44 +175,26 @@ class Disk:
             with contextlib.suppress(OSError):  # what a full disk did not take
                 stream.close()
 
-    @contextlib.contextmanager
-    def lock(self, path: Path, holder: bytes) -> Iterator[None]:
-        """An advisory lock on a file of its own beside `path`; the system drops it when the process dies."""
-        import fcntl  # noqa: PLC0415 - POSIX only; elsewhere the import says so when a run begins
-
-        beside = path.with_name(f".{path.name}.lock")
-        with contextlib.ExitStack() as stack:
-            while True:
-                descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o666)
-                stack.callback(os.close, descriptor)
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise BlockingIOError(os.pread(descriptor, 4096, 0).decode(errors="replace")) from None
-                with contextlib.suppress(FileNotFoundError):
-                    if os.path.samestat(os.fstat(descriptor), beside.stat()):
-                        break  # else its holder removed the file between our open and our lock: try the new one
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, holder, 0)
-            try:
-                yield
-            finally:
-                # removed while still held; a killed run leaves it behind, which is harmless: the lock is on the
-                # open file, not on its being there
-                beside.unlink(missing_ok=True)
+    def lock(self, path: Path, holder: bytes) -> AbstractContextManager[None]:
+        """Held by this process, on the file and beside it."""
+        return hold(path, holder)
 
 
 def where_it_lies(path: Path) -> Path:
-    """A link's file: two links to one file are one file to lock, and it is that file that is replaced, not the link.
-
-    But not a device: `root` would replace it for everybody.
-    """
-    return path.resolve() if path.is_symlink() and (path.is_file() or not path.exists()) else path
+    """A link's file: two links to one file are one file to lock, and it is that file that is replaced, not the link."""
+    return path.resolve() if path.is_symlink() else path
 
 
 def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    """A new name survives a power cut from here on, if the file system can do that at all."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        return  # a directory that may be written to, but not listed
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
     finally:
         os.close(descriptor)

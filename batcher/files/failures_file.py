@@ -12,7 +12,8 @@ from ..models import Failed, Uncertain
 from .disk import Storage
 from .failures_view import Form, digest_of, failures_text, is_current
 from .key_history import KeyHistory
-from .lines import Lines, on_disk
+from .lines import Lines
+from .trouble import on_disk
 
 
 class FailuresFile:

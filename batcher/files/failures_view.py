@@ -23,7 +23,8 @@ from .disk import Storage
 from .history import Announced, Journaled, read_line
 from .journal_lines import FailureLine
 from .key_history import KeyHistory
-from .lines import corrupt, on_disk, read_lines
+from .lines import read_lines
+from .trouble import corrupt, on_disk
 
 _BASES = 20  # announcements that are held against the file: so many refused rewritings in a row are still understood
 

@@ -27,7 +27,8 @@ from .journal_lines import (
     parse_journal_line,
 )
 from .key_history import NO_HISTORY, KeyHistory
-from .lines import JoinedLines, corrupt, is_object, on_disk, read_lines
+from .lines import JoinedLines, is_object, read_lines
+from .trouble import corrupt, on_disk
 from .undo_lines import UndoIntent, UndoKept, Undone
 
 _INTENT = re.compile(rb'\{"key":"([^"\\]+)","type":"intent",')  # how an intent begins whose key needs no escape

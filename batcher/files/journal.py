@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
 
 import anyio
 import anyio.lowlevel
 
-from ..errors import DiskTrouble
+from ..errors import DiskTrouble, ForeignWriter
 from .journal_lines import Intent, JournalLine
 from .lines import Lines
 
@@ -51,14 +51,22 @@ class Journal:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the disk refused intents: none is taken any more, and the last ones may be missing."""
-        return self._failure is not None
+        """Whether the disk refused intents: none is taken any more, and the last ones may be missing.
+
+        They are all there if it was only somebody else's writing that ended it.
+        """
+        return self._failure is not None and not isinstance(self._failure, ForeignWriter)
+
+    @property
+    def has_foreign(self) -> bool:
+        """Whether somebody else writes to the journal."""
+        return self._lines.has_foreign
 
     def size(self) -> int:
         """Bytes in the journal now."""
         return self._lines.size()
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def group_syncs(self) -> AsyncIterator[None]:
         """Serve `intend` inside the block: one fsync for all that wait."""
         async with anyio.create_task_group() as group:
@@ -88,6 +96,9 @@ class Journal:
                 _wake(waiting, self._failure)  # a line that was written meanwhile may have failed with them
         except DiskTrouble as trouble:
             self._failure = trouble
+            if isinstance(trouble, ForeignWriter):  # the disk is sound, and who waits may take the intent back there
+                with contextlib.suppress(DiskTrouble):
+                    self._write_gathered()
         finally:
             # nobody may wait for an fsync that will not come, and no request of these intents will leave
             self._failure = self._failure or DiskTrouble("the run ended before this intent was on disk")

@@ -39,6 +39,7 @@ from .late_sync import LateSync
 from .lines import Lines, open_lines
 from .past import Past
 from .results import encode_line, encode_record, head
+from .trouble import foreign
 
 
 class Ledger:
@@ -77,6 +78,11 @@ class Ledger:
         if self._results.size() == 0 and (start := head(self._files.results)):
             self._results.write(start)
         self.journal.write(RunBegan(self.run, stamp(at), directory=directory or None))
+
+    @property
+    def has_foreign(self) -> bool:
+        """Whether somebody else writes to these files although this run holds their locks."""
+        return self.journal.has_foreign or self._results.has_foreign
 
     @property
     def histories(self) -> Mapping[str, KeyHistory]:
@@ -215,6 +221,9 @@ async def open_ledger(
     Without `appends_failures` the failures file, which is the input, is touched only when it is rewritten.
     """
     ledger = Ledger(storage, files, past, run, form, on_trouble)
+    for path, size in past.sizes:  # whoever has written since would be sent again
+        if (storage.size(path) or 0) != size:
+            raise foreign(path)
     async with contextlib.AsyncExitStack() as stack:
         journal = stack.enter_context(open_lines(storage, files.journal))
         results = stack.enter_context(open_lines(storage, files.results))

@@ -17,9 +17,10 @@ from typing import BinaryIO
 import anyio
 import orjson
 
-from ..errors import DiskTrouble, UsageError
+from ..errors import DiskTrouble
 from . import csv_form, csv_records
 from .disk import AppendFile, Storage
+from .trouble import corrupt, disk_trouble, foreign, on_disk
 
 _SAMPLE_BYTES = 1 << 18
 
@@ -35,12 +36,13 @@ class Lines:
         self._written = file.size()
         self._synced = 0
         self._syncing = anyio.Lock()
+        self.has_foreign = False  # whether a sync found bytes of somebody else
 
     def write(self, line: bytes) -> int:
         """Append one line (with its newline) and return the offset where it begins. Raises DiskTrouble."""
         if self._broken is not None:
             raise self._broken
-        offset = self._file.size()
+        offset = self.size()
         try:
             self._file.write(line)
         except OSError as error:
@@ -57,25 +59,30 @@ class Lines:
         """Return once all that was written before the call is durable. Raises DiskTrouble.
 
         One fsync at a time: of two that are under way only one would be told that the disk refused.
+        Raises ForeignWriter where the file holds bytes of somebody else; `write` takes outcomes all the same.
         """
         written = self._written
         async with self._syncing:
             if self._broken is not None:
                 raise self._broken
-            if self._synced >= written:
-                return
-            written = self._written
-            try:
-                await self._file.sync()
-            except OSError as error:
-                # what a failed fsync leaves in the page cache is not to be trusted, even if a second one succeeds
-                self._broken = disk_trouble(self._path, "fsync", error)
-                raise self._broken from error
-            self._synced = written
+            if self._synced < written:
+                written = self._written
+                try:
+                    await self._file.sync()
+                except OSError as error:
+                    # what a failed fsync leaves in the page cache is not to be trusted, even if a second one succeeds
+                    self._broken = disk_trouble(self._path, "fsync", error)
+                    raise self._broken from error
+                self._synced = written
+            # looked at last: of two runs that write at once at least one finds the other's bytes, and sends nothing
+            self.has_foreign = self.size() != self._written
+        if self.has_foreign:
+            raise foreign(self._path)
 
     def size(self) -> int:
-        """Bytes in the file now."""
-        return self._file.size()
+        """Bytes in the file now, whoever wrote them. Raises DiskTrouble."""
+        with on_disk(self._path, "look at"):
+            return self._file.size()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,28 +218,3 @@ def is_object(text: bytes) -> bool:
         return isinstance(orjson.loads(text), dict)
     except orjson.JSONDecodeError:
         return False
-
-
-@contextlib.contextmanager
-def on_disk(path: Path, verb: str) -> Iterator[None]:
-    """Turn what the disk refuses inside the block into DiskTrouble."""
-    try:
-        yield
-    except OSError as error:
-        raise disk_trouble(path, verb, error) from error
-
-
-def disk_trouble(path: Path, verb: str, error: OSError) -> DiskTrouble:
-    """One message for all failed writes."""
-    return DiskTrouble(
-        f"cannot {verb} {path}: {error.strerror or error}. Nothing new is sent. "
-        "Make room or fix the permissions, then run the same command again: what was in flight is looked up."
-    )
-
-
-def corrupt(path: Path, place: str, what: str) -> UsageError:
-    """The error for a line that says nothing that can be relied on."""
-    return UsageError(
-        f"{path}:{place}: this line cannot be read ({what}). batcher doesn't guess what it was. "
-        "Restore the file from a copy, or fix the line, then run again; nothing was sent."
-    )

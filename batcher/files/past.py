@@ -36,11 +36,13 @@ class RowState(StrEnum):
 class Past:
     """What the files said when a run began: the created keys with a fingerprint of what was sent, and all else.
 
-    It stays as it was read, whatever the run does: what is true now the ledger knows.
+    It stays as it was read, whatever the run does: what is true now the ledger knows. `sizes`: the bytes of the results
+    and the journal just before they were read.
     """
 
     created: Fingerprints
     journaled: Journaled
+    sizes: tuple[tuple[Path, int], ...]
 
     def history_of(self, key: str) -> KeyHistory:
         """What the journal said of this key; an empty history for one that it did not know, or that was created."""
@@ -77,6 +79,7 @@ class Past:
 def read_past(storage: Storage, files: Files, base_url: str, namespace: str) -> Past:
     """Read what earlier runs left. Writes nothing. Raises UsageError if these files belong to something else."""
     try:
+        sizes = tuple((path, storage.size(path) or 0) for path in (files.results, files.journal))
         created = index_results(storage, files.results, {})
         journaled = read_journal(storage, files.journal, created.__contains__)
         if undone := journaled.undone:  # seldom; then what the results say is to be read in its light
@@ -87,7 +90,7 @@ def read_past(storage: Storage, files: Files, base_url: str, namespace: str) -> 
     _check_header(files.journal, journaled, base_url, namespace)
     if journaled.has_created and storage.size(files.results) is None:
         raise UsageError(_results_missing(files, journaled))
-    return Past(created, journaled)
+    return Past(created, journaled, sizes)
 
 
 def _results_missing(files: Files, journaled: Journaled) -> str:

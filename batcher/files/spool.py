@@ -14,7 +14,7 @@ from typing import IO, Generic, TypeVar
 
 from ..errors import UsageError
 from .disk import Storage
-from .lines import on_disk
+from .trouble import on_disk
 
 T = TypeVar("T")
 LUMP = 32  # values pickled together: half the time of one by one, for spec after spec of one shape

@@ -14,8 +14,8 @@ from ..config import RunSettings
 from ..errors import InvalidInput
 from ..files.csv_form import is_csv
 from ..files.failures_view import Form, is_current, is_edited
-from ..files.lines import on_disk
 from ..files.past import Past
+from ..files.trouble import on_disk
 from ..models import stamp
 from ..read.read import layout_of
 from ..read.sources import Source

@@ -50,6 +50,7 @@ class Summary:
     rate: str = ""
     keys: int = 1
     stopped: str | None = None
+    foreign_writer: bool = False
     interrupted: bool = False
     deadline_reached: bool = False
     limit_reached: bool = False
@@ -77,11 +78,12 @@ class Summary:
 
 
 def exit_code(summary: Summary) -> int:
-    """Contract 10: of several the first of 70, 130, 3, 5, 6, 1, 0."""
+    """Contract 10: of several the first of 70, 130, 4, 3, 5, 6, 1, 0."""
     work_remains = summary.to_do > 0
     ladder = (
         (not summary.adds_up, 70),
         (summary.interrupted, 130),
+        (summary.foreign_writer, 4),
         (summary.stopped is not None, 3),
         (summary.uncertain > 0, 5),
         ((summary.deadline_reached or summary.limit_reached) and work_remains, 6),

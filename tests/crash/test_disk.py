@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -91,17 +92,18 @@ def test_no_room_to_keep_the_checked_rows(tmp_path: Path) -> None:
     proven(tmp_path)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_failures_file_that_takes_nothing(tmp_path: Path) -> None:
-    """The journal knows its rows all the same, so the file is made anew in its place, and they come back."""
+@pytest.mark.parametrize("through_link", [False, True])
+def test_a_device_is_never_replaced(tmp_path: Path, through_link: bool) -> None:
+    """A pipe in the place of `/dev/null`, of which `root` would make a file for everybody: exit 2, and nothing is sent."""
     sheet(tmp_path)
-    (tmp_path / "d.failures.jsonl").symlink_to("/dev/full")
-    with server_thread(tmp_path / "server.sqlite", "--fault", "400@5,6") as server:
-        code, _, errors = run(tmp_path, server.base_url)
-        assert (code, len(Job(tmp_path).failures)) == (1, 2), errors
-        code, found, errors = run(tmp_path, server.base_url)
-        assert (code, found["created"]) == (0, ROWS), errors
-    proven(tmp_path)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "link.jsonl").symlink_to(pipe)
+    with server_thread(tmp_path / "server.sqlite") as server:
+        code, found, errors = run(tmp_path, server.base_url, "--failures", "link.jsonl" if through_link else str(pipe))
+        assert (code, "is a device or a pipe" in found["error"]) == (2, True), errors
+        assert pipe.is_fifo()
+        assert not server.commits
 
 
 def test_a_failures_file_that_cannot_be_replaced(tmp_path: Path) -> None:
@@ -197,7 +199,7 @@ def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
         with bounded(begin(small, server.base_url)) as process:
             _, errors = process.communicate(timeout=30)
         assert process.returncode == 2
-        assert "can't be written to; name a file elsewhere with --results FILE" in errors
+        assert "can't be written to; change its permissions, or name a file elsewhere with --results FILE" in errors
         assert not server.commits
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import stat
 import subprocess
 import sys
@@ -123,3 +126,23 @@ def test_a_killed_holder_leaves_no_lock(tmp_path: Path) -> None:
     assert (tmp_path / ".j.lock").exists()
     with Disk().lock(path, b"me"):
         pass
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
+def test_a_directory_that_cannot_be_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """Some file systems have no fsync of directories, and say so: it's passed over. A real failure is none of that."""
+    fsync = os.fsync
+
+    def refusing(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(code, os.strerror(code))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refusing)
+    with contextlib.ExitStack() as stack:
+        if code == errno.EIO:
+            stack.enter_context(pytest.raises(OSError, match="Input/output error"))
+        with Disk().append(tmp_path / "f") as file:
+            file.write(b"1\n")
+        Disk().replace(tmp_path / "f", [b"2\n"])
+    assert (tmp_path / "f").read_bytes() == (b"" if code == errno.EIO else b"2\n")

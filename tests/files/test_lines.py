@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batcher.errors import DiskTrouble, UsageError
+from batcher.errors import DiskTrouble, ForeignWriter, UsageError
 from batcher.files import csv_form
 from batcher.files.disk import Disk
 from batcher.files.lines import Lines, find_tail, open_lines, parse_line, read_lines, repair
@@ -201,3 +201,20 @@ def test_a_file_that_cannot_be_opened_is_disk_trouble(tmp_path: Path) -> None:
         open_lines(Disk(), tmp_path / "f"),
     ):
         raise AssertionError("a directory was opened")
+
+
+async def test_bytes_of_somebody_else_are_noticed(tmp_path: Path) -> None:
+    """No sync says that all is well once there are any; outcomes are still written, each at the place that is told."""
+    path = tmp_path / "d.journal.jsonl"
+    with open_lines(Disk(), path) as mine, open_lines(Disk(), path) as other:
+        mine.write(b"1\n")
+        await mine.sync()
+        assert other.write(b"2\n") == 2
+        for _ in range(2):
+            with pytest.raises(ForeignWriter, match=r"another run writes to .*d\.journal\.jsonl"):
+                await mine.sync()
+        with pytest.raises(ForeignWriter):
+            await other.sync()
+        assert mine.has_foreign
+        assert mine.write(b"3\n") == 4
+    assert path.read_bytes() == b"1\n2\n3\n"

@@ -74,6 +74,8 @@ def failed(line: int = 17, message: str = "Bad Request: modelId: Required") -> F
         ({"uncertain": 1, "failed": 1, "to_do": 1, "deadline_reached": True}, 5),
         ({"uncertain": 1, "stopped": "key refused", "to_do": 1}, 3),
         ({"created_now": 1, "stopped": "disk full"}, 3),
+        ({"stopped": "another run", "foreign_writer": True, "uncertain": 1}, 4),
+        ({"interrupted": True, "stopped": "x", "foreign_writer": True}, 130),
         ({"interrupted": True, "stopped": "x", "uncertain": 1}, 130),
         ({"interrupted": True, "created_now": 1, "rows": 2}, 70),
         ({"created_now": 1, "rows": 2}, 70),
@@ -82,7 +84,7 @@ def failed(line: int = 17, message: str = "Bad Request: modelId: Required") -> F
     ],
 )
 def test_of_several_exit_codes_the_first(fields: dict[str, Any], code: int) -> None:
-    """70, 130, 3, 5, 6, 1, 0; rows left over without a reason are a law broken."""
+    """70, 130, 4, 3, 5, 6, 1, 0; rows left over without a reason are a law broken."""
     assert exit_code(summary(**fields)) == code
 
 

@@ -13,6 +13,7 @@ from ...config import Files
 from ...errors import UsageError
 from ...files.disk import where_it_lies
 from ...files.lines import is_object
+from ...files.lock import check_plain, has_past
 from ...read.cells import cells_of, delimiter_of
 from ...read.failures_lines import is_failure
 
@@ -75,6 +76,9 @@ def check_inputs(inputs: Sequence[str]) -> None:
 
 def check_writable(files: Files) -> None:
     """Raise UsageError unless the files can be written; nothing is created or changed."""
+    check_plain(files)
+    # where an earlier run's files lie, a run elsewhere would forget what they say
+    elsewhere = "" if has_past(files) else ", or name a file elsewhere with --results FILE"
     for path in (files.results, files.failures, files.journal):
         directory = path.parent
         if not directory.is_dir():
@@ -82,13 +86,9 @@ def check_writable(files: Files) -> None:
                 f"{directory} isn't a directory; create it first, or name another file with --results FILE"
             )
         if not os.access(directory, os.W_OK | os.X_OK):
-            raise UsageError(f"{directory} can't be written to; name a file elsewhere with --results FILE")
-        if path.is_dir():
-            raise UsageError(f"{path} is a directory; name a file with --results FILE")
+            raise UsageError(f"{directory} can't be written to; change its permissions{elsewhere}")
         if path.exists() and not os.access(path, os.R_OK | os.W_OK):
-            raise UsageError(
-                f"{path} can't be written to; change its permissions, or name another file with --results FILE"
-            )
+            raise UsageError(f"{path} can't be written to; change its permissions, then run the same command again")
 
 
 def _beside(inputs: Sequence[str], *, sandbox: bool) -> tuple[Path, Path | None]:
