@@ -42,7 +42,7 @@ def check(invocation: Invocation, given: Given) -> int:
     fields = seen.fields | fields_of(plan, "rows invalid")
     fields |= {"valid": plan.rows - plan.invalid, "secondsAtRate": plan.seconds}
     steps = [] if seen.is_refused else _next(given, plan)
-    invocation.console.summary("\n".join([*_counts(plan), *seen.lines, *steps]), fields)
+    invocation.console.summary("\n".join([*_counts(plan, is_refused=seen.is_refused), *seen.lines, *steps]), fields)
     invocation.final({**fields, "problems": observer.problem_objects("field")})
     return invocation.code
 
@@ -114,10 +114,10 @@ def _ask(invocation: Invocation, given: Given, observer: ConsoleObserver) -> _Lo
     return _Look(plan, online.is_refused, fields, lines)
 
 
-def _counts(plan: Plan) -> Iterator[str]:
+def _counts(plan: Plan, *, is_refused: bool) -> Iterator[str]:
     valid = plan.rows - plan.invalid
     yield f"{count(plan.rows, 'row')}: {valid:,} valid, {plan.invalid:,} invalid"
-    if plan.seconds is not None and plan.sending:
+    if plan.seconds is not None and plan.sending and not is_refused:
         by = clock_text(plan.seconds, datetime.now().astimezone())
         rows = f"the {count(valid, 'valid row')}" if plan.sending == valid else count(plan.sending, "row")
         yield f"Creating {rows} takes {about_text(plan.seconds)} at {plan.rate}"

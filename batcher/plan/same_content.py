@@ -173,8 +173,8 @@ def answered(settings: RunSettings, find: Callable[[Callable[[Sought], bool]], t
 
 def problem_of(pair: Pair) -> Problem:
     """What is told of a new row that nobody answered for."""
-    as_what = f" as {pair.identifier}" if pair.identifier else ""
-    text = f"has the key {shown(pair.own)}, but holds what {pair.was} was sent with under another{as_what}"
+    made = f" as {pair.identifier}" if pair.identifier else ""
+    text = f"the same was created under the key {shown(pair.of)}{made} (from {pair.was}); this row's key is {shown(pair.own)}"
     return Problem(pair.source, pair.line, "", text)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Callable
+
 import orjson
 
 from ..identity import KEY_LENGTH
-from ..omni.fields import ALLOWED, API_FIELDS, ITEM_FIELDS, KEY, KINDS, Kind
+from ..omni.fields import ALLOWED, API_FIELDS, IDS, ITEM_FIELDS, KEY, KINDS, Kind
 from ..read.cells import Unread, is_folder, nearest
 from ..read.json_text import explain, kind_of, shown
 from .normalise import IN_ITEM
@@ -21,8 +24,15 @@ def of_key(value: str) -> str | None:
     if len(value) > KEY_LENGTH:
         return f"{shown(value)} has {_characters(value)}; allowed: {ALLOWED[KEY]}"
     if not value.isprintable():
-        return f"{shown(value)} contains a control character; allowed: {ALLOWED[KEY]}"
+        return f"{shown(value)} contains a control character, {_odd(value, str.isprintable)}; allowed: {ALLOWED[KEY]}"
     return None
+
+
+def _odd(text: str, is_plain: Callable[[str], bool]) -> str:
+    """The first character that isn't plain: its code, its name and its place, since on a screen it looks like another."""
+    place, odd = next((place, one) for place, one in enumerate(text, 1) if not is_plain(one))
+    name = unicodedata.name(odd, "")
+    return f"U+{ord(odd):04X}{' ' if name else ''}{name} at character {place}"
 
 
 def _characters(text: str) -> str:
@@ -68,6 +78,8 @@ def of_complaint(kind: str, place: tuple[int | str, ...], value: object) -> tupl
             return path, f"{shown(value)} contains a NUL character; is the file damaged?"
         case "string_pattern_mismatch" if path == "name" and str(value).strip():
             return path, f"{shown(value)} contains a line break; write the name in one line"
+        case "string_pattern_mismatch" if path in IDS and not str(value).isascii():
+            return path, f"{shown(value)} contains {_odd(str(value), str.isascii)}; allowed: {allowed}"
         case "string_pattern_mismatch":
             return path, f"{shown(value)} isn't valid; allowed: {allowed}"
         case _ if isinstance(value, Unread):

@@ -39,7 +39,7 @@ async def test_a_row_on_top(tmp_path: Path) -> None:
         job.rows(*numbered("N", "A", "B", "C"))
         with pytest.raises(UsageError, match="1 new row holds what was created under another key"):
             await job.run(server.base_url, witness=witness)
-        assert 'has the key "4", but holds what' in witness.problems[0].message
+        assert 'this row\'s key is "4"' in witness.problems[0].message
         assert (await job.run(server.base_url, rekey=True)).counts == {"created_now": 1, "created_before": 3}
         assert (await job.run(server.base_url)).counts == {"created_before": 4}
         job.rows(*numbered("M", "N", "A", "B", "C"))

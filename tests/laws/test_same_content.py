@@ -60,7 +60,7 @@ async def test_keys_that_a_spreadsheet_program_changed(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="the first 5 are listed"):
             await job.run(server.base_url, witness=witness)
         assert [problem.line for problem in witness.problems] == [1, 2, 3, 4, 5]
-        assert 'has the key "1", but holds what' in witness.problems[0].message
+        assert 'this row\'s key is "1"' in witness.problems[0].message
         await job.run(server.base_url, rekey=True)
         job.rows(*({"key": f"B-{number}", **row(f"Board {number}")} for number in range(1, 8)))
         assert (await job.run(server.base_url, rekey=True)).counts == {"created_before": 7}

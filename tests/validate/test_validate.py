@@ -66,7 +66,20 @@ def body_of(fields: dict[str, object], **how: object) -> dict[str, object]:
         ({"key": 7}, "key: must be text of 1 to 200 characters without control characters, but is the number 7"),
         ({"key": " "}, "key: is empty; leave it out, or give text of 1 to 200 characters"),
         ({"key": "x" * 201}, f'key: "{"x" * 60}…" has 201 characters'),
-        ({"key": "a\nb"}, 'key: "a\\nb" contains a control character'),
+        ({"key": "a\nb"}, 'key: "a\\nb" contains a control character, U+000A at character 2'),
+        ({"key": "a\u200bb"}, 'key: "a\u200bb" contains a control character, U+200B ZERO WIDTH SPACE at character 2'),
+        (
+            {"identifier": "a\u2011b"},
+            'identifier: "a\u2011b" contains U+2011 NON-BREAKING HYPHEN at character 2; allowed: 2 to 48',
+        ),
+        (
+            {"identifier": "c\u0430b"},
+            'identifier: "c\u0430b" contains U+0430 CYRILLIC SMALL LETTER A at character 2; allowed',
+        ),
+        (
+            {"branchId": f"{MODEL[:35]}\u0435"},
+            f'branchId: "{MODEL[:35]}\u0435" contains U+0435 CYRILLIC SMALL LETTER IE at character 36; allowed',
+        ),
         (
             {"descripton": "x"},
             'descripton: unknown field, with the value "x"; did you mean description? --ignore-unknown',

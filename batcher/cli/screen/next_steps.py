@@ -21,6 +21,8 @@ def next_steps(line: CommandLine, summary: Summary) -> tuple[str, ...]:
 def _steps(line: CommandLine, summary: Summary) -> Iterator[str]:
     is_fed = "-" in line.inputs  # the same standard input must be fed again
     line = line.without("--rekey")  # what it said is in the journal now
+    if not line.has("--create-again"):
+        line = line.without("--rows")
     same = line.without("--limit") if summary.limit_reached else line
     if summary.to_do:
         yield f"continue with the {count(summary.to_do, 'row')} left: {same}"
@@ -53,7 +55,7 @@ def _after_success(line: CommandLine, summary: Summary) -> Iterator[str]:
         return
     line = line.reading(kept)
     if summary.sandbox:
-        yield f"for real: {line.without('--sandbox').without('--create-again').plus('--instance', 'NAME')}"
+        yield f"for real: {line.without('--sandbox').without('--create-again').without('--rows').plus('--instance', 'NAME')}"
     elif "-" not in kept:
         verify = line.of_command("verify", options.VERIFY, dropped="Sending")
         yield f"compare them with what was sent: {verify}"

@@ -33,6 +33,7 @@ def summary_text(summary: Summary, next_steps: tuple[str, ...]) -> str:
         list(_failures(summary)),
         list(_places(summary)),
         [f"Next: {next_steps[0]}", *(f"      {step}" for step in next_steps[1:])] if next_steps else [],
+        list(_adopted(summary)),
     )
     return "\n".join("\n".join(block) for block in blocks if block)
 
@@ -57,7 +58,11 @@ def _headline(summary: Summary) -> str:
         (everything and summary.created_before == summary.rows, "Nothing to do: every row is created already."),
         (everything, "Finished: every row is created."),
     )
-    return next((text for applies, text in ladder if applies), f"Finished: {done}.")
+    text = next((text for applies, text in ladder if applies), f"Finished: {done}.")
+    if not summary.adopted:
+        return text
+    which = "1 document was" if summary.adopted == 1 else f"{summary.adopted:,} documents were"
+    return f"{text} {which} adopted, not created."
 
 
 def _counts(summary: Summary) -> Iterator[str]:
@@ -110,6 +115,13 @@ def _places(summary: Summary) -> Iterator[str]:
     if summary.kept_failures is not None:
         yield f"Kept:      {summary.kept_failures} (your edited failures file)"
     yield f"Time:      {duration_text(summary.elapsed_seconds)}, {count(summary.requests, 'request')}{_rate_used(summary)}"
+
+
+def _adopted(summary: Summary) -> Iterator[str]:
+    """Last, since it is easily overlooked: these documents may be somebody else's."""
+    if summary.adopted and summary.files is not None:
+        yield f"Adopted: {count(summary.adopted, 'row')} took a document that was there before and holds the same. Make sure"
+        yield f'         they are yours: they have "how":"adopted" in {summary.files.results}'
 
 
 def _rate_used(summary: Summary) -> str:
