@@ -35,17 +35,19 @@ that importing the package costs next to nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from .version import __version__ as __version__
 
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # without the import of typing, which takes longer than all else here
+    from typing import Any
+
     from .public import *  # noqa: F403 - that list is the only one
 
 
 def __getattr__(name: str) -> Any:
     """Load the public names on the first use of one."""
+    from importlib import import_module  # noqa: PLC0415 - only for programs
+
     public = vars(import_module(".public", __name__)) if name == "__all__" or not name.startswith("_") else {}
     if name == "__all__":
         return ["__version__", *(public_name for public_name in public if not public_name.startswith("_"))]

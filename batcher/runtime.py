@@ -37,8 +37,8 @@ def _directory() -> str:
         return ""
 
 
-def _open_inputs(inputs: Sequence[str]) -> AbstractContextManager[tuple[Source, ...]]:
-    return open_inputs(inputs, sys.stdin.buffer)
+def _open_inputs(inputs: Sequence[str], copies: Path | None) -> AbstractContextManager[tuple[Source, ...]]:
+    return open_inputs(inputs, sys.stdin.buffer, copies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,12 @@ class Runtime:
     """`now` is UTC; `timer` counts seconds; `transport` None means HTTP to the endpoint; `run_id` names this run.
 
     `directory` is what relative names start from, empty if unknown.
+    `open_inputs` takes names and the directory for copies of pipes (None: the one for temporary files).
     `decide` says what a look means for a row in doubt; None: `settle_rules.decide`.
     """
 
     storage: Storage = field(default_factory=Disk)
-    open_inputs: Callable[[Sequence[str]], AbstractContextManager[tuple[Source, ...]]] = _open_inputs
+    open_inputs: Callable[[Sequence[str], Path | None], AbstractContextManager[tuple[Source, ...]]] = _open_inputs
     transport: Transport | None = None
     shared_pace: PaceStore | None = None
     now: Callable[[], datetime] = _now
@@ -66,13 +67,19 @@ class Runtime:
         return f"process {os.getpid()} on {platform.node()}, run {self.run_id}, since {stamp(self.now())}"
 
 
-def state_directory(environ: Mapping[str, str]) -> Path:
-    """`BATCHER_STATE_DIR`, else the platform's place for the state of this user's programs."""
-    if named := environ.get("BATCHER_STATE_DIR"):
-        return Path(named).expanduser()
-    import platformdirs  # noqa: PLC0415 - only if nobody named a directory
+def state_directory(environ: Mapping[str, str]) -> Path | None:
+    """`BATCHER_STATE_DIR`, else the platform's place for the state of this user's programs.
 
-    return Path(platformdirs.user_state_dir("batcher", appauthor=False))
+    None where there is no home directory: containers run under a user id that no account has.
+    """
+    try:
+        if named := environ.get("BATCHER_STATE_DIR"):
+            return Path(named).expanduser()
+        import platformdirs  # noqa: PLC0415 - only if nobody named a directory
+
+        return Path(platformdirs.user_state_dir("batcher", appauthor=False)).expanduser()
+    except RuntimeError:  # what pathlib raises for a `~` that is nowhere
+        return None
 
 
 def shared_pace_of(sending: Sending, environ: Mapping[str, str], warn: Callable[[str], None]) -> PaceStore | None:
@@ -81,7 +88,14 @@ def shared_pace_of(sending: Sending, environ: Mapping[str, str], warn: Callable[
         return None
     from .pace.local_store import LocalPaceStore  # noqa: PLC0415 - only a run that sends at a rate needs SQLite
 
-    return LocalPaceStore(state_directory(environ), warn)
+    directory = state_directory(environ)
+    if directory is None:
+        warn(
+            "there is no home directory, so this run keeps to its rate, but doesn't see other runs with the same key; "
+            "set BATCHER_STATE_DIR to a directory that can be written"
+        )
+        return None
+    return LocalPaceStore(directory, warn)
 
 
 def runtime_of(sending: Sending, environ: Mapping[str, str], warn: Callable[[str], None]) -> Runtime:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -105,13 +105,16 @@ def config(invocation: Invocation, given: Given) -> int:
     return invocation.code
 
 
-def execute(argv: Sequence[str], started: float) -> int:
-    """Run one command line and return its exit code. `started` is the monotonic time at which the process began."""
+def execute(argv: Sequence[str], started: float, release: Callable[[], None] = lambda: None) -> int:
+    """Run one command line and return its exit code. `started` is the monotonic time at which the process began.
+
+    `release` is called when everything is imported: from then on a signal may raise KeyboardInterrupt.
+    """
     if instruction := os.environ.get(COMPLETION):
         from click.shell_completion import shell_complete  # noqa: PLC0415 - only on a press of Tab
 
         return shell_complete(batcher, {}, "batcher", COMPLETION, instruction)
-    invocation = Invocation(tuple(argv), started)
+    invocation = Invocation(tuple(argv), started, release=release)
     with end(invocation):
         try:
             with batcher.make_context("batcher", list(argv), obj=invocation) as ctx:

@@ -47,6 +47,7 @@ class Invocation:
     beside: Path | None = None
     secrets: tuple[str, ...] = ()
     has_sent: Callable[[], bool] = bool
+    release: Callable[[], None] = lambda: None
     code: int = 0
 
     def __post_init__(self) -> None:
@@ -137,7 +138,10 @@ def end(invocation: Invocation) -> Iterator[None]:
     except BaseExceptionGroup as group:
         _group(invocation, group)
     except Exception as error:  # noqa: BLE001 - the last stop before the user
-        _unexpected(invocation, error)
+        if isinstance(error, OSError) and not invocation.has_sent():
+            _refused(invocation, error)
+        else:
+            _unexpected(invocation, error)
     finally:
         Unbreakable(sys.stdout).flush()
 
@@ -186,7 +190,8 @@ def _write(path: Path, whole: Mapping[str, object]) -> OSError | None:
 
 def _group(invocation: Invocation, group: BaseExceptionGroup[BaseException]) -> None:
     """Task groups wrap what ended them; the one error of ours, or an interrupt, is what counts."""
-    ours, rest = group.split((BatcherError, KeyboardInterrupt))
+    kinds = (BatcherError, KeyboardInterrupt) if invocation.has_sent() else (BatcherError, KeyboardInterrupt, OSError)
+    ours, rest = group.split(kinds)
     if rest is not None or ours is None:
         _unexpected(invocation, group)
         return
@@ -195,6 +200,20 @@ def _group(invocation: Invocation, group: BaseExceptionGroup[BaseException]) -> 
         error = error.exceptions[0]
     with end(invocation):
         raise error
+
+
+def _refused(invocation: Invocation, error: OSError) -> None:
+    """What the machine refused before anything was sent: a file, a descriptor, a directory. That's no bug of ours."""
+    if invocation.verbose:
+        _keep_traceback(invocation)
+    what = ""
+    if isinstance(error.filename, str | bytes):
+        what = f"{os.fsdecode(error.filename)}: "
+    elif isinstance(error, FileNotFoundError):
+        what = "the working directory: "  # what has no name, and is missing all the same
+    invocation.code = UsageError.exit_code
+    said = error.strerror or str(error)
+    invocation.failed(f"{what}{said}. Nothing was sent; remove what hinders it, and run it again (-v for the details)")
 
 
 def _unexpected(invocation: Invocation, error: BaseException) -> None:

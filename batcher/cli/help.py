@@ -37,6 +37,7 @@ class Command(click.Command):
 
         module, _, function = self.body.partition(":")
         body: Callable[[Any, Given], int] = getattr(import_module(f".{module}", __package__), function)
+        ctx.obj.release()
         return body(ctx.obj, Given(ctx))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

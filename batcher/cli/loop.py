@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +21,7 @@ from ..config import RunSettings
 from ..report.observers import Gauge
 from ..runtime import runtime_of
 from ..send.drain import Drain, End
+from .allowed import check_threads, fitting
 from .end import Invocation
 from .screen.console import count
 from .screen.observer import ConsoleObserver
@@ -62,6 +63,8 @@ def carry_out(
     interrupts = Interrupts(Drain(), invocation.console.notice)
     invocation.has_sent = lambda: interrupts.has_sent
     observer.around = interrupts.draining
+    check_threads()
+    settings = replace(settings, sending=fitting(settings, invocation.console.warning))
     runtime = runtime_of(settings.sending, os.environ, observer.warning)
     body = partial(command, settings, observer=observer, drain=interrupts.drain, runtime=runtime, **more)
     left = None if deadline is None else max(0.0, invocation.started + deadline - time.monotonic())

@@ -20,7 +20,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,6 +42,7 @@ from ..plan.rows_file import write_rows
 from ..plan.same_content import Same
 from ..plan.seen_rows import SENT, SpooledRows, open_spools
 from ..plan.survey import Survey, keep_edited, survey
+from ..read.temporary import temporary_place
 from ..report.observers import Observer
 from ..report.plan import Plan
 from ..report.summary import Summary
@@ -66,7 +66,7 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
     """
     runtime = runtime or Runtime()
     with lock(settings.files, runtime.storage, runtime.holder), contextlib.ExitStack() as stack:
-        sources = stack.enter_context(runtime.open_inputs(settings.inputs))
+        sources = stack.enter_context(runtime.open_inputs(settings.inputs, settings.files.results.parent))
         spooled = stack.enter_context(open_spools(runtime.storage, settings.files))
         started, begun = stamp(runtime.now()), runtime.timer()
         past = await settled_past(settings.endpoint, settings.sending, settings.files, drain, runtime, observer.warning)
@@ -123,8 +123,8 @@ def status(settings: RunSettings, *, observer: Observer, runtime: Runtime | None
 
 def survey_only(settings: RunSettings, observer: Observer, runtime: Runtime) -> Survey:
     """Where each row stands; reads only, and warns of what a run would refuse. Raises UsageError."""
-    elsewhere = replace(settings.files, results=Path(tempfile.gettempdir()) / "batcher")
-    with runtime.open_inputs(settings.inputs) as sources, open_spools(runtime.storage, elsewhere) as spooled:
+    elsewhere = replace(settings.files, results=temporary_place() / "batcher")
+    with runtime.open_inputs(settings.inputs, None) as sources, open_spools(runtime.storage, elsewhere) as spooled:
         past = past_of(settings.endpoint, settings.sending, settings.files, runtime)
         surveyed = survey(settings, sources, runtime, observer, past, spooled, is_look=True)
     for warning in surveyed.warnings:

@@ -89,7 +89,7 @@ async def verify(
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
     verified = Verified(base_url)
     spool = open_spool(runtime.storage, settings.files.results, Spec)
-    with runtime.open_inputs(settings.inputs) as sources, spool as specs:
+    with runtime.open_inputs(settings.inputs, settings.files.results.parent) as sources, spool as specs:
         past = read_past(runtime.storage, settings.files, base_url, settings.sending.namespace)
         states = _RowStates(past, specs)
         check_all = partial(check, sources, settings.reading, same_rows=past.journaled.same_rows)

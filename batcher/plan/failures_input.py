@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +15,7 @@ from ..files.history import Journaled
 from ..files.key_history import KeyHistory
 from ..read.json_text import shown
 from ..read.sources import Source, naming
+from ..read.temporary import keeping, temporary_file
 
 _LOOKED_THROUGH = 10_000  # failed keys that a key is compared with
 
@@ -47,10 +47,11 @@ def as_journaled(
 
     Only for one that nobody has edited: of its rows the journal knows all that it says, and perhaps more.
     """
-    with tempfile.TemporaryFile() as spool:
+    what = f"{files.failures}: what the journal knows of it can't be copied"
+    with temporary_file(None, what) as spool:
         for source in sources:
             if source.path.resolve() == files.failures.resolve():
-                with naming(source.name):
+                with naming(source.name), keeping(None, what):
                     spool.writelines(failures_text(storage, files.journal, journaled.histories, form))
                     spool.flush()
         size = spool.tell()

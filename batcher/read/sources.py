@@ -10,9 +10,7 @@ import codecs
 import gzip
 import io
 import os
-import shutil
 import stat
-import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,6 +20,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import UsageError
 from .streams import CHUNK_BYTES, Passed, Recoded, Region, Zstd
+from .temporary import keeping, temporary_file
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -55,16 +54,18 @@ class Source:
 
 
 @contextmanager
-def open_inputs(inputs: Sequence[str | Path], stdin: BinaryIO | None = None) -> Iterator[tuple[Source, ...]]:
-    """The inputs, each as far as it reaches now. `-` is `stdin`.
+def open_inputs(
+    inputs: Sequence[str | Path], stdin: BinaryIO | None = None, copies: Path | None = None
+) -> Iterator[tuple[Source, ...]]:
+    """The inputs, each as far as it reaches now. `-` is `stdin`. Pipes are copied into the directory `copies`.
 
-    Raises UsageError for what is missing, is a directory, or is given twice.
+    Without one, that is the place for temporary files. Raises UsageError for what is missing, is a directory, or is given twice.
     """
     with ExitStack() as stack:
         sources: list[Source] = []
         seen: dict[tuple[int, int], str] = {}
         for given in inputs:
-            source, identity = _source(str(given), stdin, stack)
+            source, identity = _source(str(given), stdin, copies, stack)
             if identity in seen:
                 raise UsageError(f"{source.name}: is the same file as {seen[identity]}; give it once")
             seen[identity] = source.name
@@ -72,12 +73,12 @@ def open_inputs(inputs: Sequence[str | Path], stdin: BinaryIO | None = None) -> 
         yield tuple(sources)
 
 
-def _source(name: str, stdin: BinaryIO | None, stack: ExitStack) -> tuple[Source, tuple[int, int]]:
+def _source(name: str, stdin: BinaryIO | None, copies: Path | None, stack: ExitStack) -> tuple[Source, tuple[int, int]]:
     with naming(name):
         if name == STDIN:
             if stdin is None:
                 raise UsageError("-: there is no standard input here; give a file")
-            return _spooled("stdin", stdin, stack), (-1, -1)
+            return _spooled("stdin", stdin, copies, stack), (-1, -1)
         facts = Path(name).stat()
         if stat.S_ISDIR(facts.st_mode):
             raise UsageError(f"{name}: is a directory; give the files in it")
@@ -86,13 +87,16 @@ def _source(name: str, stdin: BinaryIO | None, stack: ExitStack) -> tuple[Source
             shown = os.fsencode(name).decode("utf-8", "backslashreplace")
             return Source(shown, Path(name), facts.st_size, state=state_of(facts)), (facts.st_dev, facts.st_ino)
         with Path(name).open("rb") as pipe:
-            return _spooled(name, pipe, stack), (facts.st_dev, facts.st_ino)
+            return _spooled(name, pipe, copies, stack), (facts.st_dev, facts.st_ino)
 
 
-def _spooled(name: str, stream: BinaryIO, stack: ExitStack) -> Source:
-    spool = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
-    shutil.copyfileobj(stream, spool, CHUNK_BYTES)
-    spool.flush()
+def _spooled(name: str, stream: BinaryIO, copies: Path | None, stack: ExitStack) -> Source:
+    what = f"{name}: the pipe can't be copied"
+    spool = stack.enter_context(temporary_file(copies, what))
+    while chunk := stream.read(CHUNK_BYTES):
+        with keeping(copies, what):
+            spool.write(chunk)
+            spool.flush()
     return Source(name, Path(name), spool.tell(), spool)
 
 

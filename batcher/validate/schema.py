@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 from pydantic_core import SchemaValidator
@@ -26,15 +25,6 @@ _ONE_LINE = Text(1, 254, r"^[^\x00\r\n]*[^\s\x00][^\x00\r\n]*$")
 _DOCUMENT = replace(DOCUMENT, fields={**DOCUMENT.fields, "name": replace(DOCUMENT.fields["name"], shape=_ONE_LINE)})
 
 
-@cache
-def validator() -> Callable[[dict[str, Any]], object]:
-    """What raises pydantic-core's ValidationError for a body that is wrong. It builds no objects of what it checks.
-
-    Building it takes milliseconds, so there is one for the process.
-    """
-    return SchemaValidator(_schema(_DOCUMENT)).validate_python
-
-
 def _schema(shape: Shape) -> CoreSchema:
     match shape:
         case Text(least, most, pattern):
@@ -54,3 +44,9 @@ def _schema(shape: Shape) -> CoreSchema:
             }
             # what else an open object holds passes either way; to ignore it is quicker than to allow it
             return typed_dict_schema(entries, extra_behavior="ignore" if is_open else "forbid", strict=True)
+
+
+# Raises pydantic-core's ValidationError for a body that is wrong, and builds no objects of what it checks. Made with the
+# module: a signal while it is made would be swallowed in there and leave a validator that is wrong, and the command line
+# holds signals back while it imports.
+VALIDATE: Callable[[dict[str, Any]], object] = SchemaValidator(_schema(_DOCUMENT)).validate_python

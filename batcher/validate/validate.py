@@ -29,7 +29,7 @@ class Validator:
     def __init__(self, reading: Reading) -> None:
         self._ignore_unknown = reading.ignore_unknown
         self._normaliser = Normaliser(ignore_unknown=reading.ignore_unknown)
-        self._wrong = schema.validator()
+        self._wrong = schema.VALIDATE
 
     def normalise(self, row: Row) -> Body:
         """The API's fields that this row has, in the API's order. Never raises; what is wrong stays as it is."""

@@ -155,7 +155,7 @@ def keys_of(inputs: tuple[Input, ...]) -> dict[str, Input]:
 
 
 @contextlib.contextmanager
-def from_memory(text: Callable[[], bytes], names: Sequence[str]) -> Iterator[tuple[Source, ...]]:
+def from_memory(text: Callable[[], bytes], names: Sequence[str], _copies: Path | None) -> Iterator[tuple[Source, ...]]:
     """The one input: a file in memory that holds `text` as it is when it is opened."""
     with os.fdopen(os.memfd_create("input"), "w+b") as spool:
         size = spool.write(text())

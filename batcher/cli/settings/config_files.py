@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from collections import ChainMap
 from collections.abc import Mapping
@@ -48,7 +49,7 @@ class ConfigFile(dict[str, str]):
 def read_files(named: str | None) -> ChainMap[str, str]:
     """The settings of the file of `--config`, then of the nearest file found. Raises UsageError."""
     files = [_named_file(Path(named).expanduser())] if named is not None else []
-    found = _found_file(Path.cwd())
+    found = _found_file()
     if found is not None and not any(found.path.samefile(file.path) for file in files):
         files.append(found)
     return ChainMap(*files)
@@ -61,11 +62,18 @@ def _named_file(path: Path) -> ConfigFile:
     return ConfigFile(table, path, is_named=True)
 
 
-def _found_file(directory: Path) -> ConfigFile | None:
-    """The nearest `batcher.toml`, or `pyproject.toml` with `[tool.batcher]`, in the directory or above it."""
+def _found_file() -> ConfigFile | None:
+    """The nearest `batcher.toml`, or `pyproject.toml` with `[tool.batcher]`, in the working directory or above it.
+
+    A directory that is deleted, or that this user may not enter (`sudo -u` from root's home), holds none for us.
+    """
+    try:
+        directory = Path.cwd()
+    except OSError:
+        return None
     for place in (directory, *directory.parents):
         for path in (place / "batcher.toml", place / "pyproject.toml"):
-            if path.is_file() and (table := _table(path, str(path))) is not None:
+            if os.access(path, os.F_OK) and path.is_file() and (table := _table(path, str(path))) is not None:
                 return ConfigFile(table, path, is_named=False)
     return None
 

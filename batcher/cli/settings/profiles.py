@@ -33,7 +33,7 @@ class Profile:
 
 
 def config_path(environ: Mapping[str, str]) -> Path:
-    """Where the Omni CLI keeps its profiles."""
+    """Where the Omni CLI keeps its profiles. Raises RuntimeError, as pathlib does, where there is no home directory."""
     if exact := environ.get("OMNI_CONFIG_PATH"):
         return Path(exact).expanduser()
     if directory := environ.get("OMNI_CONFIG_DIR"):
@@ -48,9 +48,15 @@ def load(name: str | None, environ: Mapping[str, str], now: datetime) -> Profile
 
     Raises UsageError.
     """
-    path = config_path(environ)
     try:
-        return _named(name, path, now)
+        return _named(name, config_path(environ), now)
+    except RuntimeError as error:
+        if name is None:
+            return None
+        raise UsageError(
+            f"--profile {name}: there is no home directory to look for the Omni CLI's profiles in; set OMNI_CONFIG_PATH "
+            f"to their file, or {_USE_KEY}"
+        ) from error
     except UsageError:
         if name is None:
             return None
