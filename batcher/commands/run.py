@@ -71,12 +71,12 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
         started, begun = stamp(runtime.now()), runtime.timer()
         past = await settled_past(settings.endpoint, settings.sending, settings.files, drain, runtime, observer.warning)
         surveyed = survey(settings, sources, runtime, observer, past, spooled)
-        await write_same(surveyed.same, surveyed.past, settings.files, runtime)
+        is_written = await write_same(surveyed.same, past, settings.files, runtime)
         if surveyed.refusal is not None:
             write_rows(settings.rows_to, surveyed.same.unanswered)
             raise UsageError(surveyed.refusal)
-        if surveyed.same.holding:
-            spooled = stack.enter_context(open_spools(runtime.storage, settings.files))
+        if is_written:
+            spooled.clear()
             past = past_of(settings.endpoint, settings.sending, settings.files, runtime)
             surveyed = survey(settings, sources, runtime, Observer(), past, spooled)  # all else is told already
         for warning in surveyed.warnings:
@@ -90,19 +90,22 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
         return await _Run(settings, runtime, surveyed, spooled, observer, drain).live()
 
 
-async def write_same(same: Same, past: Past, files: Files, runtime: Runtime) -> None:
+async def write_same(same: Same, past: Past, files: Files, runtime: Runtime) -> bool:
     """Before anything is sent the journal holds which rows these are: one append, one fsync. Raises DiskTrouble.
 
     What failed under the new key is over: that row has its first key again. It also says which documents have been named.
+    Returns whether there was anything to say.
     """
     at = stamp(runtime.now())
     lines = [SameRow(pair.own, pair.of, at, runtime.run_id).encode() for pair in same.holding]
     lines += [Fixed(pair.key).encode() for pair in same.holding if past.history_of(pair.key).failure is not None]
     lines += [Named(key).encode() for key in same.named]
-    if lines:
-        with open_lines(runtime.storage, files.journal) as journal:
-            journal.write(b"".join(lines))
-            await journal.sync()
+    if not lines:
+        return False
+    with open_lines(runtime.storage, files.journal) as journal:
+        journal.write(b"".join(lines))
+        await journal.sync()
+    return True
 
 
 async def _make_durable(storage: Storage, files: Files, drain: Drain) -> None:

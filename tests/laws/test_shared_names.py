@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -62,21 +63,21 @@ async def test_a_refused_one_alone(tmp_path: Path) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.sampled_from("ABCD"), min_size=2, max_size=5), st.data())
+@given(st.lists(st.sampled_from("ABCD"), min_size=2, max_size=5), st.randoms(use_true_random=False))
 async def test_any_order_creates_nothing(
-    tmp_path_factory: pytest.TempPathFactory, contents: list[str], data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory, contents: list[str], chance: Random
 ) -> None:
     """Reordered, some left out: nothing is sent, nothing is called changed. One more: one document more."""
     job = Job(tmp_path_factory.mktemp("s"))
     async with FaultyServer() as server:
         job.rows(*rows(*contents))
         await job.run(server.base_url)
-        left = data.draw(st.permutations(contents))[: data.draw(st.integers(1, len(contents)))]
+        left = chance.sample(contents, chance.randint(1, len(contents)))
         job.rows(*rows(*left))
         ran = await job.run(server.base_url)
         assert ran.counts == {"created_before": len(left)}
         assert "changed" not in ran.warnings
-        job.rows(*rows(*data.draw(st.permutations([*contents, "N"]))))
+        job.rows(*rows(*chance.sample([*contents, "N"], len(contents) + 1)))
         ran = await job.run(server.base_url)
         assert ran.counts == {"created_now": 1, "created_before": len(contents)}
         assert "changed" not in ran.warnings
