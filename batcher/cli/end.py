@@ -20,6 +20,7 @@ from click.core import ParameterSource
 from ..errors import BatcherError, DiskTrouble, InternalError, UsageError
 from .screen.console import Console, Unbreakable, as_json, print_text
 from .settings.options import Option
+from .settings.types import file_named
 
 if TYPE_CHECKING:
     from .settings.given import Given
@@ -67,7 +68,7 @@ class Invocation:
             case "log_format":
                 self.console.json = value == "json"
             case _:
-                self.summary = None if value is None else _writable(Path(value).expanduser())
+                self.summary = None if value is None else _writable(file_named(value))
 
     def use(self, given: Given) -> None:
         """Pass on the notes about the target, and keep its keys out of tracebacks. Raises UsageError."""

@@ -22,6 +22,7 @@ from .screen.observer import ConsoleObserver
 from .settings.durations import about_text, clock_text, duration_text
 from .settings.files import files_of_results
 from .settings.given import Given
+from .settings.types import file_named
 
 LISTED = 20
 _WIDEST = 48
@@ -31,7 +32,7 @@ _FIELDS = f"base_url {_COUNTS} requests elapsed_seconds stopped interrupted dead
 
 def undo(invocation: Invocation, given: Given) -> int:
     """List what would be deleted; with --yes delete it. Raises BatcherError."""
-    results = Path(given.get("results_file")).expanduser()
+    results = file_named(given.get("results_file"))
     is_dry = not given.flag("yes")
     settings = UndoSettings(
         endpoint=given.target.endpoint(is_needed=not is_dry),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -10,6 +11,10 @@ from collections.abc import Iterator
 from ..config import Files
 from ..errors import Locked, UsageError
 from .disk import Storage
+
+TOO_LONG = (
+    "this name is too long; give the input a shorter one, or name shorter files with --results. Nothing was sent."
+)
 
 
 @contextlib.contextmanager
@@ -54,6 +59,8 @@ def has_past(files: Files) -> bool:
 def _refused(files: Files, error: OSError, remedy: str) -> str:
     """Why the lock cannot be taken, and what to do: never to begin elsewhere where there is a past."""
     named = str(error.filename or files.journal.parent)
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{named}: {TOO_LONG}"
     if named.endswith(".lock") and os.path.lexists(named):
         return (
             f"{named}: left by another user's run, and it can't be replaced ({error.strerror}). If no run is using these "

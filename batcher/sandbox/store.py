@@ -6,7 +6,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -143,26 +143,32 @@ class Store:
 def _hold(state: Path) -> Iterator[None]:
     """Hold the state for this sandbox alone; the lock goes with the process, however that ends."""
     path = state.with_name(state.name + ".lock")
-    try:
-        file = path.open("a+b")
-    except OSError as error:
-        raise UsageError(
-            f"{path}: {error.strerror}. Name a --state file in a directory that can be written."
-        ) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read(64).decode(errors="replace").strip() or "another process"
-            raise Locked(
-                f"{state}: a sandbox is using it ({holder}). Stop that one, or name another --state."
-            ) from None
+    with ExitStack() as stack:
+        while True:
+            try:
+                file = stack.enter_context(path.open("a+b"))
+            except OSError as error:
+                raise UsageError(
+                    f"{path}: {error.strerror}. Name a --state file in a directory that can be written."
+                ) from error
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read(64).decode(errors="replace").strip() or "another process"
+                raise Locked(
+                    f"{state}: a sandbox is using it ({holder}). Stop that one, or name another --state."
+                ) from None
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    break  # else its holder removed the file between our open and our lock: try the new one
         file.truncate(0)
         file.write(f"pid {os.getpid()}\n".encode())
         file.flush()
-        yield
-        file.truncate(0)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # while it is held; what a killed sandbox leaves holds nobody up
 
 
 def _open(state: Path | None) -> sqlite3.Connection:

@@ -12,6 +12,7 @@ from pathlib import Path
 import anyio.to_thread
 import pytest
 
+from batcher.cli.settings.types import file_named
 from batcher.files.disk import Disk
 from batcher.files.failures_view import Form
 from batcher.files.history import read_journal
@@ -74,3 +75,9 @@ async def test_an_intent_that_cannot_be_written_takes_no_other_one_back(tmp_path
         assert len(ledger.unclear("k")) == 1
     said = read_journal(Disk(), job.files.journal, lambda _: False)
     assert len(said.histories["k"].unclear) == 1
+
+
+def test_a_tilde_that_is_nobodys_home() -> None:
+    """Regression: an internal error. Such a name is a name like any other."""
+    assert file_named("~nobody-of-that-name/r.jsonl") == Path("~nobody-of-that-name/r.jsonl")
+    assert file_named("~/r.jsonl") == Path.home() / "r.jsonl"

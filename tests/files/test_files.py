@@ -8,6 +8,8 @@ import pytest
 
 from batcher.cli.settings.files import check_writable, files_of, files_of_results
 from batcher.errors import UsageError
+from batcher.files.disk import Disk
+from batcher.files.lock import lock
 
 
 def names(directory: Path, name: str, text: str = "", *, sandbox: bool = False) -> tuple[str, str, str]:
@@ -166,6 +168,26 @@ def test_a_place_that_cannot_be_written_is_named_before_anything_happens(tmp_pat
         check_writable(files_of([str(tmp_path / "d.csv")], results=tmp_path / "r.jsonl"))
     check_writable(files_of([str(tmp_path / "d.csv")]))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["d.csv", "r.jsonl"]
+
+
+@pytest.mark.parametrize("length", [245, 250])
+def test_a_name_that_leaves_no_room_for_ours(tmp_path: Path, length: int) -> None:
+    """The system takes 255 bytes: what is too long, and what to do."""
+    path = tmp_path / f"{'x' * (length - 4)}.csv"
+    path.touch()
+    with pytest.raises(UsageError, match="name is too long; give the input a shorter one"):
+        check_writable(files_of([str(path)]))
+
+
+def test_a_lock_whose_name_is_too_long(tmp_path: Path) -> None:
+    """The longest name that there would be is the first one that is made."""
+    path = tmp_path / f"{'x' * 236}.csv"
+    path.touch()
+    with (
+        pytest.raises(UsageError, match=r"\.lock: this name is too long; .*Nothing was sent"),
+        lock(files_of([str(path)]), Disk(), "me"),
+    ):
+        raise AssertionError("it was made")
 
 
 def test_undo_finds_the_files_of_its_results(tmp_path: Path) -> None:

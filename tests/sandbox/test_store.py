@@ -54,6 +54,15 @@ def test_a_second_sandbox_on_one_state_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_no_lock_is_left_beside_the_state(tmp_path: Path) -> None:
+    """The lock's file is gone with the sandbox, and so is one that a killed sandbox left, after the next one."""
+    state = tmp_path / "state.sqlite"
+    (tmp_path / "state.sqlite.lock").write_text("pid 1\n")
+    with Store(state):
+        assert (tmp_path / "state.sqlite.lock").exists()
+    assert [one.name for one in tmp_path.iterdir()] == ["state.sqlite"]
+
+
 def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
     """A text file and another program's database are refused and not changed."""
     text = tmp_path / "notes.txt"

@@ -13,6 +13,7 @@ import click
 
 from ...errors import UsageError
 from .options import FOR_ONE_RUN, SETTINGS
+from .types import file_named
 
 _SECRETS = ("key", "token", "secret", "password", "credential", "authorization")
 
@@ -48,7 +49,7 @@ class ConfigFile(dict[str, str]):
 
 def read_files(named: str | None) -> ChainMap[str, str]:
     """The settings of the file of `--config`, then of the nearest file found. Raises UsageError."""
-    files = [_named_file(Path(named).expanduser())] if named is not None else []
+    files = [_named_file(file_named(named))] if named is not None else []
     found = _found_file()
     if found is not None and not any(found.path.samefile(file.path) for file in files):
         files.append(found)

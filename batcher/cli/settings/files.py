@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from ...config import Files
 from ...errors import UsageError
 from ...files.disk import where_it_lies
 from ...files.lines import is_object
-from ...files.lock import check_plain, has_past
+from ...files.lock import TOO_LONG, check_plain, has_past
 from ...read.cells import cells_of, delimiter_of
 from ...read.failures_lines import is_failure
 
@@ -30,6 +31,15 @@ def files_of(
 ) -> Files:
     """The files of a run over these inputs. Raises UsageError where they must be named or collide."""
     check_inputs(inputs)
+    try:
+        return _files_of(inputs, results, failures, sandbox=sandbox)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UsageError(f"{error.filename}: {TOO_LONG}") from None
+        raise UsageError(f"{error.filename}: {error.strerror}") from None
+
+
+def _files_of(inputs: Sequence[str], results: Path | None, failures: Path | None, *, sandbox: bool) -> Files:
     for given in (results, failures):
         if given is not None and given.suffix.lower() in _COMPRESSED:
             raise UsageError(f"{given} is written line by line and never compressed; name it {given.with_suffix('')}")

@@ -18,6 +18,7 @@ from .config_files import ConfigFile
 from .durations import duration_option
 from .options import SETTINGS, TYPED, Rank
 from .target import Target, target_of
+from .types import file_named
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Given:
     def path(self, name: str) -> Path | None:
         """A file that was named."""
         text = self.get(name)
-        return Path(text).expanduser() if text is not None else None
+        return file_named(text) if text is not None else None
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -50,3 +51,11 @@ def _seconds(text: str) -> float:
 SECONDS = Parsed(_seconds)  # a number of seconds, or a duration with its unit; it bounds one request
 DURATION = Parsed(parse_duration)
 RATE = Parsed(Rate.parse)
+
+
+def file_named(text: str) -> Path:
+    """The file that was named; a `~` that begins with nobody's home is a name like any other."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
