@@ -27,11 +27,20 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """The three files of a run; they lie beside each other (contract 3)."""
+    """The three files of a run; they lie beside each other (contract 3).
+
+    `earlier`: the results CSV of an earlier version, whose lines `results` begin with.
+    """
 
     results: Path
     failures: Path
     journal: Path
+    earlier: Path | None = None
+
+    @property
+    def found(self) -> Path:
+        """The results file that a person finds, for messages; `results` may be a temporary copy of `earlier`."""
+        return self.earlier or self.results
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

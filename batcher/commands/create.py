@@ -15,6 +15,7 @@ import anyio
 from ..config import OMNI_RATE, Endpoint, Files, Sending
 from ..errors import DiskTrouble, UsageError
 from ..files.disk import where_it_lies
+from ..files.earlier_results import earlier_or, in_lines
 from ..files.failures_view import Form
 from ..files.ledger import Ledger
 from ..files.lock import lock
@@ -102,7 +103,7 @@ async def create(
 async def _open(
     client: Client,
     settings: Sending,
-    files: Files,
+    given: Files,
     runtime: Runtime,
     outcomes: Outcomes,
     drain: Drain,
@@ -110,7 +111,8 @@ async def _open(
 ) -> AsyncIterator[tuple[Batch, Ledger, Intake]]:
     """Everything that a batch holds open."""
     endpoint = Endpoint(base_url=client.base_url, keys=client.keys)
-    with lock(files, runtime.storage, HOLDER, "Make that directory, or name another journal; nothing was sent."):
+    held = lock(given, runtime.storage, HOLDER, "Make that directory, or name another journal; nothing was sent.")
+    with held, in_lines(runtime.storage, given, warn, keeps=True) as files:
         past = await settled_past(endpoint, settings, files, drain, runtime, warn)
         async with open_run(endpoint, settings, past, Form(), files, drain, runtime, warn) as (requester, ledger):
 
@@ -155,4 +157,4 @@ async def _placed(journal: str | Path | None) -> AsyncIterator[Files]:
         journal = where_it_lies(Path(journal))
         stem = journal.name.removesuffix(".jsonl").removesuffix(".journal")
         results, failures = journal.with_name(f"{stem}.results.jsonl"), journal.with_name(f"{stem}.failures.jsonl")
-        yield Files(journal=journal, results=results, failures=failures)
+        yield Files(journal=journal, results=earlier_or(results), failures=failures)

@@ -55,7 +55,7 @@ def warning_of(past: Past, endpoint: Endpoint, files: Files) -> str:
     """That an undo was cut off, and the command that goes on with it, as a dry run."""
     where = ["--sandbox"] if endpoint.sandbox else ["--base-url", endpoint.base_url] if endpoint.base_url else []
     force = ["--force"] if past.uncertain else []
-    again = shlex.join(["batcher", "undo", str(files.results), *where, *force])
+    again = shlex.join(["batcher", "undo", str(files.found), *where, *force])
     number = len(past.journaled.open_undos)
     which = "1 document" if number == 1 else f"{number:,} documents"
     return f"an undo was cut off: run it again ({again}). Nobody knows yet whether it deleted {which}."

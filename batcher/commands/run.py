@@ -29,6 +29,7 @@ import anyio
 from ..config import Files, RunSettings
 from ..errors import DiskTrouble, Stopped, UsageError
 from ..files.disk import Storage
+from ..files.earlier_results import in_lines
 from ..files.identity_lines import Named, SameRow
 from ..files.journal_lines import Fixed
 from ..files.ledger import Ledger
@@ -66,6 +67,8 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
     """
     runtime = runtime or Runtime()
     with lock(settings.files, runtime.storage, runtime.holder), contextlib.ExitStack() as stack:
+        files = stack.enter_context(in_lines(runtime.storage, settings.files, observer.warning, keeps=True))
+        settings = replace(settings, files=files)
         sources = stack.enter_context(runtime.open_inputs(settings.inputs, settings.files.results.parent))
         spooled = stack.enter_context(open_spools(runtime.storage, settings.files))
         started, begun = stamp(runtime.now()), runtime.timer()
@@ -127,7 +130,13 @@ def status(settings: RunSettings, *, observer: Observer, runtime: Runtime | None
 def survey_only(settings: RunSettings, observer: Observer, runtime: Runtime) -> Survey:
     """Where each row stands; reads only, and warns of what a run would refuse. Raises UsageError."""
     elsewhere = replace(settings.files, results=temporary_place() / "batcher")
-    with runtime.open_inputs(settings.inputs, None) as sources, open_spools(runtime.storage, elsewhere) as spooled:
+    lines = in_lines(runtime.storage, settings.files, observer.warning, keeps=False)
+    with (
+        runtime.open_inputs(settings.inputs, None) as sources,
+        open_spools(runtime.storage, elsewhere) as spooled,
+        lines as read,
+    ):
+        settings = replace(settings, files=read)
         past = past_of(settings.endpoint, settings.sending, settings.files, runtime)
         surveyed = survey(settings, sources, runtime, observer, past, spooled, is_look=True)
     for warning in surveyed.warnings:

@@ -11,12 +11,13 @@ never are.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from ..config import Endpoint, Files, Sending
 from ..errors import DiskTrouble, ForeignWriter, UsageError
 from ..files.disk import Storage
+from ..files.earlier_results import in_lines
 from ..files.lines import open_lines
 from ..files.lock import lock
 from ..files.owned import find_owned, journal_header
@@ -54,14 +55,19 @@ async def undo(
     """
     runtime, drain = runtime or Runtime(), drain or Drain()
     with lock(settings.files, runtime.storage, runtime.holder):
-        undoing = find(runtime.storage, settings)
+        look = in_lines(
+            runtime.storage, settings.files, observer.warning, keeps=False
+        )  # what is refused isn't converted
+        with look as files:
+            undoing = find(runtime.storage, replace(settings, files=files))
         on_found(undoing)
         if settings.is_dry or not undoing.chosen:
             return undoing
         if not settings.endpoint.keys:
             raise UsageError(settings.endpoint.no_key_hint)
         begun = perf_counter()
-        await _delete_all(settings, undoing, observer, drain, runtime)
+        with in_lines(runtime.storage, settings.files, keeps=True):
+            await _delete_all(settings, undoing, observer, drain, runtime)
         undoing.elapsed_seconds = perf_counter() - begun
     undoing.stopped = drain.reasons.get(End.STOPPED)
     undoing.interrupted = End.INTERRUPTED in drain.reasons
@@ -78,7 +84,7 @@ def find(storage: Storage, settings: UndoSettings) -> Undoing:
     if mine not in ("", base_url):
         remedy = "add --sandbox" if base_url == "sandbox" else f"give --base-url {base_url}"
         raise UsageError(
-            f"{files.results} tells of documents at {base_url}, not at {mine}: {remedy}; nothing was deleted"
+            f"{files.found} tells of documents at {base_url}, not at {mine}: {remedy}; nothing was deleted"
         )
     past = read_past(storage, files, base_url, header.namespace)
     ownership = find_owned(storage, files, past.journaled)  # first: rows may be uncertain because somebody changed keys

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -19,9 +20,10 @@ import orjson
 
 from ..config import RunSettings
 from ..errors import Stopped, UsageError
+from ..files.earlier_results import in_lines
 from ..files.history import UndoneDocuments
 from ..files.past import Past, RowState, read_past
-from ..files.results_index import IdentifierOf, open_identifiers
+from ..files.results_index import DocumentOf, open_documents
 from ..files.spool import Spool, open_spool
 from ..models import Problem, Spec
 from ..omni.verdicts import Absent, There, Unknown
@@ -89,8 +91,10 @@ async def verify(
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
     verified = Verified(base_url)
     spool = open_spool(runtime.storage, settings.files.results, Spec)
-    with runtime.open_inputs(settings.inputs, settings.files.results.parent) as sources, spool as specs:
-        past = read_past(runtime.storage, settings.files, base_url, settings.sending.namespace)
+    lines = in_lines(runtime.storage, settings.files, observer.warning, keeps=False)
+    place = settings.files.results.parent
+    with runtime.open_inputs(settings.inputs, place) as sources, spool as specs, lines as files:
+        past = read_past(runtime.storage, files, base_url, settings.sending.namespace)
         states = _RowStates(past, specs)
         check_all = partial(check, sources, settings.reading, same_rows=past.journaled.same_rows)
         checked = check_all(on_problem=lambda _: None, on_row=states.see)
@@ -104,7 +108,9 @@ async def verify(
         if verified.created:
             if not settings.endpoint.keys:
                 raise UsageError(settings.endpoint.no_key_hint)
-            await _compare_all(settings, verified, past.journaled.undone, iter(specs), observer, drain, runtime)
+            await _compare_all(
+                settings, files.results, verified, past.journaled.undone, iter(specs), observer, drain, runtime
+            )
     verified.elapsed_seconds = perf_counter() - begun
     verified.stopped = drain.reasons.get(End.STOPPED)
     verified.interrupted = End.INTERRUPTED in drain.reasons
@@ -143,6 +149,7 @@ def _count(verified: Verified, checked: Checked, states: _RowStates) -> None:
 
 async def _compare_all(
     settings: RunSettings,
+    results: Path,
     verified: Verified,
     undone: UndoneDocuments,
     specs: Iterator[Spec],
@@ -151,11 +158,11 @@ async def _compare_all(
     runtime: Runtime,
 ) -> None:
     files, warn = settings.files, observer.warning
-    with open_identifiers(runtime.storage, files.results, undone) as identifier_of:
+    with open_documents(runtime.storage, results, undone) as document_of:
         async with open_requester(
             settings.endpoint, settings.sending, files, drain, runtime, warn, keeps=False
         ) as requester:
-            comparison = _Comparison(requester, settings, verified, observer, runtime, specs, identifier_of)
+            comparison = _Comparison(requester, settings, verified, observer, runtime, specs, document_of)
             with observer.working(verified.created, requester), drain.waits():
                 await comparison.pool.work(comparison.step)
             verified.requests = requester.requests
@@ -172,7 +179,7 @@ class _Comparison:
         observer: Observer,
         runtime: Runtime,
         specs: Iterator[Spec],
-        identifier_of: IdentifierOf,
+        document_of: DocumentOf,
     ) -> None:
         self.pool = WorkerPool(settings.sending.concurrency, runtime.random)
         self._requester = requester
@@ -180,15 +187,16 @@ class _Comparison:
         self._verified = verified
         self._observer = observer
         self._specs = specs
-        self._identifier_of = identifier_of
+        self._document_of = document_of
 
     async def step(self, _: anyio.CancelScope) -> bool:
         """One document; False if none is left, or the end has come."""
         try:
             spec = next(self._specs, None)
-            identifier = None if spec is None else self._identifier_of(spec.key)
-            if spec is None or identifier is None:
+            created = None if spec is None else self._document_of(spec.key)
+            if spec is None or created is None:
                 return False
+            identifier = created.identifier
             question = self._requester.api.get(identifier)
             look = await ask_until_known(self._requester, self.pool, spec.key, question, self._max_attempts)
         except KeysRefused:

@@ -1,4 +1,4 @@
-"""The CSV form of the results and failures files: one line ↔ one record that a spreadsheet program can open and save.
+"""The CSV form of the failures file, and of earlier versions' results: one line ↔ one record for a spreadsheet program.
 
 Cells that a spreadsheet program would take for a formula are defused, and that is undone on reading back. A failures
 file has the row's own columns, under their names and in their order and in the input's own dialect, then the outcome's
@@ -23,45 +23,14 @@ from ..read.cells import allow_long_cells, cell_of, defuse, delimiter_of, field_
 from ..read.csv_table import Layout
 from ..read.failures_csv import FAILURES, OUTCOME_PREFIX, REST, field_value, json_or_text
 
-RESULTS = (
-    "key",
-    "source",
-    "line",
-    "outcome",
-    "how",
-    "specHash",
-    "identifier",
-    "name",
-    "modelId",
-    "url",
-    "dashboardId",
-    "workbookId",
-    "attempts",
-    "status",
-    "elapsedMs",
-    "at",
-    "run",
-    "response",
-)
-
 
 def is_csv(path: Path) -> bool:
     """Whether this file is in the CSV form (contract 6: a `.csv` name gives CSV)."""
     return path.suffix.lower() == ".csv"
 
 
-def results_header() -> bytes:
-    """The first record of a results file."""
-    return _record(RESULTS, ",")
-
-
-def results_to_csv(line: Mapping[str, object]) -> bytes:
-    """One record; ends with a newline. `response` is any JSON value, or its text as bytes."""
-    return _record([_response(line[name]) if name == "response" else _cell(line[name]) for name in RESULTS], ",")
-
-
 def results_from_csv(stream: BinaryIO, size: int | None = None) -> Iterator[dict[str, object]]:
-    """The lines of a results file (of its first `size` bytes), also if a spreadsheet program has saved it since."""
+    """The lines of an earlier version's results file (of its first `size` bytes); a spreadsheet program may have saved it."""
     for names, cells in csv_records(stream, size):
         line = {name: field_value(name, restore(cell)) for name, cell in zip(names, cells, strict=False)}
         response = line.get("response")
@@ -90,9 +59,9 @@ def _lines(stream: BinaryIO, size: int | None) -> Iterator[str]:
 
 
 def failures_header(layout: Layout) -> bytes:
-    """The first record of a failures file."""
+    """The first record of a failures file, after the byte order mark by which spreadsheet programs read it as UTF-8."""
     names = [*layout.columns, *(f"{OUTCOME_PREFIX}{name}" for name in (*FAILURES, REST))]
-    return (codecs.BOM_UTF8 if layout.mark else b"") + _record(names, layout.delimiter)
+    return codecs.BOM_UTF8 + _record(names, layout.delimiter)
 
 
 def failures_to_csv(line: Mapping[str, object], layout: Layout) -> bytes:
@@ -118,7 +87,3 @@ def _record(cells: Sequence[str], delimiter: str) -> bytes:
 
 def _cell(value: object) -> str:
     return "" if value is None else str(value)
-
-
-def _response(value: object) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else orjson.dumps(value).decode()

@@ -17,7 +17,6 @@ from ..config import Files
 from ..errors import DiskTrouble
 from ..models import Created, Failed, Outcome, Uncertain, stamp
 from . import failures_view
-from .csv_form import is_csv
 from .disk import Storage
 from .failures_file import FailuresFile
 from .history import intent_at
@@ -38,7 +37,7 @@ from .key_history import IN_MEMORY, NO_HISTORY, KeyHistory, SentAttempt
 from .late_sync import LateSync
 from .lines import Lines, open_lines
 from .past import Past
-from .results import encode_line, encode_record, head
+from .results import encode_line
 from .trouble import foreign
 
 
@@ -57,7 +56,6 @@ class Ledger:
         self._storage = storage
         self._files = files
         self._failures = FailuresFile(storage, files, form)
-        self._encode = encode_record if is_csv(files.results) else encode_line
         self.run = run
         self._known_header = past.journaled.header
         self._histories = dict(past.journaled.histories)
@@ -75,8 +73,6 @@ class Ledger:
         self.header = self._known_header or JournalHeader(base_url, namespace)
         if self.journal.size() == 0:
             self.journal.write(self.header)
-        if self._results.size() == 0 and (start := head(self._files.results)):
-            self._results.write(start)
         self.journal.write(RunBegan(self.run, stamp(at), directory=directory or None))
 
     @property
@@ -155,7 +151,7 @@ class Ledger:
         match outcome:
             case Created():
                 self.late_sync.written()
-                self._results.write(self._encode(outcome))
+                self._results.write(encode_line(outcome))
                 self._histories.pop(outcome.key, None)
                 if not self._has_created:
                     with self.late_sync.reporting_trouble():  # the run stops, but the outcome is on disk

@@ -53,7 +53,7 @@ def check_plain(files: Files) -> None:
 
 def has_past(files: Files) -> bool:
     """Whether any of the files is there: then a run elsewhere would forget what these say."""
-    return any(os.path.lexists(path) for path in (files.results, files.failures, files.journal))
+    return any(os.path.lexists(path) for path in (files.found, files.results, files.failures, files.journal))
 
 
 def _refused(files: Files, error: OSError, remedy: str) -> str:

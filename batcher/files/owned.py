@@ -14,7 +14,6 @@ from pathlib import Path
 from ..config import Files
 from ..errors import UsageError
 from ..models import Created, How
-from .csv_form import is_csv
 from .disk import Storage
 from .history import Journaled
 from .intended import identifiers_of, read_intended, said_of
@@ -28,7 +27,7 @@ from .undo_lines import UndoIntent
 class OwnedDocument:
     """A document that this results file created and that undo has not deleted. `lines`: of the results file, telling of it.
 
-    `number` is the last of these lines (in a CSV file: record). `is_open`: a DELETE of an earlier undo may have worked.
+    `number` is the last of these lines. `is_open`: a DELETE of an earlier undo may have worked.
     """
 
     key: str
@@ -103,8 +102,8 @@ def find_owned(storage: Storage, files: Files, journaled: Journaled) -> Ownershi
 
 
 def _numbered(storage: Storage, results: Path) -> Iterator[tuple[int, Created]]:
-    """Each results line with its number; a CSV file's header is its first record."""
-    return enumerate(read_results(storage, results), 2 if is_csv(results) else 1)
+    """Each results line with its number."""
+    return enumerate(read_results(storage, results), 1)
 
 
 def _owned_of(created: Created, before: OwnedDocument | None, number: int, *, is_open: bool) -> OwnedDocument:
@@ -125,7 +124,7 @@ def _owned_of(created: Created, before: OwnedDocument | None, number: int, *, is
 def _contradiction(storage: Storage, files: Files, number: int, more: int) -> str:
     """Why a results line isn't believed, and what to do. `more` further lines are like it."""
     created = next(created for at, created in _numbered(storage, files.results) if at == number)
-    place = f"{files.results}, record {number}" if is_csv(files.results) else f"{files.results}:{number}"
+    place = f"{files.found}:{number}" if files.earlier is None else f"{files.found}, record {number + 1}"
     sent = identifiers_of(storage, files.journal, created.key)
     named = dict.fromkeys(identifier for identifier in sent if identifier is not None)
     answered = dict.fromkeys(said for said in said_of(created) if said != created.identifier)

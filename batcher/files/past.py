@@ -99,7 +99,7 @@ def _results_missing(files: Files, journaled: Journaled) -> str:
     if journaled.header is not None and journaled.header.identifiers is None:
         away = f"{files.failures} away as well, and all lines of {files.journal} but the first"
     return (
-        f"{files.journal} knows of created documents, but {files.results} is missing. Put that file back. Or, to start "
+        f"{files.journal} knows of created documents, but {files.found} is missing. Put that file back. Or, to start "
         f"over, move {away}: then each row is looked up under its identifier when its create is refused, but one that was "
         "sent without an identifier, edited since, or made again after undo, is made twice."
     )

@@ -13,8 +13,7 @@ from ..errors import UsageError
 from ..models import Created, How
 from ..read.json_text import shown
 from ..read.sources import SAVE_AS_UTF8
-from . import csv_form
-from .csv_form import is_csv
+from .csv_form import is_csv, results_from_csv
 from .disk import Storage
 from .lines import find_tail, parse_line, read_lines
 
@@ -41,16 +40,6 @@ def line_of(created: Created) -> dict[str, Any]:
         "run": created.run,
         "response": orjson.Fragment(_one_line(created.response)),
     }
-
-
-def head(path: Path) -> bytes:
-    """What a new results file begins with."""
-    return csv_form.results_header() if is_csv(path) else b""
-
-
-def encode_record(created: Created) -> bytes:
-    """The CSV record."""
-    return csv_form.results_to_csv(line_of(created))
 
 
 def encode_line(created: Created) -> bytes:
@@ -96,20 +85,24 @@ def _text(line: Mapping[str, Any], name: str) -> str:
 
 
 def read_results(storage: Storage, path: Path) -> Iterator[Created]:
-    """All lines of a results file, in either form. Raises UsageError for a line that cannot be read."""
+    """All lines of a results file; also of a CSV of an earlier version. Raises UsageError for a line that cannot be read."""
     if is_csv(path):
-        tail = find_tail(storage, path)
-        size = None if tail is None or tail.is_whole else tail.offset
-        number = 1
-        with storage.read(path) as stream:
-            try:
-                for number, line in enumerate(csv_form.results_from_csv(stream, size), 2):
-                    yield created_of(line, f"{path}, record {number}")
-            except (UnicodeDecodeError, csv.Error) as error:
-                raise UsageError(f"{path}: cannot be read after record {number} ({error}); {SAVE_AS_UTF8}") from None
+        yield from _read_csv(storage, path)
         return
     for number, (_, text) in enumerate(read_lines(storage, path), 1):
         yield created_of(parse_line(text, path, str(number)), f"{path}:{number}")
+
+
+def _read_csv(storage: Storage, path: Path) -> Iterator[Created]:
+    tail = find_tail(storage, path)
+    size = None if tail is None or tail.is_whole else tail.offset
+    number = 1
+    with storage.read(path) as stream:
+        try:
+            for number, line in enumerate(results_from_csv(stream, size), 2):
+                yield created_of(line, f"{path}, record {number}")
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise UsageError(f"{path}: cannot be read after record {number} ({error}); {SAVE_AS_UTF8}") from None
 
 
 def _one_line(body: bytes) -> bytes:

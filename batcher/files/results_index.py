@@ -9,13 +9,12 @@ from pathlib import Path
 
 from ..compact_map import Fingerprints
 from ..models import Created
-from .csv_form import is_csv
 from .disk import Storage
 from .history import UndoneDocuments
 from .lines import JoinedLines, count_roughly, is_object, parse_line, read_lines
-from .results import created_of, read_results
+from .results import created_of
 
-IdentifierOf = Callable[[str], str | None]
+DocumentOf = Callable[[str], Created | None]
 HASH_DIGITS = 15  # of a spec hash that are kept in memory for each created row: 60 bits
 # how a line begins that was written by `encode_line`, with nothing in it that needs an escape: key and kept digits
 _WRITTEN = re.compile(
@@ -30,7 +29,7 @@ def index_results(storage: Storage, path: Path, undone: UndoneDocuments) -> Fing
     if storage.size(path) is None:
         return Fingerprints()
     index = Fingerprints(count_roughly(storage, path))
-    for created in _index_lines(storage, path, undone, index) if not is_csv(path) else read_results(storage, path):
+    for created in _index_lines(storage, path, undone, index):
         kept = fingerprint(created.spec_hash)
         if created.key in undone:
             left.see(created.key, created.identifier, kept)
@@ -90,42 +89,37 @@ class LastDocuments:
 
 
 @contextmanager
-def open_identifiers(storage: Storage, path: Path, undone: UndoneDocuments) -> Iterator[IdentifierOf]:
-    """Under which identifier each created key's last document lies; None for a key that has none.
+def open_documents(storage: Storage, path: Path, undone: UndoneDocuments) -> Iterator[DocumentOf]:
+    """Each created key's last document; None for a key that has none.
 
-    Of a JSON lines file only the lines' offsets (bytes) are kept, and a line is read again when it is asked for; of a
-    CSV file all identifiers are kept.
+    Only the lines' offsets (bytes) are kept, and a line is read again when it is asked for.
     """
-    held: dict[str, str] = {}
     if storage.size(path) is None:
-        yield held.get
+        yield lambda _: None
         return
-    offsets = Fingerprints()
+    offsets = Fingerprints(count_roughly(storage, path))
     left = LastDocuments(undone)
     for key, identifier, offset in _placed(storage, path, undone):
         if key in undone:
-            left.see(key, identifier, 0)
-        elif offset is None:
-            held[key] = identifier
+            left.see(key, identifier, offset)
         else:
             offsets.put(key, offset)
-    held.update((key, identifier) for key, (identifier, _) in left.latest.items())
+    for key, (_, offset) in left.latest.items():
+        offsets.put(key, offset)
     with storage.read(path) as stream:
 
-        def identifier_of(key: str) -> str | None:
+        def document_of(key: str) -> Created | None:
             if (offset := offsets.get(key)) is None:
-                return held.get(key)
+                return None
             stream.seek(offset)
-            return str(parse_line(stream.readline(), path, f"offset {offset}")["identifier"])
+            place = f"offset {offset}"
+            return created_of(parse_line(stream.readline(), path, place), f"{path}:{place}")
 
-        yield identifier_of
+        yield document_of
 
 
-def _placed(storage: Storage, path: Path, undone: UndoneDocuments) -> Iterator[tuple[str, str, int | None]]:
-    """Each line's key, its identifier (empty where nobody needs it) and, of a JSON lines file, its offset."""
-    if is_csv(path):
-        yield from ((created.key, created.identifier, None) for created in read_results(storage, path))
-        return
+def _placed(storage: Storage, path: Path, undone: UndoneDocuments) -> Iterator[tuple[str, str, int]]:
+    """Each line's key, its identifier (empty where nobody needs it) and its offset."""
     key_and_hash = _key_and_hash(JoinedLines(b"elapsedMs").holds)
     for number, (offset, line) in enumerate(read_lines(storage, path), 1):
         written = key_and_hash(line)

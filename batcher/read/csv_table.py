@@ -194,11 +194,7 @@ def _too_many(found: int, allowed: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the failures file in CSV is laid out: the row's own columns, as the input calls them, and its dialect.
-
-    `mark`: begin with a byte order mark, as the input did.
-    """
+    """How the failures file in CSV is laid out: the row's own columns, as the input calls them, and its delimiter."""
 
     columns: tuple[str, ...]
     delimiter: str = ","
-    mark: bool = False

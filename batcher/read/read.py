@@ -23,7 +23,7 @@ from .csv_table import Header, Layout, Table
 from .failures_lines import as_read
 from .json_text import shown
 from .json_texts import Texts
-from .sources import SAVE_AS_UTF8, Source, has_mark, naming, open_bytes, open_utf8
+from .sources import SAVE_AS_UTF8, Source, naming, open_bytes, open_utf8
 
 __all__ = ["as_read", "format_of", "layout_of", "read_contents"]
 
@@ -173,9 +173,7 @@ def layout_of(inputs: Sequence[Source | Path], reading: Reading) -> Layout:
             header = _header(source, reading)
             own = Layout(API_FIELDS) if header is None else header.layout
             names = API_FIELDS if header is None else header.own_fields
-            if found is None:
-                mark = header is not None and format_of(source, reading) == "csv" and has_mark(source)
-                found = replace(own, mark=mark)
+            found = found or own
             for column, name in zip(own.columns, names, strict=True):
                 if name not in fields:
                     fields.append(name)

@@ -156,9 +156,3 @@ def open_utf8(source: Source) -> Iterator[io.BufferedReader[Any]]:
         if start.startswith(codecs.BOM_UTF8):
             stream.read(len(codecs.BOM_UTF8))
         yield stream
-
-
-def has_mark(source: Source) -> bool:
-    """Does the input begin with a byte order mark, as spreadsheet programs write it?"""
-    with open_bytes(source) as stream:
-        return stream.peek(4).startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

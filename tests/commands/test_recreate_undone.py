@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from batcher.commands.undo import undo
 from batcher.errors import UsageError
 from batcher.files.disk import Disk
+from batcher.files.earlier_results import in_lines
 from batcher.files.history import read_journal
 from batcher.files.past import read_past
-from batcher.files.results import created_of, encode_line, encode_record, head
+from batcher.files.results import created_of, encode_line
 from batcher.files.results_index import fingerprint, index_results
 
 from ..files.test_history import HEAD, intent
 from ..files.test_results import created
+from ..support.earlier import encode_record, into_csv, results_header
 from ..support.faulty import FaultyServer
 from ..support.runs import Job, row
 from .test_undo import Told
@@ -118,7 +120,7 @@ async def test_a_stray_quote_does_not_cut_off_the_records_after_it(tmp_path: Pat
     job.rows(*(row(f"pipe {n} inch", key=f"k{n}") for n in range(4)))
     async with FaultyServer() as server:
         await job.run(server.base_url, fill_identifiers=False, concurrency=1)
-        text = job.files.results.read_bytes()
+        text = into_csv(job.files.results).read_bytes()
         job.files.results.write_bytes(text.replace(b",pipe 0 inch,", b',pipe 0",', 1))
         with pytest.raises(UsageError, match=r"results\.csv:2: .*a quote too many or too few"):
             await job.run(server.base_url, fill_identifiers=False)
@@ -135,10 +137,10 @@ def fresh_process() -> None:
 def test_a_results_file_saved_in_another_encoding_is_a_clear_error(tmp_path: Path, encoding: str) -> None:
     """As Excel saves it; the failures file and the input say "save it as UTF-8"."""
     job = Job(tmp_path, form="csv")
-    text = (head(job.files.results) + encode_record(created(name="Umsätze"))).decode()
-    job.files.results.write_bytes(text.encode(encoding))
-    with pytest.raises(UsageError):
-        read_past(Disk(), job.files, "", "")
+    text = (results_header() + encode_record(created(name="Umsätze"))).decode()
+    (tmp_path / "d.results.csv").write_bytes(text.encode(encoding))
+    with pytest.raises(UsageError), in_lines(Disk(), job.files, keeps=False):
+        pass
 
 
 @pytest.mark.parametrize("lacks", [2, 1, 20_001])
@@ -146,9 +148,10 @@ def test_a_torn_last_record_with_a_long_answer_is_repaired(tmp_path: Path, lacks
     """Killed while it wrote a record with an answer of more than 128 KiB: the next run must simply go on."""
     job = Job(tmp_path, form="csv")
     answer = json.dumps({"x": "y" * 100_000, "z": '""' * 50_000}).encode()
-    whole = head(job.files.results) + encode_record(created()._replace(response=answer))
-    job.files.results.write_bytes(whole[:-lacks] + (b'"' if whole[:-lacks].count(b'"') % 2 else b""))
-    read_past(Disk(), job.files, "", "")
+    whole = results_header() + encode_record(created()._replace(response=answer))
+    (tmp_path / "d.results.csv").write_bytes(whole[:-lacks] + (b'"' if whole[:-lacks].count(b'"') % 2 else b""))
+    with in_lines(Disk(), job.files, keeps=False) as files:
+        read_past(Disk(), files, "", "")
 
 
 def _model(data: bytes) -> dict[str, int] | None:

@@ -25,6 +25,7 @@ from batcher.report.observers import Observer
 from batcher.send.drain import Drain, End
 
 from ..support.command import environment, start
+from ..support.earlier import into_csv
 from ..support.faulty import FaultyServer, named, on, server_thread
 from ..support.processes import bounded
 from ..support.runs import Job, contents, row
@@ -350,16 +351,18 @@ async def test_the_newest_n(tmp_path: Path) -> None:
 
 
 async def test_results_in_csv(tmp_path: Path) -> None:
-    """The other form of the results file works the same."""
+    """Those of an earlier version are converted, and kept as they are."""
     job = Job(tmp_path, form="csv")
     job.rows(row("a"), row("=b"))
     async with FaultyServer() as server:
         await job.run(server.base_url)
+        before = into_csv(job.files.results).read_bytes()
         assert (await undone(job, server.base_url)).deleted == 2
         assert not server.documents
         assert (await job.run(server.base_url)).counts == {"undone": 2}
         assert (await job.run(server.base_url, recreate_undone=True)).counts == {"created_now": 2}
         assert (await undone(job, server.base_url)).deleted == 2
+        assert job.files.results.read_bytes() == before
 
 
 def test_public_functions_are_functions_whatever_was_imported_first() -> None:

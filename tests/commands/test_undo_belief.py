@@ -14,6 +14,7 @@ import pytest
 
 from batcher.errors import UsageError
 
+from ..support.earlier import into_csv
 from ..support.faulty import FaultyServer
 from ..support.runs import Job, row
 from .test_undo import Told, deletions, undone
@@ -58,6 +59,8 @@ async def create_both(directory: Path, form: str, server: FaultyServer, **settin
     job = Job(directory, form=form)
     job.rows(*(row(f"ours {identifier}", identifier=identifier) for identifier in OURS))
     await job.run(server.base_url, concurrency=1, **settings)
+    if form == "csv":
+        into_csv(job.files.results)
     return job
 
 
@@ -136,6 +139,8 @@ async def test_what_the_server_named_is_borne_out_by_its_own_line(
     async with FaultyServer() as server:
         await job.run(server.base_url, fill_identifiers=False)
         [named] = server.documents
+        if form == "csv":
+            into_csv(job.files.results)
         before = job.files.results.read_bytes()
         save(job, change)
         await refused(job, server, f"the identifier is 12, but the line's own url and response say {named}")

@@ -17,7 +17,7 @@ from batcher.commands.findings import findings
 from batcher.commands.verify import Verified, verify
 from batcher.errors import UsageError
 from batcher.files.disk import Disk
-from batcher.files.results_index import open_identifiers
+from batcher.files.results_index import open_documents
 from batcher.send.drain import Drain, End
 
 from ..support.command import start
@@ -292,11 +292,11 @@ def test_places_in_a_large_file_are_flat_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     line = '{{"key":"k{0}","source":"s","line":1,"specHash":"0","identifier":"i{0}","response":null}}\n'
     path.write_text("".join(line.format(number) for number in range(2000)) + '{"key":"torn')
-    with open_identifiers(Disk(), path, {}) as identifier_of:
-        assert [identifier_of(f"k{number}") for number in (0, 1999, 7)] == ["i0", "i1999", "i7"]
-        assert identifier_of("torn") is None
-    with open_identifiers(Disk(), tmp_path / "none.jsonl", {}) as identifier_of:
-        assert identifier_of("k") is None
+    with open_documents(Disk(), path, {}) as document_of:
+        assert [one and one.identifier for one in map(document_of, ("k0", "k1999", "k7"))] == ["i0", "i1999", "i7"]
+        assert document_of("torn") is None
+    with open_documents(Disk(), tmp_path / "none.jsonl", {}) as document_of:
+        assert document_of("k") is None
 
 
 def test_tiles_are_told_apart_by_name_when_one_is_missing() -> None:

@@ -10,6 +10,7 @@ from batcher.cli.settings.files import check_writable, files_of, files_of_result
 from batcher.errors import UsageError
 from batcher.files.disk import Disk
 from batcher.files.lock import lock
+from tests.support.earlier import results_header
 
 
 def names(directory: Path, name: str, text: str = "", *, sandbox: bool = False) -> tuple[str, str, str]:
@@ -76,9 +77,9 @@ def test_a_failures_file_under_another_name_needs_its_results(tmp_path: Path, na
 
 
 def test_csv_failures_find_csv_results(tmp_path: Path) -> None:
-    """Where only CSV results lie beside CSV failures, they are the ones."""
-    (tmp_path / "d.results.csv").write_text("batcher_key\n")
-    assert names(tmp_path, "d.failures.csv")[0] == "d.results.csv"
+    """Where only CSV results lie beside CSV failures, they are the ones, and go on in JSON lines."""
+    (tmp_path / "d.results.csv").write_bytes(results_header())
+    assert names(tmp_path, "d.failures.csv")[0] == "d.results.jsonl"
 
 
 def test_named_results_take_the_others_along(tmp_path: Path) -> None:
@@ -86,7 +87,9 @@ def test_named_results_take_the_others_along(tmp_path: Path) -> None:
     (tmp_path / "a.csv").touch()
     (tmp_path / "b.csv").touch()
     inputs = [str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]
+    (tmp_path / "all.csv").write_bytes(results_header())
     files = files_of(inputs, results=tmp_path / "all.csv")
+    assert (files.results.name, files.earlier) == ("all.jsonl", tmp_path / "all.csv")
     assert (files.failures.name, files.journal.name) == ("all.failures.csv", "all.journal.jsonl")
     files = files_of(inputs, results=tmp_path / "all.results.jsonl", failures=tmp_path / "bad.csv")
     assert (files.failures.name, files.journal.name) == ("bad.csv", "all.journal.jsonl")
@@ -130,7 +133,7 @@ def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
     """Neither as results, nor as journal, nor, unless it is a failures file by its content, as failures."""
     sheet = tmp_path / "d.csv"
     sheet.write_text("name,modelId\nA,b\n")
-    with pytest.raises(UsageError, match="would be overwritten as the results file"):
+    with pytest.raises(UsageError, match="is there and isn't a results file of batcher; name"):
         files_of([str(sheet)], results=sheet)
     with pytest.raises(UsageError, match="its rows aren't failures"):
         files_of([str(sheet)], failures=sheet)
@@ -205,9 +208,9 @@ def test_a_failures_file_of_any_name_stays_the_failures_file(tmp_path: Path) -> 
     """`run mend.csv --results done.csv` brings mend.csv up to date, not a new file beside the results."""
     mend = tmp_path / "mend.csv"
     mend.write_text("name,batcher_key,batcher_outcome\nA,k,failed\n")
-    assert files_of([str(mend)], results=tmp_path / "done.csv").failures == mend
+    assert files_of([str(mend)], results=tmp_path / "done.jsonl").failures == mend
     mend.write_text("name\nA\n")
-    assert files_of([str(mend)], results=tmp_path / "done.csv").failures == tmp_path / "done.failures.csv"
+    assert files_of([str(mend)], results=tmp_path / "done.jsonl").failures == tmp_path / "done.failures.jsonl"
 
 
 @pytest.mark.parametrize(

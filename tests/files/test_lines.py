@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batcher.errors import DiskTrouble, ForeignWriter, UsageError
-from batcher.files import csv_form
 from batcher.files.disk import Disk
 from batcher.files.lines import Lines, find_tail, open_lines, parse_line, read_lines, repair
 from batcher.files.results import read_results
+from tests.support.earlier import RESULTS, results_header, results_to_csv
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-1000, 1000) | st.text(max_size=20),
@@ -64,7 +64,7 @@ def test_any_bytes_are_fixed_to_something_that_ends_well(text: bytes) -> None:
 
 def created(name: str, response: object, number: int) -> dict[str, object]:
     """A results line."""
-    texts = dict.fromkeys(csv_form.RESULTS, "x")
+    texts = dict.fromkeys(RESULTS, "x")
     return texts | {
         "key": f"k{number}",
         "name": name,
@@ -87,7 +87,7 @@ def test_a_csv_results_file_cut_at_any_byte_is_fixed_to_whole_records(
 ) -> None:
     """The same law for the CSV form: the header and a prefix of the records, each as it was."""
     made = [created(name, response, number) for number, (name, response) in enumerate(rows)]
-    whole = [csv_form.results_header(), *(csv_form.results_to_csv(one) for one in made)]
+    whole = [results_header(), *(results_to_csv(one) for one in made)]
     text = b"".join(whole)
     cut = data.draw(st.integers(0, len(text)))
     with tempfile.TemporaryDirectory() as directory:

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from batcher.errors import UsageError
 from batcher.files.disk import Disk
-from batcher.files.results import created_of, encode_line, encode_record, head, read_results
+from batcher.files.results import created_of, encode_line, read_results
 from batcher.files.results_index import fingerprint, index_results
 from batcher.models import Created, How
+from tests.support.earlier import encode_record, results_header
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=15)
 
@@ -49,14 +50,13 @@ NOT_UTF8 = (  # the first was an internal error
 )
 
 
-@given(TEXT, TEXT, st.sampled_from(["x.jsonl", "x.csv"]))
-def test_what_is_written_is_read_back(key: str, name: str, file: str) -> None:
-    """Any key and name, in both forms."""
+@given(TEXT, TEXT)
+def test_what_is_written_is_read_back(key: str, name: str) -> None:
+    """Any key and name."""
     outcome = created(key or "k", name=name)
     with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / file
-        encode = encode_record if file.endswith("csv") else encode_line
-        path.write_bytes(head(path) + encode(outcome) + encode(created("other")))
+        path = Path(directory) / "x.jsonl"
+        path.write_bytes(encode_line(outcome) + encode_line(created("other")))
         first, second = read_results(Disk(), path)
         index = index_results(Disk(), path, {})
     assert first == outcome
@@ -135,7 +135,7 @@ def test_a_csv_that_is_no_results_file_is_refused(tmp_path: Path) -> None:
 def test_a_results_file_that_a_spreadsheet_has_saved_is_read(tmp_path: Path) -> None:
     """Another delimiter, a byte order mark, other line ends, no last newline."""
     path = tmp_path / "x.csv"
-    text = (head(path) + encode_record(created("=1+1"))).decode()
+    text = (results_header() + encode_record(created("=1+1"))).decode()
     path.write_bytes(("\ufeff" + text.replace("\r\n", "\n").rstrip("\n")).encode())
     assert [one.key for one in read_results(Disk(), path)] == ["=1+1"]
 
@@ -150,7 +150,6 @@ def test_fields_that_a_later_version_adds_are_passed_over() -> None:
 ANSWER = {"a": [1, {"b": "two\nlines\r\u2028"}]}
 
 
-@pytest.mark.parametrize("file", ["x.jsonl", "x.csv"])
 @pytest.mark.parametrize(
     "answer",
     [
@@ -162,13 +161,12 @@ ANSWER = {"a": [1, {"b": "two\nlines\r\u2028"}]}
         b"\n" + b'{"a":\n' * 250 + orjson.dumps(ANSWER) + b"}" * 250,
     ],
 )
-def test_an_answer_with_line_breaks_is_one_line(file: str, answer: bytes, tmp_path: Path) -> None:
+def test_an_answer_with_line_breaks_is_one_line(answer: bytes, tmp_path: Path) -> None:
     """However the server writes its JSON, the file stays readable and says the same. (Failed before: two lines.)"""
-    encode = encode_record if file.endswith("csv") else encode_line
-    line = encode(created()._replace(response=answer))
+    line = encode_line(created()._replace(response=answer))
     assert line.strip().splitlines() == [line.strip()]
-    path = tmp_path / file
-    path.write_bytes(head(path) + line + encode(created("other")))
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(line + encode_line(created("other")))
     first, other = read_results(Disk(), path)
     assert (orjson.loads(first.response), other.key) == (orjson.loads(answer), "other")
 

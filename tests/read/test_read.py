@@ -398,11 +398,11 @@ def test_a_broken_row_of_a_csv_failures_file_is_fixed_in_its_own_columns(tmp_pat
 
 
 def test_layout_of_a_failures_file_follows_the_input(tmp_path: Path) -> None:
-    """Its columns, its delimiter, its byte order mark; the API's fields for JSON."""
+    """Its columns, its delimiter; the API's fields for JSON."""
     table = write(tmp_path / "a.csv", SIMPLE.replace("modelId,name", "Model ID;Name;Notes").encode("utf-8-sig"))
     objects = write(tmp_path / "b.jsonl", jsonl([{"name": "x"}]))
     layout = layout_of([table], Reading())
-    assert (layout.columns, layout.delimiter, layout.mark) == (("Model ID", "Name", "Notes"), ";", True)
+    assert (layout.columns, layout.delimiter) == (("Model ID", "Name", "Notes"), ";")
     assert layout_of([objects], Reading()).columns[:2] == ("modelId", "name")
     assert layout_of([table, objects], Reading()).columns[:4] == ("Model ID", "Name", "Notes", "description")
 

@@ -108,7 +108,10 @@ class Ran:
 
 @dataclass
 class Job:
-    """A directory with an input and the three files of its runs. `form` is that of results and failures."""
+    """A directory with an input and the three files of its runs.
+
+    `form` is that of the failures file, and of an earlier version's results, if there are any.
+    """
 
     directory: Path
     form: str = "jsonl"
@@ -123,8 +126,11 @@ class Job:
     @property
     def files(self) -> Files:
         """Where the run writes."""
+        results = self.directory / "d.results.jsonl"
+        if self.form == "csv" and results.with_suffix(".csv").exists():
+            results = results.with_suffix(".csv")
         return Files(
-            results=self.directory / f"d.results.{self.form}",
+            results=results,
             failures=self.directory / f"d.failures.{self.form}",
             journal=self.directory / "d.journal.jsonl",
         )
@@ -178,7 +184,7 @@ class Job:
     @property
     def results(self) -> list[dict[str, Any]]:
         """The lines of the results file."""
-        return lines(self.files.results)
+        return lines(self.files.results.with_suffix(".jsonl"))
 
     @property
     def failures(self) -> list[dict[str, Any]]:

@@ -13,6 +13,8 @@ import orjson
 from ...config import Files
 from ...errors import UsageError
 from ...files.disk import where_it_lies
+from ...files.earlier_results import SUFFIX as RESULTS_SUFFIX
+from ...files.earlier_results import earlier_or, placed
 from ...files.lines import is_object
 from ...files.lock import TOO_LONG, check_plain, has_past
 from ...read.cells import cells_of, delimiter_of
@@ -47,19 +49,19 @@ def _files_of(inputs: Sequence[str], results: Path | None, failures: Path | None
         results, default_failures = _beside(inputs, sandbox=sandbox)
     else:
         default_failures = _itself(inputs)
-    files = _around(results, failures or default_failures)
+    files = placed(_around(results, failures or default_failures))
     _check_apart(inputs, files)
     return files
 
 
 def files_of_results(results: Path) -> Files:
     """The files that belong to a results file, for `batcher undo`. Raises UsageError if it isn't one."""
-    if not results.is_file():
+    if not results.is_file() and (results := earlier_or(results)).suffix == RESULTS_SUFFIX:
         raise UsageError(f"{results}: no such results file")
     ours = _OURS.fullmatch(results.name)
     if ours and ours["kind"] != "results":
         raise UsageError(f"{results} is a {ours['kind']} file; undo takes the results file beside it")
-    return _around(results, None)
+    return placed(_around(results, None))
 
 
 def check_inputs(inputs: Sequence[str]) -> None:
@@ -111,7 +113,7 @@ def _beside(inputs: Sequence[str], *, sandbox: bool) -> tuple[Path, Path | None]
     ours = _OURS.fullmatch(path.name)
     stem = ours["stem"] if ours else _stem(path.name)
     mark = ".sandbox" if sandbox and not stem.endswith(".sandbox") else ""
-    results = path.with_name(f"{stem}{mark}.results.jsonl")
+    results = earlier_or(path.with_name(f"{stem}{mark}.results{RESULTS_SUFFIX}"))
     if ours is None:
         if not results.exists() and _is_failures_file(path):
             raise UsageError(
@@ -119,8 +121,6 @@ def _beside(inputs: Sequence[str], *, sandbox: bool) -> tuple[Path, Path | None]
                 "where FILE is the results file of that run"
             )
         return results, None
-    if ours["form"] == "csv" and not results.exists() and results.with_suffix(".csv").exists():
-        results = results.with_suffix(".csv")
     return results, path.with_name(f"{stem}{mark}.failures.{ours['form']}")
 
 
