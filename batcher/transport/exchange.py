@@ -12,6 +12,11 @@ from aiohttp.streams import StreamReader
 from .reply import MAX_ANSWER_BYTES
 
 
+def _see(closed: asyncio.Future[None]) -> None:
+    """However the connection ends, perhaps after later requests: seen, so that asyncio doesn't complain on the screen."""
+    closed.cancelled() or closed.exception()
+
+
 class Exchange:
     """One request on its connection, and what its answer is read from, so that the wait for it can be ended.
 
@@ -42,14 +47,15 @@ class Exchange:
         """The body, or None if it is too large."""
         self._content = content
 
-        def gone(closed: asyncio.Future[None]) -> None:
-            closed.cancelled() or closed.exception()  # seen, so that nobody complains of it
+        def gone(_: asyncio.Future[None]) -> None:
             self._end(protocol.exception() or aiohttp.ClientPayloadError())
 
         closed = protocol.closed
         if closed is None:  # what came before its end may be the whole body
             asyncio.get_running_loop().call_soon(self._end, protocol.exception() or aiohttp.ClientPayloadError())
         else:
+            closed.remove_done_callback(_see)
+            closed.add_done_callback(_see)
             closed.add_done_callback(gone)
         pieces, size = [], 0
         try:

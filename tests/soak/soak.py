@@ -81,9 +81,8 @@ class Found:
     def told(self) -> Iterator[str]:
         """The figures."""
         first = self.summaries[0]
-        yield f"{self.rows:,} rows, {len(self.summaries)} runs; the first: {first.elapsed_seconds:,.0f} s, " + (
-            f"{first.requests:,} requests, {first.requests / first.elapsed_seconds:.0f} a second"
-        )
+        used = f"{first.requests:,} requests, {first.requests / first.elapsed_seconds:.0f} a second"
+        yield f"{self.rows:,} rows, {len(self.summaries)} runs; the first: {first.elapsed_seconds:,.0f} s, {used}"
         yield "faults met: " + ", ".join(f"{name} {count:,}" for name, count in self.faults.most_common())
         yield f"documents {self.documents:,}; made twice {self.twice}; lost {self.lost}"
         for name, unit in (("memory", " MB"), ("descriptors", ""), ("tasks", "")):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import resource
+import socket
+import struct
 import sys
 import time
 import zlib
@@ -161,3 +164,26 @@ async def test_a_byte_order_mark_is_taken_off() -> None:
     reply, _ = await meet(in_pieces(HEAD + b"Content-Length: 5\r\n\r\n\xef\xbb\xbf{}"))
     assert isinstance(reply, Answer)
     assert reply.body == b"{}"
+
+
+async def test_a_reset_after_a_whole_answer_is_nobodys_complaint() -> None:
+    """Regression: asyncio wrote "Future exception was never retrieved" to the screen, with a traceback."""
+    complaints: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(CHUNKED + b"2\r\n{}\r\n")
+        await asyncio.sleep(0.05)
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    async with serving(serve) as address, connected(f"http://{address}", 2.0) as transport:
+        assert isinstance(await transport.request("POST", "/x", KEY, b"{}"), Answer)
+        await asyncio.sleep(0.2)
+    gc.collect()
+    await asyncio.sleep(0)
+    assert complaints == []
