@@ -103,7 +103,7 @@ async def endless(head: bytes, piece: bytes, most: int) -> AsyncIterator[bytes]:
     yield head
     for _ in range(most // len(piece)):
         yield piece
-    await asyncio.sleep(5)
+    await asyncio.sleep(60)
 
 
 def bomb() -> bytes:
@@ -119,7 +119,7 @@ async def test_floods_are_cut(what: str) -> None:
     floods = {
         "a line without end": lambda: endless(HEAD + b"X: ", b"x" * 65536, 50 * MEGABYTE),
         "headers without end": lambda: endless(HEAD, b"X-A: b\r\n" * 8192, 50 * MEGABYTE),
-        "interim answers": lambda: endless(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2048, 20 * MEGABYTE),
+        "interim answers": lambda: endless(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2048, 4 * MEGABYTE),
         "200 MB": lambda: endless(HEAD + b"Content-Length: 209715200\r\n\r\n", bytes(65536), 200 * MEGABYTE),
         "a bomb": lambda: in_pieces(
             HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed, stay=5
@@ -129,7 +129,7 @@ async def test_floods_are_cut(what: str) -> None:
     reply, seconds = await meet(floods[what](), seconds=3.0)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * (1 if sys.platform == "darwin" else 1024)
     assert isinstance(reply, Lost)
-    assert seconds < 5.0
+    assert seconds < 30  # 3 seconds on an idle machine; without the cut it would be 60
     assert grown < 100 * MEGABYTE, "kilobytes are bytes on macOS"
 
 
