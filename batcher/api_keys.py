@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from .errors import UsageError
@@ -24,6 +24,14 @@ def api_keys(texts: Iterable[str], origin: str) -> tuple[ApiKey, ...]:
                 f"{origin} holds a space, quote or other character that no key has; set the bare key, without Bearer"
             )
     return tuple(ApiKey(secret, number) for number, secret in enumerate(secrets, 1))
+
+
+def looks_like_api_key(text: str, known: Container[str] = ()) -> bool:
+    """Whether it can't be meant as a row's key: those stand in files and messages. `known`: the API keys in use.
+
+    A known one of fewer than 8 characters is a rehearsal's, and may be a row's key by chance.
+    """
+    return text.startswith("omni_") or (len(text) >= 8 and text in known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,12 +45,16 @@ class Files:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How inputs are read. `format`: None (by extension), or csv, jsonl, json, xlsx. `max_row_bytes` guards memory."""
+    """How inputs are read. `format`: None (by extension), or csv, jsonl, json, xlsx. `max_row_bytes` guards memory.
+
+    `api_keys` are those in use: none of them may be a row's key.
+    """
 
     format: str | None = None
     max_row_bytes: int = 16 * 1024 * 1024
     ignore_unknown: bool = False
     sheet: str | None = None
+    api_keys: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

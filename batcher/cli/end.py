@@ -18,7 +18,9 @@ import click
 from click.core import ParameterSource
 
 from ..errors import BatcherError, DiskTrouble, InternalError, UsageError
+from ..masking import Mask
 from .screen.console import Console, Unbreakable, as_json, print_text
+from .settings.key_sources import secrets_of
 from .settings.options import Option
 from .settings.types import file_named
 
@@ -28,14 +30,13 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 _ABOVE_NOT_WRITTEN = (0, 1, 5, 6)  # codes that give way to "stopped early" (contract 10)
 UNSENT = "interrupted before anything was sent"
-KEY_VARIABLES = ("OMNI_API_KEYS", "OMNI_API_KEY", "OMNI_API_TOKEN")
 
 
 @dataclass(slots=True)
 class Invocation:
     """One command line: what was typed, how it speaks, and its exit code once that is known.
 
-    `beside` is the directory of the results, where a traceback may go. `secrets` are cut out of every traceback.
+    `beside` is the directory of the results, where a traceback may go.
     """
 
     argv: tuple[str, ...]
@@ -46,14 +47,14 @@ class Invocation:
     verbose: bool = False
     summary: Path | None = None
     beside: Path | None = None
-    secrets: tuple[str, ...] = ()
     has_sent: Callable[[], bool] = bool
     release: Callable[[], None] = lambda: None
     code: int = 0
 
     def __post_init__(self) -> None:
-        """Guess the log format for errors that come before the options are read."""
+        """Know the secrets, and guess the log format for errors that come before the options are read."""
         text = f"{os.environ.get('BATCHER_LOG_FORMAT', '')} {' '.join(self.argv)}"
+        self.console.mask = Mask.of(secrets_of(os.environ))
         self.console.json = re.match(r"json |.*--log-format[ =]json", text, re.IGNORECASE) is not None
 
     def set_output(self, option: str, value: Any) -> None:
@@ -71,15 +72,13 @@ class Invocation:
                 self.summary = None if value is None else _writable(file_named(value))
 
     def use(self, given: Given) -> None:
-        """Pass on the notes about the target, and keep its keys out of tracebacks. Raises UsageError."""
-        if not given.target.sandbox:  # whose key is no secret, but a word that its files are named by
-            self.secrets = tuple(key.secret for key in given.target.keys)
+        """Pass on the notes about the target, and keep its keys out of everything that is said. Raises UsageError."""
+        self.console.mask = self.console.mask.and_of(given.target.secrets)
         for note in given.target.notes:
             self.console.warning(note)
 
     def failed(self, message: str) -> None:
         """Say what ended the command, on standard error and, if asked for, as the final object."""
-        message = self.clean(message)
         self.console.error(message, self.code)
         self.final({"error": message})
 
@@ -89,16 +88,19 @@ class Invocation:
         def whole() -> dict[str, object]:
             return {"command": self.command, "exitCode": self.code} | dict(fields)
 
-        if self.summary is not None and (trouble := _write(self.summary, whole())):
+        def written() -> bytes:
+            return self.console.mask.body(as_json(whole(), is_indented=True)) + b"\n"
+
+        if self.summary is not None and (trouble := _write(self.summary, written())):
             self._not_written(f"--summary {self.summary}", trouble)
-        if self.json and (trouble := print_text(as_json(whole()).decode())):
+        if self.json and (trouble := print_text(self.clean(as_json(whole()).decode()))):
             self._not_written("standard output", trouble)
             if self.summary is not None:
-                _write(self.summary, whole())  # with the code that it is now
+                _write(self.summary, written())  # with the code that it is now
 
     def print(self, text: str) -> None:
         """Print what was asked for on standard output, for people or pipes."""
-        if trouble := print_text(text):
+        if trouble := print_text(self.clean(text)):
             self._not_written("standard output", trouble)
 
     def _not_written(self, where: str, trouble: OSError) -> None:
@@ -114,9 +116,7 @@ class Invocation:
 
     def clean(self, text: str) -> str:
         """The text without any key that is known to this process."""
-        for secret in (*self.secrets, *_environment_secrets()):
-            text = text.replace(secret, "(key)")
-        return text
+        return self.console.mask.text(text)
 
 
 @contextmanager
@@ -174,11 +174,10 @@ def _writable(path: Path) -> Path:
     return path
 
 
-def _write(path: Path, whole: Mapping[str, object]) -> OSError | None:
-    """Put the object into a file, in one step; into what is no plain file (a pipe, a device) just so. What hindered that."""
+def _write(path: Path, text: bytes) -> OSError | None:
+    """Put this into a file, in one step; into what is no plain file (a pipe, a device) just so. What hindered that."""
     from ..files.disk import Disk  # noqa: PLC0415 - only with --summary
 
-    text = as_json(whole, is_indented=True) + b"\n"
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
             path.write_bytes(text)
@@ -238,8 +237,3 @@ def _keep_traceback(invocation: Invocation) -> Path | None:
     except OSError:
         return None
     return path
-
-
-def _environment_secrets() -> Iterator[str]:
-    for variable in KEY_VARIABLES:
-        yield from (part.strip() for part in os.environ.get(variable, "").split(",") if part.strip())

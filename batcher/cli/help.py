@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
@@ -34,10 +35,13 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> int:
         """Run the body. Returns the exit code."""
         from .settings.given import Given  # noqa: PLC0415 - not for --help
+        from .settings.variables import unknown_variables  # noqa: PLC0415
 
         module, _, function = self.body.partition(":")
         body: Callable[[Any, Given], int] = getattr(import_module(f".{module}", __package__), function)
         ctx.obj.release()
+        for note in unknown_variables(os.environ):
+            ctx.obj.console.warning(note)
         return body(ctx.obj, Given(ctx))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -5,11 +5,12 @@ Blank lines and lines that begin with `#` are comments. A key that could be take
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 import orjson
 
+from ..api_keys import looks_like_api_key
 from ..errors import UsageError
 from .same_content import Pair, problem_of
 
@@ -19,8 +20,8 @@ _HEAD = """\
 """
 
 
-def read_rows(path: Path) -> frozenset[str]:
-    """The keys in such a file. Raises UsageError."""
+def read_rows(path: Path, api_keys: Container[str] = ()) -> frozenset[str]:
+    """The keys in such a file. Raises UsageError, also for what looks like an API key or is one of these."""
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
@@ -28,19 +29,22 @@ def read_rows(path: Path) -> frozenset[str]:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: this is not UTF-8. Save it as UTF-8.") from error
     return frozenset(
-        _key_in(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip() and line[0] != "#"
+        _key_in(line, f"{path}:{number}", api_keys)
+        for number, line in enumerate(lines, 1)
+        if line.strip() and line[0] != "#"
     )
 
 
-def _key_in(line: str, place: str) -> str:
-    if not line.startswith('"'):
-        return line.strip()
+def _key_in(line: str, place: str, api_keys: Container[str]) -> str:
     try:
-        return str(orjson.loads(line))
+        key = str(orjson.loads(line)) if line.startswith('"') else line.strip()
     except orjson.JSONDecodeError as error:
         raise UsageError(
             f"{place}: a line that begins with a quote is a JSON text, and this is none ({error})."
         ) from None
+    if looks_like_api_key(key, api_keys):
+        raise UsageError(f"{place}: this looks like an API key; keys of rows are expected here. Nothing was sent.")
+    return key
 
 
 def write_rows(path: Path | None, pairs: Iterable[Pair]) -> None:

@@ -78,6 +78,7 @@ async def open_requester(
             transport = await stack.enter_async_context(
                 open_transport(
                     base_url,
+                    keys=endpoint.keys,
                     timeout_seconds=sending.timeout_seconds,
                     connect_timeout_seconds=sending.connect_timeout_seconds,
                 )

@@ -42,6 +42,7 @@ class Client:
     async def __aenter__(self) -> Self:
         self._opening = open_transport(
             self.base_url,
+            keys=self.keys,
             timeout_seconds=self._timeout_seconds,
             connect_timeout_seconds=self._connect_timeout_seconds,
         )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import replace
 from time import perf_counter
 from urllib.parse import urlencode
 from urllib.request import getproxies, proxy_bypass
@@ -24,6 +25,7 @@ from yarl import URL
 
 from ..api_keys import ApiKey
 from ..errors import UsageError
+from ..masking import Mask
 from ..version import __version__
 from .base_url import is_loopback
 from .exchange import Exchange
@@ -49,11 +51,13 @@ class HttpTransport:
         request: aiohttp.ClientRequest,
         connecting: aiohttp.ClientTimeout,
         timeouts: Timeouts,
+        mask: Mask,
     ) -> None:
         self._connector = connector
         self._request = request  # says where to, and what all requests' heads have in common
         self._connecting = connecting
         self._timeouts = timeouts
+        self._mask = mask  # what a server says is never used or kept with a key in it
         self._kept = KeptConnections()
         self.drop_kept = self._kept.drop
         common = (f"{name}: {value}\r\n" for name, value in request.headers.items() if name.lower() not in _OWN_HEADERS)
@@ -102,11 +106,13 @@ class HttpTransport:
             now = perf_counter()
             if is_kept := _may_be_kept(connection, message):
                 self._kept.keep(connection, now, message.headers)
-            return Answer(status, message.headers, answered.removeprefix(_BYTE_ORDER_MARK), now - started)
+            answered = self._mask.body(answered.removeprefix(_BYTE_ORDER_MARK))
+            return Answer(status, self._mask.headers(message.headers, message.raw_headers), answered, now - started)
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             if self._timeouts.has_run_out(exchange):
                 return Lost(Cause.TIMEOUT, f"no whole answer within {self._timeouts.seconds:g} s", status)
-            return lost(error, status)
+            broken = lost(error, status)
+            return replace(broken, message=self._mask.text(broken.message))
         finally:
             self._timeouts.end(exchange)
             if not is_kept:
@@ -130,7 +136,8 @@ class HttpTransport:
         except TimeoutError:
             return _TOO_LATE
         except (aiohttp.ClientError, OSError) as error:
-            return not_sent(error)
+            refused = not_sent(error)
+            return replace(refused, message=self._mask.text(refused.message))
 
     def close(self) -> None:
         """Close what is kept."""
@@ -163,9 +170,11 @@ def _may_be_kept(connection: Connection, message: RawResponseMessage) -> bool:
 
 @contextlib.asynccontextmanager
 async def open_transport(
-    base_url: str, *, timeout_seconds: float = 60.0, connect_timeout_seconds: float = 10.0
+    base_url: str, *, keys: Iterable[ApiKey] = (), timeout_seconds: float = 60.0, connect_timeout_seconds: float = 10.0
 ) -> AsyncIterator[HttpTransport]:
     """A transport for the block. `timeout_seconds` is for the whole request, of which connecting may take its part.
+
+    These keys, and the proxy's password, are cut out of whatever comes back.
 
     Raises:
         UsageError: the environment names a proxy that cannot be used.
@@ -174,17 +183,23 @@ async def open_transport(
     url = URL(base_url)
     proxy, proxy_auth = _proxy_of(url)
     headers = {"User-Agent": f"omni-batcher/{__version__}", "Accept": "application/json"}
+    mask = Mask.of([*(key.secret for key in keys), *_passwords(proxy_auth)])
     loop = asyncio.get_running_loop()
     request = aiohttp.ClientRequest("GET", url, headers=headers, loop=loop, proxy=proxy, proxy_auth=proxy_auth)
     # limit=0: the number of workers is the limit; aiohttp's own default would stop at 100
     async with aiohttp.TCPConnector(limit=0, ttl_dns_cache=300) as connector:
         with (
             open_timeouts(timeout_seconds) as timeouts,
-            contextlib.closing(HttpTransport(connector, request, connecting, timeouts)) as transport,
+            contextlib.closing(HttpTransport(connector, request, connecting, timeouts, mask)) as transport,
         ):
             yield transport
     if url.scheme == "https":
         await asyncio.sleep(0)  # TLS connections close one turn of the loop later
+
+
+def _passwords(proxy_auth: aiohttp.BasicAuth | None) -> tuple[str, ...]:
+    """A proxy's password, also as the proxy gets it."""
+    return (proxy_auth.password, proxy_auth.encode().removeprefix("Basic ")) if proxy_auth is not None else ()
 
 
 def _proxy_of(url: URL) -> tuple[URL | None, aiohttp.BasicAuth | None]:

@@ -146,7 +146,11 @@ def _check_content(
 
 
 def check_row(row: Row, checked: Checked, validator: Validator) -> ValidRow | InvalidRow:
-    """Full validation: every problem of the row, and whose key or identifier it took."""
+    """Full validation: every problem of the row, and whose key or identifier it took.
+
+    Raises UsageError for an API key in the place of the row's key.
+    """
+    validator.refuse_api_keys(row)
     body: Body = validator.normalise(row) if row.fault is None else {}
     problems = validator.problems(row, body)
     written = b"" if problems else orjson.dumps(body)

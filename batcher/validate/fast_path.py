@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 from pydantic_core import ValidationError
 
+from ..api_keys import looks_like_api_key
 from ..omni.fields import DOCUMENT, KEY, NO_NUL, NOT_BLANK, UNTYPED_FIELDS, Text
 from ..read.broken import Broken
 from ..read.csv_table import Header, Table
@@ -51,6 +52,7 @@ class FastPath:
     normaliser: Normaliser
     wrong: Callable[[Body], Any]
     ignore_unknown: bool
+    api_keys: frozenset[str]
 
     def of(self, content: Content) -> Callable[[Any], Plain | None]:
         """What reads the records of this input."""
@@ -113,7 +115,7 @@ class FastPath:
             if name in body and doubt_of(cells[place].encode(), orjson.dumps(body[name])):
                 return None
         key = None if plan.key_at is None else cells[plan.key_at].strip() or None
-        if key is not None and complaints.of_key(key):
+        if key is not None and self._is_odd(key):
             return None
         return key, body, written
 
@@ -138,9 +140,12 @@ class FastPath:
             return None
         if plan.key_at is None or (key := fields[KEY]) is None:
             return None, body, written
-        if type(key) is not str or complaints.of_key(key := key.strip()):
+        if type(key) is not str or self._is_odd(key := key.strip()):
             return None
         return key, body, written
+
+    def _is_odd(self, key: str) -> bool:
+        return complaints.of_key(key) is not None or looks_like_api_key(key, self.api_keys)
 
 
 def _nothing(_: object) -> None:

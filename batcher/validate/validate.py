@@ -11,7 +11,9 @@ from collections.abc import Iterator
 import orjson
 from pydantic_core import ValidationError
 
+from ..api_keys import looks_like_api_key
 from ..config import Reading
+from ..errors import UsageError
 from ..models import Problem, Row
 from ..omni.fields import ALLOWED, DOCUMENT, JSON_FIELDS, KEY, KINDS, UNTYPED_FIELDS
 from ..read.cells import Unread
@@ -28,12 +30,25 @@ class Validator:
 
     def __init__(self, reading: Reading) -> None:
         self._ignore_unknown = reading.ignore_unknown
+        self._api_keys = reading.api_keys
         self._normaliser = Normaliser(ignore_unknown=reading.ignore_unknown)
         self._wrong = schema.VALIDATE
 
     def normalise(self, row: Row) -> Body:
         """The API's fields that this row has, in the API's order. Never raises; what is wrong stays as it is."""
         return self._normaliser.of_row(row)
+
+    def refuse_api_keys(self, row: Row) -> None:
+        """Raise UsageError for an API key where the row's key is expected; it's never shown.
+
+        The row would stand in the failures file as it was read, so this is no problem of the row alone.
+        """
+        value = row.fields.get(KEY)
+        if isinstance(value, str) and looks_like_api_key(value.strip(), self._api_keys):
+            raise UsageError(
+                f"{row.source}:{row.line}: key: this looks like an API key; a row's key names the row, and stands in files "
+                "and messages. Remove it or give another one; the API key goes into OMNI_API_KEY. Nothing was sent."
+            )
 
     def problems(self, row: Row, body: Body | None = None) -> list[Problem]:
         """Everything that is wrong with the row; [] if it can be sent."""
@@ -74,7 +89,7 @@ class Validator:
 
     def fast_path(self) -> FastPath:
         """For rows about which nothing is wrong or unusual."""
-        return FastPath(self._normaliser, self._wrong, self._ignore_unknown)
+        return FastPath(self._normaliser, self._wrong, self._ignore_unknown, self._api_keys)
 
 
 def own_key(row: Row) -> str | None:

@@ -17,7 +17,7 @@ except ImportError:  # before Airflow 3
     from airflow.decorators import dag, task
 
 log = logging.getLogger(__name__)
-DIRECTORY = os.environ.get("BATCHER_DIRECTORY", "/srv/batcher")
+DIRECTORY = os.environ.get("DASHBOARDS_DIRECTORY", "/srv/batcher")
 COMMAND = ["batcher", "run", "dashboards.csv", "--deadline", "4h", "--log-format", "json", "--summary", "nightly.json"]
 
 # What each exit code leads to; any other (2 usage or input, 70 internal error) is an alarm.

@@ -478,7 +478,8 @@ def test_a_bug_of_ours_is_kept_without_the_key(
 ) -> None:
     """The traceback lies beside the results; neither it nor the message holds a key."""
     monkeypatch.setenv("OMNI_API_KEYS", f"{KEY},second-key")
-    invocation = Invocation(("run", "d.csv"), 0.0, beside=tmp_path, secrets=("from-a-profile",))
+    invocation = Invocation(("run", "d.csv"), 0.0, beside=tmp_path)
+    invocation.console.mask = invocation.console.mask.and_of(["from-a-profile"])
     ended(invocation, RuntimeError(f"sent {KEY}, second-key and from-a-profile"))
     assert invocation.code == 70
     [kept] = tmp_path.iterdir()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ...masking import Mask
 from ...models import Created, Outcome, Problem
 from ...report.json_fields import fields_of
 
@@ -73,12 +74,13 @@ class Unbreakable:
 
 @dataclass(slots=True)
 class Console:
-    """Writes messages to standard error. `above` prints text above a bar while there is one."""
+    """Writes messages to standard error, none with a secret. `above` prints text above a bar while there is one."""
 
     stream: Unbreakable
     json: bool = False
     quiet: bool = False
     above: Callable[[str], None] | None = None
+    mask: Mask = field(default_factory=Mask)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def problem(self, problem: Problem) -> None:
@@ -126,6 +128,7 @@ class Console:
             line = as_json({"time": _now(), "level": level, "event": event, "message": message} | dict(fields)).decode()
         else:
             line = prefix + one_line(message) if event != "summary" else message
+        line = self.mask.text(line)
         above = self.above
         if above is not None:
             above(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -16,6 +17,7 @@ from ...errors import UsageError
 from ..screen.command_lines import CommandLine
 from .config_files import ConfigFile
 from .durations import duration_option
+from .key_sources import keys_in
 from .options import SETTINGS, TYPED, Rank
 from .target import Target, target_of
 from .types import file_named
@@ -93,8 +95,8 @@ class Given:
         return target_of(self)
 
     def reading(self) -> Reading:
-        """How inputs are to be read."""
-        return Reading(**self._fields(Reading))
+        """How inputs are to be read. Raises UsageError."""
+        return Reading(**self._fields(Reading), api_keys=self._api_keys)
 
     def sending(self) -> Sending:
         """How specs are to be sent. The time to connect is a part of the timeout."""
@@ -137,7 +139,7 @@ class Given:
         if any(answers):
             from ...plan.rows_file import read_rows  # noqa: PLC0415 - only a run that is told which rows reads it
 
-            return {"rows": read_rows(path)}
+            return {"rows": read_rows(path, self._api_keys)}
         if path.exists():
             raise UsageError(
                 f"{path} exists: say what to do with its rows, --rekey or --create-again, or name a new file."
@@ -155,6 +157,10 @@ class Given:
                 is_given = self.rank(parameter) is not Rank.DEFAULT
                 value = self.get(parameter) if is_given else default_of(parameter)
                 yield name, shown(name, value), self.origin(parameter)
+
+    @property
+    def _api_keys(self) -> frozenset[str]:
+        return self.target.secrets | frozenset(keys_in(os.environ))
 
     def _fields(self, section: type[Any]) -> dict[str, Any]:
         """The values that were given for the fields of a section of `config`."""

@@ -1,4 +1,4 @@
-"""The instance and the API keys. Keys come from the environment or a profile, never from flags or files.
+"""The instance and the API keys. Keys come from the environment, files that it names, or a profile; never from flags.
 
 A profile's key goes to its own endpoint only. A host that isn't Omni's must have been named by flag, environment or
 `--config`, not by a file that was merely found: otherwise a cloned repository could collect keys.
@@ -15,8 +15,8 @@ from ...api_keys import ApiKey, api_keys
 from ...config import Endpoint
 from ...errors import UsageError
 from ...transport import base_url
-from ..end import KEY_VARIABLES
 from . import profiles
+from .key_sources import found_keys
 from .options import Rank
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ NO_BASE_URL = (
     "no base URL: use --base-url https://acme.omniapp.co or --instance acme, set OMNI_BASE_URL, "
     "or rehearse without an account with --sandbox"
 )
-NO_KEY = "no API key: set OMNI_API_KEY, or OMNI_API_KEYS with several separated by commas, or use --profile NAME"
+NO_KEY = (
+    "no API key: set OMNI_API_KEY, or OMNI_API_KEYS with several separated by commas, or OMNI_API_KEY_FILE, "
+    "or use --profile NAME"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,11 @@ class Target:
     no_key_hint: str = NO_KEY
     notes: tuple[str, ...] = ()
     sandbox: bool = False
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What must be shown nowhere. A sandbox's key is none, but a word that its files are named by."""
+        return frozenset() if self.sandbox else frozenset(key.secret for key in self.keys)
 
     def endpoint(self, *, is_needed: bool = True) -> Endpoint:
         """For a run. Keys may be missing: a run with nothing to do needs none. Raises UsageError without a base URL."""
@@ -63,13 +71,11 @@ def target_of(given: Given, now: datetime | None = None) -> Target:
                 "and its key goes nowhere else; leave one of the two out"
             )
         return _with_profile(profile, now)
-    for variable in KEY_VARIABLES:
-        text = os.environ.get(variable, "")
-        parts = [part for part in (text.split(",") if variable == "OMNI_API_KEYS" else [text]) if part.strip()]
-        if parts:
-            if profile is not None and not url:
-                url, origin = profile.base_url, profile.origin
-            return Target(url, origin, api_keys(parts, variable), variable)
+    found = found_keys(os.environ)
+    if found is not None:
+        if profile is not None and not url:
+            url, origin = profile.base_url, profile.origin
+        return Target(url, origin, found.keys, found.origin, notes=found.notes)
     if profile is not None and url in ("", profile.base_url):
         return replace(_with_profile(profile, now), base_url_origin=origin if url else profile.origin)
     return Target(url, origin)
