@@ -40,14 +40,20 @@ class Mask:
 
     def body(self, body: bytes) -> bytes:
         """The bytes without the secrets."""
-        for needle, encoded in zip(self.needles, self.encoded, strict=True):
+        for encoded in self.encoded:  # a microsecond for each answer
             if encoded in body:
-                body = re.sub(_pattern(needle).pattern.encode(), HIDDEN.encode(), body)
+                return self._cut(body)
+        return body
+
+    def _cut(self, body: bytes) -> bytes:
+        for needle in self.needles:
+            body = re.sub(_pattern(needle).pattern.encode(), HIDDEN.encode(), body)
         return body
 
     def headers(self, headers: Mapping[str, str], raw: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
         """The headers without the secrets, names in lower case if there were any. `raw` is the same as it came."""
-        if not self.encoded or not any(needle in value for _, value in raw for needle in self.encoded):
+        values = b"\n".join([value for _, value in raw])
+        if self.body(values) is values:
             return headers
         return {name.lower(): self.text(value) for name, value in headers.items()}
 
