@@ -29,13 +29,14 @@ class Endpoint:
 class Files:
     """The three files of a run; they lie beside each other (contract 3).
 
-    `earlier`: the results CSV of an earlier version, whose lines `results` begin with.
+    `earlier`: the results CSV of an earlier version, whose lines `results` begin with. `sheet`: a view for people, if any.
     """
 
     results: Path
     failures: Path
     journal: Path
     earlier: Path | None = None
+    sheet: Path | None = None
 
     @property
     def found(self) -> Path:

@@ -31,7 +31,8 @@ class Row(NamedTuple):
     `fields` is keyed by the API's field name (`modelId`; an unknown one by its own spelling) in input order.
     With `cells` the values are the texts of a spreadsheet's cells and `columns` holds the header as it was written,
     one name for each entry of `fields`. A row too broken to have fields has `fault` (what is wrong) and `text`.
-    `line` is 1-based: the line where the row begins (in a workbook: the sheet's row). `is_fed_back`: a failures line,
+    `line` is 1-based: the line where the row begins (in a workbook: the sheet's row). `is_fed_back`: a failures line
+    (or one of a sheet, `is_sheet`, that has its key),
     and `is_uncertain` what it says. `refused_as` is the key that a row was given which was refused for its own: that one
     is in `fields`, fixed or not.
     """
@@ -44,6 +45,7 @@ class Row(NamedTuple):
     text: str | None = None
     fault: str | None = None
     is_fed_back: bool = False
+    is_sheet: bool = False
     is_uncertain: bool = False
     refused_as: str | None = None
 

@@ -23,7 +23,7 @@ class Reason(StrEnum):
 
 
 HINTS = {
-    Reason.INVALID: "Fix the row here (or in the input) and run this file again.",
+    Reason.INVALID: "Fix the row in the input, then run the same command again.",
     Reason.SAME_CONTENT: (
         "If it is the same row, run again with --rekey; if you want a second document, with --create-again. With --rows FILE "
         "either is meant for some rows only."
@@ -45,8 +45,9 @@ HINTS = {
 
 UNCERTAIN = "It may exist. Run the same command again: it is looked up first and never created twice."
 UNCERTAIN_UNNAMED = (
-    "It may exist, under an identifier that the server chose. Look for it in Omni; if you find it, put its identifier into this "
-    "line and run this file with --adopt-existing; if you are sure that it is not there, run with --resend-uncertain."
+    "It may exist, under an identifier that the server chose. Look for it in Omni; if you find it, put its identifier into "
+    "this row's line of the failures file and run that file with --adopt-existing; if you are sure that it is not there, run "
+    "with --resend-uncertain."
 )
 TRASH = " If no document has this identifier, Trash may still hold it: choose another identifier."
 UNREADABLE = (

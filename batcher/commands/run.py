@@ -42,6 +42,7 @@ from ..plan.failures_input import is_fed_back
 from ..plan.rows_file import write_rows
 from ..plan.same_content import Same
 from ..plan.seen_rows import SENT, SpooledRows, open_spools
+from ..plan.sheet import write_sheet
 from ..plan.survey import Survey, keep_edited, survey
 from ..read.temporary import temporary_place
 from ..report.observers import Observer
@@ -56,6 +57,7 @@ from ..send.drain import Drain, End
 from ..send.preflight import budget_of, preflight
 from ..send.requester import Requester
 from .cut_undo import past_of, settled_past, warning_of
+from .show_sheet import show
 from .summarise import count_unfinished, rows_left, summarise
 
 
@@ -87,6 +89,7 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
         surveyed = replace(surveyed, started=started, begun=begun)
         if not surveyed.has_work:
             await _make_durable(runtime.storage, settings.files, drain)
+            show(settings.files, runtime, past, spooled, past.journaled.histories, drain)
             return summarise(settings, runtime, surveyed, spooled, drain)
         if not settings.endpoint.keys and (surveyed.plan.sending or surveyed.absent):
             raise UsageError(settings.endpoint.no_key_hint)
@@ -139,6 +142,9 @@ def survey_only(settings: RunSettings, observer: Observer, runtime: Runtime) -> 
         settings = replace(settings, files=read)
         past = past_of(settings.endpoint, settings.sending, settings.files, runtime)
         surveyed = survey(settings, sources, runtime, observer, past, spooled, is_look=True)
+        if spooled.sheet is not None:
+            histories, undone = past.journaled.histories, past.journaled.undone
+            write_sheet(runtime.storage, settings.files, spooled.sheet, histories, undone)
     for warning in surveyed.warnings:
         observer.warning(warning)
     if past.journaled.open_undos:
@@ -174,6 +180,7 @@ class _Run:
                 except Stopped as stopped:
                     self.drain.start(End.STOPPED, str(stopped))
             kept = await self._close_files(ledger, requester, batch) or kept
+            show(self.settings.files, self.runtime, self.survey.past, self.spooled, ledger.histories, self.drain)
         return summarise(
             self.settings,
             self.runtime,

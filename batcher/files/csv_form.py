@@ -61,7 +61,7 @@ def _lines(stream: BinaryIO, size: int | None) -> Iterator[str]:
 def failures_header(layout: Layout) -> bytes:
     """The first record of a failures file, after the byte order mark by which spreadsheet programs read it as UTF-8."""
     names = [*layout.columns, *(f"{OUTCOME_PREFIX}{name}" for name in (*FAILURES, REST))]
-    return codecs.BOM_UTF8 + _record(names, layout.delimiter)
+    return codecs.BOM_UTF8 + record(names, layout.delimiter)
 
 
 def failures_to_csv(line: Mapping[str, object], layout: Layout) -> bytes:
@@ -76,10 +76,11 @@ def failures_to_csv(line: Mapping[str, object], layout: Layout) -> bytes:
                 own[column] = cell
                 rest.pop(name, None)
     cells = [*own.values(), *(_cell(line[name]) for name in FAILURES), orjson.dumps(rest).decode() if rest else ""]
-    return _record(cells, layout.delimiter)
+    return record(cells, layout.delimiter)
 
 
-def _record(cells: Sequence[str], delimiter: str) -> bytes:
+def record(cells: Sequence[str], delimiter: str) -> bytes:
+    """One record; no cell of it is run as a formula."""
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter, lineterminator="\r\n").writerow([defuse(cell) for cell in cells])
     return out.getvalue().encode("utf-8", "backslashreplace")

@@ -137,7 +137,7 @@ class _Included:
 
     def __init__(self, files: Files, sources: Iterable[Source]) -> None:
         self.directory: str | None = None
-        self._beside = files.results.parent
+        self._beside = files.found.parent
         self._given = {path.resolve() for source in sources for path in (source.path, Path(source.name))}
         self._known: dict[tuple[str | None, str], bool] = {}
 

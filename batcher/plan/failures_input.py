@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +12,12 @@ from ..config import Files, RunSettings
 from ..files.disk import Storage
 from ..files.failures_view import Form, failures_text
 from ..files.history import Journaled
-from ..files.key_history import KeyHistory
+from ..files.past import Past
 from ..read.json_text import shown
 from ..read.sources import Source, naming
 from ..read.temporary import keeping, temporary_file
 
+_LONGEST_NUMBER = 32  # digits of a key whose zeros a spreadsheet program took away
 _LOOKED_THROUGH = 10_000  # failed keys that a key is compared with
 
 
@@ -26,10 +27,20 @@ def is_fed_back(settings: RunSettings) -> bool:
     return any(name != "-" and Path(name).resolve() == failures for name in settings.inputs)
 
 
-def unknown_key(place: str, key: str, histories: Mapping[str, KeyHistory]) -> str:
-    """Why nothing is sent: a line of this run's failures file has a key that the journal never had (contract 4)."""
-    failed = [known for known, history in histories.items() if history.failure is not None]
+def sheet_beside(place: str) -> str:
+    """Why nothing is sent: a sheet is one of several inputs, whose rows it may show."""
+    return (
+        f"{place}: a sheet shows rows of other inputs, and next to those each would be there twice. Run it alone, or without "
+        "it. Nothing was sent."
+    )
+
+
+def unknown_key(place: str, key: str, past: Past) -> str:
+    """Why nothing is sent: a line of this run's failures file, or of a sheet, has a key that the journal never had."""
+    failed = [known for known, history in past.journaled.histories.items() if history.failure is not None]
+    padded = (key.lstrip("0").rjust(width, "0") for width in range(1, _LONGEST_NUMBER))
     likely = [known for known in failed if known.lstrip("0") == key.lstrip("0")]
+    likely = likely or [known for known in padded if known in past.created]
     likely = likely or difflib.get_close_matches(key, failed[:_LOOKED_THROUGH], 1)
     probably = f" It was probably {shown(likely[0])}." if likely else ""
     return (

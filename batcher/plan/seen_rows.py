@@ -16,13 +16,15 @@ from ..models import Spec
 from ..report.plan import Plan
 from ..validate.check import Checked
 from ..validate.checked_rows import InvalidRow, ValidRow
-from .failures_input import unknown_key
+from .failures_input import sheet_beside, unknown_key
 from .mentions import Asked
 from .missing_journal import is_unknown, put_it_back
 from .same_content import Sought
 from .shared_names import SharedNames
+from .sheet import SheetRows
 
 SENT = (RowState.UNCERTAIN, RowState.NEW, RowState.FAILED)  # in the order in which a run comes to them
+_NOTE = "changed since its document was created; the document was not updated"
 _SHOWN = 5  # places named in a warning about many rows
 
 
@@ -36,6 +38,7 @@ class SpooledRows:
     valid: dict[RowState, Spool[Spec]]
     invalid: Spool[InvalidRow]
     changed: Spool[Sought]
+    sheet: SheetRows | None = None
 
     def clear(self) -> None:
         """All rows will be read anew."""
@@ -48,6 +51,8 @@ class SpooledRows:
         """All rows are read. Raises UsageError if the disk does not take them."""
         self.invalid.seal()
         self.changed.seal()
+        if self.sheet is not None:
+            self.sheet.rows.seal()
         for specs in self.valid.values():
             specs.seal()
 
@@ -57,7 +62,8 @@ def open_spools(storage: Storage, files: Files) -> Iterator[SpooledRows]:
     """For the block, beside the results. Nothing is made before the first row is spooled."""
     with ExitStack() as stack:
         valid = {state: Spool[Spec](storage, files.results, stack) for state in SENT}
-        yield SpooledRows(valid, Spool(storage, files.results, stack), Spool(storage, files.results, stack))
+        sheet = None if files.sheet is None else SheetRows.beside(storage, files.results, stack)
+        yield SpooledRows(valid, Spool(storage, files.results, stack), Spool(storage, files.results, stack), sheet)
 
 
 @dataclass(slots=True)
@@ -68,6 +74,7 @@ class SeenRows:
     spooled: SpooledRows
     recreate: bool
     lost: str | None  # the place of the first uncertain line that the journal knows nothing of
+    is_beside: bool = False  # there are several inputs
     is_continued: bool = False  # the failures file of these files' own runs is an input
     unknown: str | None = None  # why nothing may be sent: a line of that file has a key that the journal doesn't know
     counts: dict[RowState, int] = field(default_factory=lambda: dict.fromkeys(RowState, 0))
@@ -86,6 +93,10 @@ class SeenRows:
         """One valid row."""
         state = self.past.state(row.key, row.spec_hash, recreate=self.recreate)
         self.counts[state] += 1
+        if self.spooled.sheet is not None:
+            self.spooled.sheet.add(row.row, row.key, note=_NOTE if state is RowState.CHANGED else "")
+        if row.is_sheet:
+            self._judge_sheet(row.place, row.key, is_keyed=row.is_fed_back)
         if state is RowState.CREATED:
             return
         if self.has_past:
@@ -96,7 +107,7 @@ class SeenRows:
                 self._keep_changed(row)
             return
         if state is RowState.NEW and self.is_continued and row.is_fed_back and self.unknown is None:
-            self.unknown = unknown_key(row.place, row.key, self.past.journaled.histories)
+            self.unknown = unknown_key(row.place, row.key, self.past)
         if state is RowState.UNCERTAIN:
             sent = {attempt.spec_hash for attempt in self.past.history_of(row.key).unclear}
             if row.spec_hash() not in sent:
@@ -125,11 +136,27 @@ class SeenRows:
         problem = row.problems[0]
         what = f"{problem.field}: {problem.message}" if problem.field else problem.message
         self._remember(RowState.CHANGED, f"{row.row.place} (invalid now: {what})")
+        self._add_invalid(row)
         return True
 
     def see_invalid(self, row: InvalidRow) -> None:
         """One invalid row."""
         self.spooled.invalid.add(row)
+        self._add_invalid(row)
+        if row.row.is_sheet:
+            self._judge_sheet(row.row.place, row.key, is_keyed=row.row.is_fed_back and row.row.refused_as is None)
+
+    def _add_invalid(self, row: InvalidRow) -> None:
+        if self.spooled.sheet is not None:
+            problems = (f"{one.field}: {one.message}" if one.field else one.message for one in row.problems)
+            self.spooled.sheet.add(row.row, row.key, problem="; ".join(problems))
+
+    def _judge_sheet(self, place: str, key: str, *, is_keyed: bool) -> None:
+        """Nothing is sent on the word of a sheet: a key of its own making would be another row."""
+        if self.unknown is None and self.is_beside:
+            self.unknown = sheet_beside(place)
+        elif self.unknown is None and is_keyed and not self.past.knows(key):
+            self.unknown = unknown_key(place, key, self.past)
 
     def refusal(self, files: Files) -> str | None:
         """Why nothing may be sent, although every row is valid: a journal or a key is missing."""

@@ -88,7 +88,12 @@ def survey(
     current = past.journaled.header is None or is_current(*on_disk_now, past.journaled.histories, form)
     lost = past.journaled.header is None and not is_input and is_uncertain_beside(runtime.storage, files.failures)
     recreate, is_continued = settings.sending.recreate_undone, is_input and past.journaled.header is not None
-    nothing_seen = partial(SeenRows, past, spooled, recreate, str(files.failures) if lost else None, is_continued)
+    beside = len(sources) > 1
+    nothing_seen = partial(
+        SeenRows, past, spooled, recreate, str(files.failures) if lost else None, beside, is_continued
+    )
+    if spooled.sheet is not None:
+        spooled.sheet.lay_out(layout_of(sources, settings.reading, ()))
     rows = nothing_seen()
     with ExitStack() as stack:
         if is_input and not edited and not current:
@@ -99,6 +104,8 @@ def survey(
         if rows.shared.bases:
             shared = rows.shared.keys(sources, settings.reading, runtime.storage, files)
             spooled.clear()
+            if spooled.sheet is not None:
+                spooled.sheet.rows.clear()
             rows = nothing_seen()
             checked = _check_all(settings, sources, rows, Observer(), is_look=is_look, shared=shared)
     refusal, same = rows.refusal(files), Same()

@@ -14,7 +14,7 @@ from ..omni.fields import API_FIELDS, KEY
 from . import failures_lines
 from .broken import TOO_LONG, Broken, shortened
 from .cells import allow_long_cells, delimiter_of, field_of
-from .failures_csv import OUTCOME_PREFIX, failures_line
+from .failures_csv import OUTCOME_PREFIX, failures_line, is_ours, is_sheet
 from .streams import CHUNK_BYTES, LineGuard
 from .unmeant import BLANK_AND_QUOTE, quote_after_blank, unmeant
 
@@ -32,6 +32,7 @@ class Header:
     fields: tuple[str, ...]
     delimiter: str = ","
     of_failures: bool = False  # a failures file in the CSV form
+    of_sheet: bool = False  # what `--sheet-out` wrote
 
     @property
     def layout(self) -> Layout:
@@ -60,8 +61,8 @@ def header_of(cells: list[str], source: str, line: int, delimiter: str = ",") ->
             first = columns[fields.index(field)]
             raise UsageError(f"{source}:{line}: two columns for {field}, “{first}” and “{column}”; remove one")
         fields.append(field if field not in fields else f"{field} (column {number})")
-    of_failures = f"{OUTCOME_PREFIX}key" in columns or f"{OUTCOME_PREFIX}outcome" in columns
-    header = Header(columns, tuple(fields), delimiter, of_failures)
+    of_sheet = is_sheet(columns)
+    header = Header(columns, tuple(fields), delimiter, is_ours(columns) and not of_sheet, of_sheet)
     if not header.of_failures:
         _require(header, source, line)
     return header
@@ -182,6 +183,9 @@ class Table:
                 text = header.delimiter.join(cells)
                 return Row(self.source, line, {}, text=text, fault=_too_many(len(cells), width))
             cells = [*cells[:width], *[""] * (width - len(cells))]
+        if header.of_sheet:
+            said = failures_line(header.columns, header.fields, cells)
+            return failures_lines.row_of_sheet(self.source, line, said)
         if header.of_failures:
             said = failures_line(header.columns, header.fields, cells)
             return failures_lines.row_of(self.source, line, said, is_csv=True)

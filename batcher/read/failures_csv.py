@@ -1,8 +1,8 @@
-"""A record of a failures file in CSV → its line, also if a spreadsheet program has saved the file since."""
+"""A record of a failures file in CSV, or of a sheet → its line, also if a spreadsheet program has saved it since."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import orjson
 
@@ -24,8 +24,21 @@ FAILURES = (
     "at",
     "run",
 )
+SHEET = ("outcome", "url", "reason", "message", "hint", "key")
+_OF_FAILURES = frozenset(f"{OUTCOME_PREFIX}{name}" for name in {*FAILURES, REST} - set(SHEET))
 _NUMBERS = frozenset({"line", "attempts", "status", "elapsedMs"})
 _NULLABLE = frozenset({"status", "identifier", "dashboardId", "workbookId"})
+
+
+def is_ours(columns: Iterable[str]) -> bool:
+    """Whether batcher wrote a table of these columns: a failures file, or a sheet."""
+    return not {f"{OUTCOME_PREFIX}key", f"{OUTCOME_PREFIX}outcome"}.isdisjoint(columns)
+
+
+def is_sheet(columns: Iterable[str]) -> bool:
+    """Whether it is a sheet, even if columns were taken out: it has none of those that only a failures file has."""
+    columns = set(columns)
+    return is_ours(columns) and _OF_FAILURES.isdisjoint(columns)
 
 
 def failures_line(columns: Sequence[str], fields: Sequence[str], cells: Sequence[str]) -> dict[str, object]:

@@ -89,6 +89,18 @@ def row_of(source: str, number: int, line: dict[str, object], *, is_csv: bool = 
     return Row(source, number, fields, is_fed_back=True, is_uncertain=is_uncertain, refused_as=refused_as)
 
 
+def row_of_sheet(source: str, number: int, line: dict[str, object]) -> Row:
+    """The row in a line of a sheet. Of what batcher wrote there only the key is taken: no word of it settles anything."""
+    outcome, has_key = line["outcome"], bool(line["key"])
+    row = row_of(source, number, line | {"outcome": "failed" if outcome == "uncertain" else outcome}, is_csv=True)
+    fault = row.fault
+    if not has_key and outcome and outcome != "to do":
+        fault = (
+            f"batcher_key is empty, but batcher_outcome says {outcome}; put the key back, or empty both for a new row"
+        )
+    return row._replace(fault=fault, is_fed_back=has_key, is_sheet=True)
+
+
 def refused_key(own: object) -> str:
     """The key that a row gets whose own is another row's, or none that can be. It says which one was refused."""
     return raw_key(f"{KEY}\n{own.strip() if isinstance(own, str) else repr(own)}")

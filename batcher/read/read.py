@@ -158,11 +158,10 @@ def _sniffed(source: Source) -> str:
                 return "csv"
 
 
-def layout_of(inputs: Sequence[Source | Path], reading: Reading) -> Layout:
-    """How a failures file in CSV for these inputs is laid out.
+def layout_of(inputs: Sequence[Source | Path], reading: Reading, others: tuple[str, ...] = API_FIELDS) -> Layout:
+    """The columns of all tables among these inputs, each field once, in the dialect of the first input.
 
-    The columns of all tables among them, each field once, in the dialect of the first; without any table, the API's
-    fields. Raises UsageError as `read_contents` does.
+    `others` stand for the columns of an input that is no table. Raises UsageError as `read_contents` does.
     """
     found: Layout | None = None
     fields: list[str] = []
@@ -171,14 +170,14 @@ def layout_of(inputs: Sequence[Source | Path], reading: Reading) -> Layout:
         source = given if isinstance(given, Source) else Source(str(given), given)
         with _naming(source):
             header = _header(source, reading)
-            own = Layout(API_FIELDS) if header is None else header.layout
-            names = API_FIELDS if header is None else header.own_fields
+            own = Layout(others) if header is None else header.layout
+            names = others if header is None else header.own_fields
             found = found or own
             for column, name in zip(own.columns, names, strict=True):
                 if name not in fields:
                     fields.append(name)
                     columns.append(column)
-    return replace(found or Layout(()), columns=tuple(columns) or API_FIELDS)
+    return replace(found or Layout(()), columns=tuple(columns) or others)
 
 
 def _header(source: Source, reading: Reading) -> Header | None:

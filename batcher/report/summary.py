@@ -110,6 +110,7 @@ def files_object(files: Files | None, summary: Summary | None = None) -> dict[st
     if files is None:
         return None
     names = {name: str(path) for name, path in fields_of(files, "results failures journal").items()}
+    names |= {"sheet": str(files.sheet)} if files.sheet else {}
     kept = summary.kept_failures if summary else None
     return {**names, "keptFailures": str(kept) if kept else None}
 

@@ -58,6 +58,11 @@ class ValidRow(NamedTuple):
         return self.content is None and self.record.is_fed_back and self.record.refused_as is None
 
     @property
+    def is_sheet(self) -> bool:
+        """Whether it comes from a sheet."""
+        return self.content is None and self.record.is_sheet
+
+    @property
     def is_uncertain(self) -> bool:
         """Whether it comes from a failures line that says so; those always get full validation."""
         return self.content is None and self.record.is_uncertain

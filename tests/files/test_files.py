@@ -65,7 +65,7 @@ def test_a_failures_file_continues_its_run(
     ("name", "content"),
     [
         ("mend.jsonl", '{"key":"a","outcome":"uncertain","spec":{}}\n'),
-        ("mend.csv", "name,batcher_key,batcher_outcome\n"),
+        ("mend.csv", "name,batcher_key,batcher_outcome,batcher_rest\n"),
     ],
 )
 def test_a_failures_file_under_another_name_needs_its_results(tmp_path: Path, name: str, content: str) -> None:
@@ -207,7 +207,7 @@ def test_undo_finds_the_files_of_its_results(tmp_path: Path) -> None:
 def test_a_failures_file_of_any_name_stays_the_failures_file(tmp_path: Path) -> None:
     """`run mend.csv --results done.csv` brings mend.csv up to date, not a new file beside the results."""
     mend = tmp_path / "mend.csv"
-    mend.write_text("name,batcher_key,batcher_outcome\nA,k,failed\n")
+    mend.write_text("name,batcher_key,batcher_outcome,batcher_rest\nA,k,failed,\n")
     assert files_of([str(mend)], results=tmp_path / "done.jsonl").failures == mend
     mend.write_text("name\nA\n")
     assert files_of([str(mend)], results=tmp_path / "done.jsonl").failures == tmp_path / "done.failures.jsonl"

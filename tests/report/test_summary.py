@@ -221,10 +221,19 @@ MEND_BAD = (
                 "failed": 1,
                 "files": Files(results=Path("d.results.jsonl"), failures=Path("d.failures.jsonl"), journal=Path("j")),
             },
+            ["fix the failed rows in d.csv, then: batcher run d.csv --rate 60/min"],
+        ),
+        (
+            ["run", "d.jsonl", "--rate", "60/min", "--sheet-out", "s.csv"],
+            {
+                "created_now": 5,
+                "failed": 1,
+                "files": Files(results=Path("d.results.jsonl"), failures=Path("d.failures.jsonl"), journal=Path("j")),
+            },
             ["fix the failed rows in d.failures.jsonl, then: batcher run d.failures.jsonl --rate 60/min"],
         ),
         (
-            ["run", "d.csv", "--failures", "bad.jsonl"],
+            ["run", "d.jsonl", "--failures", "bad.jsonl"],
             {
                 "failed": 1,
                 "files": Files(results=Path("d.results.jsonl"), failures=Path("bad.jsonl"), journal=Path("j")),

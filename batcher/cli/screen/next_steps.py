@@ -35,10 +35,19 @@ def _steps(line: CommandLine, summary: Summary) -> Iterator[str]:
     if is_fed and (summary.to_do or summary.uncertain):
         yield "(with the same standard input)"
     if summary.failed and summary.files is not None:
-        failed = _naming_results(line.reading([str(summary.files.failures)]), line, summary)
-        yield f"fix the failed rows in {summary.files.failures}, then: {failed}"
+        if tables := [name for name in line.inputs if _is_table(name)]:
+            yield f"fix the failed rows in {tables[0] if len(tables) == 1 else 'the inputs'}, then: {same}"
+        else:
+            failures = line.without("--sheet-out").reading([str(summary.files.failures)])
+            yield f"fix the failed rows in {summary.files.failures}, then: {_naming_results(failures, line, summary)}"
     if summary.created == summary.rows and summary.created_now:
         yield from _after_success(line, summary)
+
+
+def _is_table(name: str) -> bool:
+    """Whether this input is somebody's spreadsheet: that is where its rows are fixed."""
+    suffixes = [suffix.lower() for suffix in Path(name).suffixes if suffix.lower() not in (".gz", ".zst")]
+    return bool(suffixes) and suffixes[-1] in (".csv", ".tsv", ".xlsx") and ".failures" not in suffixes
 
 
 def _awaits_person(summary: Summary) -> bool:

@@ -109,8 +109,13 @@ def _places(summary: Summary) -> Iterator[str]:
         where = "the sandbox" if summary.sandbox else summary.base_url
         yield f"Created in the API key owner's personal folder {'in' if summary.sandbox else 'on'} {where}."
     if summary.files is not None:
-        for word, path in (("Results", summary.files.results), ("Failures", summary.files.failures)):
-            if path.exists() and path.stat().st_size:
+        files = (
+            ("Results", summary.files.results),
+            ("Failures", summary.files.failures),
+            ("Sheet", summary.files.sheet),
+        )
+        for word, path in files:
+            if path is not None and path.exists() and path.stat().st_size:
                 yield f"{word + ':':<10} {path}"
     if summary.kept_failures is not None:
         yield f"Kept:      {summary.kept_failures} (your edited failures file)"

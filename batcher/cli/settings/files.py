@@ -6,6 +6,7 @@ import errno
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -18,7 +19,9 @@ from ...files.earlier_results import earlier_or, placed
 from ...files.lines import is_object
 from ...files.lock import TOO_LONG, check_plain, has_past
 from ...read.cells import cells_of, delimiter_of
+from ...read.failures_csv import is_sheet
 from ...read.failures_lines import is_failure
+from .sheet_file import is_sheet_file, sheet_file
 
 STANDARD_INPUT = "-"
 _HEAD_BYTES = 1 << 16
@@ -29,12 +32,23 @@ _OURS = re.compile(r"(?P<stem>.+)\.(?P<kind>results|failures|journal)(?:\.(?P<ru
 
 
 def files_of(
-    inputs: Sequence[str], *, sandbox: bool = False, results: Path | None = None, failures: Path | None = None
+    inputs: Sequence[str],
+    *,
+    sandbox: bool = False,
+    results: Path | None = None,
+    failures: Path | None = None,
+    sheet: Path | None = None,
 ) -> Files:
     """The files of a run over these inputs. Raises UsageError where they must be named or collide."""
     check_inputs(inputs)
     try:
-        return _files_of(inputs, results, failures, sandbox=sandbox)
+        files = _files_of(inputs, results, failures, sandbox=sandbox)
+        if sheet is None:
+            return files
+        own = (files.found, files.results, files.failures, files.journal)
+        return replace(
+            files, sheet=sheet_file(sheet, (*own, *(Path(name) for name in inputs if name != STANDARD_INPUT)))
+        )
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise UsageError(f"{error.filename}: {TOO_LONG}") from None
@@ -115,6 +129,11 @@ def _beside(inputs: Sequence[str], *, sandbox: bool) -> tuple[Path, Path | None]
     mark = ".sandbox" if sandbox and not stem.endswith(".sandbox") else ""
     results = earlier_or(path.with_name(f"{stem}{mark}.results{RESULTS_SUFFIX}"))
     if ours is None:
+        if is_sheet_file(path) and not results.exists():
+            raise UsageError(
+                f"{path.name} is a sheet, which only shows what became of the rows of another input. Fix the row in that input "
+                "and run it again; or run the sheet, naming the results file of its run: --results FILE"
+            )
         if not results.exists() and _is_failures_file(path):
             raise UsageError(
                 f"{path.name} is a failures file under another name; say which run it continues: --results FILE, "
@@ -190,7 +209,8 @@ def _failures_in(path: Path) -> Iterator[bool]:
         start = file.read(_HEAD_BYTES)
         if b"batcher_outcome" in start:
             first = start.splitlines()[0].decode("utf-8-sig", "replace")
-            yield {"batcher_key", "batcher_outcome"} <= set(cells_of(first, delimiter_of(first)))
+            columns = set(cells_of(first, delimiter_of(first)))
+            yield {"batcher_key", "batcher_outcome"} <= columns and not is_sheet(columns)
             return
         if not (b'"key"' in start and b'"outcome"' in start):
             return

@@ -116,7 +116,11 @@ class Given:
             inputs=self.inputs,
             endpoint=endpoint,
             files=files_of(
-                self.inputs, sandbox=endpoint.sandbox, results=self.path("results"), failures=self.path("failures")
+                self.inputs,
+                sandbox=endpoint.sandbox,
+                results=self.path("results"),
+                failures=self.path("failures"),
+                sheet=self.path("sheet_out"),
             ),
             reading=self.reading(),
             sending=self.sending(),

@@ -101,6 +101,7 @@ FILES = (
     _file("--results", "Files", "results file (INPUT.results.jsonl)"),
     _file("--failures", "Files", "failures file (beside the results)"),
 )
+SHEET_OUT = (_file("--sheet-out", "Files", "all rows with their outcomes, as a .csv"),)
 RATE_LIMIT = (_value("--rate", "N/PERIOD", "Sending", "60/min, 500/m, 50/s, 30/10s, none (60/min)", RATE),)
 SENDING = (
     *RATE_LIMIT,
@@ -152,12 +153,24 @@ LOUDNESS = (
 OUTPUT = (*JSON, *SUMMARY, *LOG_FORMAT, *LOUDNESS)
 
 RUN = (
-    *(*INPUTS, *ENDPOINT, *FILES, *SENDING, *RUN_ONLY, *LIMIT, *OUTAGES, *STOP_AFTER),
+    *(*INPUTS, *ENDPOINT, *FILES, *SHEET_OUT, *SENDING, *RUN_ONLY, *LIMIT, *OUTAGES, *STOP_AFTER),
     *(*READING, *INVALID, *IDENTITY, *SAME_CONTENT, *OUTPUT),
 )
 ONLINE = (_flag("--online", "Where to", "also ask the instance: key, models, identifiers"),)
 CHECK = (*INPUTS, *ONLINE, *ENDPOINT, *FILES, *RATE_LIMIT, *READING, *NAMESPACE, *FILLING, *OUTPUT)
-STATUS = (*INPUTS, *ENDPOINT, *FILES, *RATE_LIMIT, *READING, *INVALID, *IDENTITY, *JSON, *LOG_FORMAT, *LOUDNESS)
+STATUS = (
+    *INPUTS,
+    *ENDPOINT,
+    *FILES,
+    *SHEET_OUT,
+    *RATE_LIMIT,
+    *READING,
+    *INVALID,
+    *IDENTITY,
+    *JSON,
+    *LOG_FORMAT,
+    *LOUDNESS,
+)
 VERIFY = (*INPUTS, *ENDPOINT, *FILES, *SENDING, *READING, *NAMESPACE, *FILLING, *OUTPUT)
 UNDO = (
     click.Argument(["results_file"], metavar="RESULTS", type=click.Path(path_type=str)),
