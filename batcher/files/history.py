@@ -70,6 +70,7 @@ def read_journal(storage: Storage, path: Path, is_created: Callable[[str], bool]
     reading = _Reading()
     if storage.size(path) is None:
         return reading.journaled()
+    lost = 0  # the first line with NULs, if there is one
     offset, is_intent, is_single = 0, _INTENT.match, JoinedLines(b"specHash").holds
     with storage.read(path) as stream:
         for number, text in enumerate(stream, 1):
@@ -81,7 +82,12 @@ def read_journal(storage: Storage, path: Path, is_created: Callable[[str], bool]
                     continue
             if text[-1:] != b"\n" and not is_object(text):
                 break  # a torn tail
+            if b"\0" in text and number > 1:
+                lost = lost or number
+                continue
             line = read_line(text, path, str(number))
+            if lost and isinstance(line, RunBegan):  # at whose beginning the disk had it all: no power cut did this
+                raise corrupt(path, str(lost), "it holds NULs")
             if number == 1 and not isinstance(line, JournalHeader):
                 raise UsageError(f"{path}:1: this is not a batcher journal. Name other files with --results.")
             reading.take(line, start, is_created)

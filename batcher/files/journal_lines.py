@@ -58,6 +58,9 @@ class JournalHeader(NamedTuple):
         return _encoded(line if self.identifiers is None else line | {"identifiers": self.identifiers})
 
 
+RUN_BEGINS = b'{"type":"run",'  # how the line of a `RunBegan` begins
+
+
 class RunBegan(NamedTuple):
     """A run (or the `command`) began in this directory. `at` is UTC, ISO 8601 with milliseconds."""
 

@@ -168,13 +168,14 @@ def read_lines(storage: Storage, path: Path, start: int = 0) -> Iterator[tuple[i
 
 
 def whole_lines(stream: BinaryIO, start: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Each whole line of an open file with its offset; a torn tail is passed over."""
+    """Each whole line of an open file with its offset; a torn tail is passed over, and what a power cut took."""
     stream.seek(start)
     offset = start
     for line in stream:
         if line[-1:] != b"\n" and not is_object(line):
             return
-        yield offset, line
+        if b"\0" not in line:  # see lost.py
+            yield offset, line
         offset += len(line)
 
 

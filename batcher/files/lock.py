@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from ..config import Files
 from ..errors import Locked, UsageError
 from .disk import Storage
+from .lost import drop_lost
 
 TOO_LONG = (
     "this name is too long; give the input a shorter one, or name shorter files with --results. Nothing was sent."
@@ -36,6 +37,7 @@ def lock(
         raise UsageError(_refused(files, error, remedy)) from error
     with contextlib.ExitStack() as stack:
         stack.push(taking.__exit__)
+        drop_lost(storage, files)
         yield
 
 
