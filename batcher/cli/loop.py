@@ -21,6 +21,7 @@ from ..config import RunSettings
 from ..report.observers import Gauge
 from ..runtime import runtime_of
 from ..send.drain import Drain, End
+from ..transport.base_url import is_local
 from .allowed import check_threads, fitting
 from .end import Invocation
 from .screen.console import count
@@ -65,6 +66,11 @@ def carry_out(
     observer.around = interrupts.draining
     check_threads()
     settings = replace(settings, sending=fitting(settings, invocation.console.warning))
+    if settings.sending.rate is None and not settings.endpoint.sandbox and not is_local(settings.endpoint.base_url):
+        observer.warning(
+            f"--rate none: nothing limits the requests to {settings.endpoint.base_url}; unless that server has no limit "
+            "of its own, use --rate 60/min, which is what Omni allows each key"
+        )
     runtime = runtime_of(settings.sending, os.environ, observer.warning)
     body = partial(command, settings, observer=observer, drain=interrupts.drain, runtime=runtime, **more)
     left = None if deadline is None else max(0.0, invocation.started + deadline - time.monotonic())

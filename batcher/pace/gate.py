@@ -161,9 +161,12 @@ class Gate:
         pacer.brake.stop(self.now(), retry_after_seconds, started=slot.started_at if slot else None, limited=limited)
         pacer.stop()
 
-    def passed(self, key: ApiKey) -> None:
-        """An answer came that was neither 429 nor maintenance."""
-        self._pacers[key.secret].brake.passed(self.now())
+    def passed(self, key: ApiKey, *, slot: Slot | None = None) -> None:
+        """An answer came that was neither 429 nor maintenance.
+
+        With the request's `slot`, one that left before the brake began is known to say nothing about its end.
+        """
+        self._pacers[key.secret].brake.passed(self.now(), started=slot.started_at if slot else None)
 
     def drop(self, key: ApiKey) -> None:
         """The server refused this key: nothing starts with it any more. With the last one every waiter gets KeysRefused."""

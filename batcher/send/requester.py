@@ -179,7 +179,7 @@ class Requester:
         self._has_answer = True
         self._braked_since = None
         self.limited.passes(permit.row)
-        self.gate.passed(permit.slot.key)
+        self.gate.passed(permit.slot.key, slot=permit.slot)
         if "deprecation" in answer.headers or "sunset" in answer.headers:
             self._warn_of_deprecation(answer)
 

@@ -53,6 +53,11 @@ def is_known(base_url: str) -> bool:
     return host.endswith(KNOWN_HOSTS) or is_loopback(host)
 
 
+def is_local(base_url: str) -> bool:
+    """Whether the server is on this machine."""
+    return is_loopback(urlsplit(base_url).hostname or "")
+
+
 def is_loopback(host: str) -> bool:
     """Whether requests to the host stay on this machine."""
     if host == "localhost" or host.endswith(".localhost"):

@@ -3,7 +3,6 @@
     python -m tests.benchmarks.measure_pace --quick        # compressed periods, about four minutes
     python -m tests.benchmarks.measure_pace --full         # the real rates, about half an hour
     python -m tests.benchmarks.measure_pace --quick --only run    # only cells whose name holds this text
-    python -m tests.benchmarks.measure_pace virtual    # beside a client that never backs off: simulated hours, ten seeds
 
 Server and clients are processes of their own. The clients are a bare HTTP client behind our gate, except in the `run`
 cells, which measure `batcher run` itself (or what `--command` names, followed by its arguments).
@@ -38,7 +37,6 @@ from batcher.pace.gate import Gate
 from batcher.pace.local_store import LocalPaceStore
 from batcher.pace.rate import MARGIN, Rate
 from tests.benchmarks.measured_server import MODEL
-from tests.pace.test_shared_key import beside_another
 
 HERE = [sys.executable, "-m", "tests.benchmarks.measure_pace"]
 SERVER = [sys.executable, "-m", "tests.benchmarks.measured_server"]
@@ -75,7 +73,7 @@ async def send(told: Told) -> None:
                 if await ask(reader, writer, "/we") == 429:
                     gate.brake(key, None, slot=slot)
                 else:
-                    gate.passed(key)
+                    gate.passed(key, slot=slot)
         finally:
             writer.close()
 
@@ -326,20 +324,10 @@ def table(chosen: list[Cell], command: list[str]) -> None:
             show(cell)
 
 
-def virtual_table() -> None:
-    """Simulated hours beside a client at half the rate that never backs off: the worst of ten seeds."""
-    print(f"{'rate':>10}{'Retry-After':>14}{'of ours blocked':>18}{'combined use':>15}", flush=True)
-    for rate in (Rate(60, 60.0), Rate(500, 60.0), Rate(30, 10.0)):
-        for retry_after in (None, 10.0, 60.0):
-            seen = [beside_another(rate, retry_after, 3600.0, seed) for seed in range(10)]
-            blocked, used = max(share for share, _ in seen), min(use for _, use in seen)
-            print(f"{rate!s:>10}{retry_after or '-':>14}{blocked:>18.2%}{used:>15.1%}", flush=True)
-
-
 def main() -> None:
     """The command line of this script and of its server and clients."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("role", nargs="?", default="table", choices=["table", "virtual", "client", "intruder"])
+    parser.add_argument("role", nargs="?", default="table", choices=["table", "client", "intruder"])
     parser.add_argument("--quick", action="store_true", help="compressed periods (the default)")
     parser.add_argument("--full", action="store_true", help="the real rates")
     parser.add_argument("--only", default="", help="only cells whose name, rate and loop hold this text")
@@ -358,8 +346,6 @@ def main() -> None:
             anyio.run(send, told, backend_options=options)
         case "intruder":
             anyio.run(intrude, args.port, args.rate, args.seconds)
-        case "virtual":
-            virtual_table()
         case _:
             chosen = [cell for cell in cells(args.full) if args.only in f"{cell.name} {cell.rate} {cell.loop}"]
             table(chosen, shlex.split(args.command))

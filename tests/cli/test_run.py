@@ -337,3 +337,21 @@ def test_files_behind_links_are_the_files_that_they_point_to(tmp_path: Path) -> 
     assert all((tmp_path / f"d.sandbox.{kind}.jsonl").is_symlink() for kind in ("results", "failures", "journal"))
     with Disk().lock(watched / "w.journal.jsonl", b"another run"):
         assert start(tmp_path, "run", "d.jsonl", "--sandbox", "--skip-invalid").returncode == 4
+
+
+@pytest.mark.parametrize(
+    ("target", "rate", "is_warned"),
+    [
+        (["--base-url", "https://0.0.0.0:1"], "none", True),
+        (["--base-url", "https://0.0.0.0:1"], "60/min", False),
+        (["--base-url", "http://127.0.0.1:1"], "none", False),
+        (["--sandbox"], "none", False),
+    ],
+)
+def test_no_pace_against_a_real_server_is_warned_of(
+    tmp_path: Path, target: list[str], rate: str, is_warned: bool
+) -> None:
+    """`--rate none` is for rehearsals and servers without a limit (failed before: it never warned)."""
+    sheet(tmp_path, 1)
+    ran = start(tmp_path, "run", "d.csv", *target, "--rate", rate, "--give-up-after", "100ms", OMNI_API_KEY="k")
+    assert ("nothing limits the requests to https://0.0.0.0:1" in ran.stderr) is is_warned, ran.stderr

@@ -51,35 +51,42 @@ def test_retry_after(value: str | None, date: str | None, seconds: float | None)
     assert retry_after(headers, NOW) == seconds
 
 
-def test_without_a_time_the_brake_grows() -> None:
-    """5, 15, 30, 60, 60 seconds while refusals keep coming."""
+@pytest.mark.parametrize("seconds", [None, 0.0])
+def test_without_a_time_the_brake_grows(seconds: float | None) -> None:
+    """1, 2, 4, 8 … 60 seconds while refusals keep coming; a Retry-After of 0 s, or one gone by, is no time."""
     brake, now, waits = Brake(MINUTE), 0.0, []
-    for _ in range(5):
+    for _ in range(8):
         brake.started()
-        brake.stop(now, None, started=now - 0.1, limited=True)
+        brake.stop(now, seconds, started=now - 0.1, limited=True)
         waits.append(brake.until - now)
         now = brake.until + 1
-    assert waits == [5.0, 15.0, 30.0, 60.0, 60.0]
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
 
 
-def test_the_ladder_begins_again_after_a_calm_while() -> None:
-    """Once the pace has fully come back, the next refusal is a first one."""
+def test_the_ladder_begins_again_once_a_later_request_has_passed() -> None:
+    """One that started before the block says nothing about its end; one that started after it does."""
     brake = Brake(MINUTE)
-    brake.stop(0.0, None, started=-0.1, limited=True)
+    refuse(brake, 100.0)
+    assert brake.until == 101.0
     brake.started()
-    brake.passed(brake.settled_at + 1)
-    brake.stop(200.0, None, started=199.9, limited=True)
-    assert brake.until == 205.0
+    brake.passed(101.6, started=99.9)
+    brake.stop(102.0, None, started=101.5, limited=True)
+    assert brake.until == 104.0, "second step"
+    brake.started()
+    brake.passed(105.0, started=104.5)
+    brake.stop(106.0, None, started=105.5, limited=True)
+    assert brake.until == 107.0
 
 
 def test_refusals_in_flight_are_one_event() -> None:
     """Eight requests refused at once brake once, and not longer for the eighth."""
     brake = Brake(MINUTE)
     for n in range(8):
-        brake.stop(n * 0.5, None, started=-0.1, limited=True)
-    assert brake.until == 5.0
+        brake.stop(n * 0.1, None, started=-0.1, limited=True)
+    assert brake.until == 1.0
+    brake.started()
     brake.stop(6.0, None, started=-0.1, limited=True)
-    assert brake.until == 5.0, "one that left before the brake and came back after it belongs to it"
+    assert brake.until == 1.0, "one that left before the brake and came back after it belongs to it"
 
 
 def test_an_explicit_time_can_only_lengthen() -> None:
@@ -102,6 +109,14 @@ def test_the_pace_comes_back_gently() -> None:
     assert brake.per_second(70.0) == math.inf
 
 
+def test_after_a_short_pause_the_pace_comes_back_soon() -> None:
+    """A stray costs its second, and not a minute at a quarter of the rate (failed before: a minute)."""
+    brake = Brake(MINUTE)
+    brake.stop(0.0, None, started=-0.1, limited=True)
+    assert brake.per_second(1.0) == pytest.approx(0.25)
+    assert brake.per_second(2.0) == math.inf
+
+
 def test_an_unlimited_pace_comes_back_gently() -> None:
     """Without a rate there is no quarter of it: a few a second, then more and more."""
     brake = Brake(None)
@@ -111,48 +126,63 @@ def test_an_unlimited_pace_comes_back_gently() -> None:
     assert brake.per_second(20.0) == math.inf
 
 
-def refuse(brake: Brake, now: float, *, limited: bool = True) -> None:
+def refuse(brake: Brake, now: float, seconds: float | None = None, *, limited: bool = True) -> None:
     """One request passes, the next is refused."""
     brake.started()
-    brake.passed(now)
-    brake.stop(now, 5.0, started=now - 0.1, limited=limited)
+    brake.passed(now, started=now - 0.1)
+    brake.stop(now, seconds, started=now - 0.1, limited=limited)
 
 
-def test_one_refusal_lowers_nothing() -> None:
+@pytest.mark.parametrize("seconds", [None, 5.0])
+def test_one_refusal_lowers_nothing(seconds: float | None) -> None:
     """The first refusal may be the rest of an earlier run."""
     brake = Brake(MINUTE)
-    refuse(brake, 1000.0)
-    assert brake.share(1000.0) == 1.0
+    refuse(brake, 1000.0, seconds)
+    assert brake.share(1001.0) == 1.0
 
 
-def test_refusals_that_keep_coming_lower_the_pace_and_it_recovers() -> None:
-    """Multiplicative decrease at each event, additive increase afterwards, up to the full rate."""
-    brake = Brake(MINUTE)
-    refuse(brake, 1000.0)
-    refuse(brake, 1060.0)
-    first = brake.share(1060.0)
-    refuse(brake, 1120.0)
-    second = brake.share(1120.0)
-    assert second < first < 1.0
-    shares = [brake.share(1120.0 + 60.0 * n) for n in range(60)]
+@pytest.mark.parametrize("seconds", [None, 5.0])
+def test_refusals_that_keep_coming_lower_the_pace_and_it_recovers(seconds: float | None) -> None:
+    """Multiplicative decrease while they come, additive increase afterwards, up to the full rate."""
+    brake, now = Brake(MINUTE), 1000.0
+    shares = [1.0]
+    while len(shares) < 3:
+        refuse(brake, now, seconds)
+        now += 60.0
+        if brake.share(now) < shares[-1]:
+            shares.append(brake.share(now))
+    assert now < 2000.0
+    shares = shares[-1:]
+    for n in range(2000):
+        brake.passed(now + n)
+        shares.append(brake.share(now + n))
     assert shares == sorted(shares)
-    assert shares[3] < first, "slowly up to where it met the other client"
+    assert shares[100] < 0.7, "slowly up to where it met the other client"
     assert shares[-1] == 1.0
 
 
 def test_maintenance_is_nobody_elses_fault() -> None:
     """A 503 with Retry-After brakes but never lowers the pace."""
     brake = Brake(MINUTE)
-    for n in range(6):
-        refuse(brake, 1000.0 + 30 * n, limited=False)
-    assert brake.share(1300.0) == 1.0
+    for n in range(20):
+        refuse(brake, 1000.0 + 30 * n, 5.0, limited=False)
+    assert brake.share(1600.0) == 1.0
 
 
-def test_a_closed_door_is_not_a_busy_one() -> None:
-    """Refusals with nothing passing in between lengthen the brake, but do not lower the pace."""
+def test_a_closed_door_lowers_the_pace_once() -> None:
+    """Refusals with nothing passing in between lengthen the brake, but tell nothing about a pace that was lowered."""
     brake, now = Brake(MINUTE), 1000.0
-    for _ in range(6):
+    for _ in range(20):
         brake.started()
         brake.stop(now, None, started=now - 0.1, limited=True)
         now = brake.until + 1
-    assert brake.share(now) == 1.0
+    assert brake.share(now) == pytest.approx(0.7)
+
+
+def test_what_was_learned_is_forgotten() -> None:
+    """After a quarter of an hour without an answer nobody knows who uses the key."""
+    brake = Brake(MINUTE)
+    for n in range(3):
+        refuse(brake, 1000.0 + 10 * n, 5.0)
+    assert brake.share(1900.0) < 1.0
+    assert brake.share(2000.0) == 1.0
