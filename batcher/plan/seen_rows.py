@@ -16,6 +16,7 @@ from ..models import Spec
 from ..report.plan import Plan
 from ..validate.check import Checked
 from ..validate.checked_rows import InvalidRow, ValidRow
+from ..validate.validate import own_key
 from .failures_input import sheet_beside, unknown_key
 from .mentions import Asked
 from .missing_journal import is_unknown, put_it_back
@@ -106,8 +107,8 @@ class SeenRows:
             if state is RowState.CHANGED:
                 self._keep_changed(row)
             return
-        if state is RowState.NEW and self.is_continued and row.is_fed_back and self.unknown is None:
-            self.unknown = unknown_key(row.place, row.key, self.past)
+        if row.is_fed_back:
+            self._check_key(row.place, row.key, state)
         if state is RowState.UNCERTAIN:
             sent = {attempt.spec_hash for attempt in self.past.history_of(row.key).unclear}
             if row.spec_hash() not in sent:
@@ -140,11 +141,14 @@ class SeenRows:
         return True
 
     def see_invalid(self, row: InvalidRow) -> None:
-        """One invalid row."""
+        """One invalid row. Booked under a key that the journal doesn't know it would be a row of its own, once it is fixed."""
         self.spooled.invalid.add(row)
         self._add_invalid(row)
+        own, is_keyed = own_key(row.row), row.row.is_fed_back and row.row.refused_as is None
         if row.row.is_sheet:
-            self._judge_sheet(row.row.place, row.key, is_keyed=row.row.is_fed_back and row.row.refused_as is None)
+            self._judge_sheet(row.row.place, row.key, is_keyed=is_keyed)
+        if is_keyed and own is not None:
+            self._check_key(row.row.place, own, self.past.state(own, str))
 
     def _add_invalid(self, row: InvalidRow) -> None:
         if self.spooled.sheet is not None:
@@ -156,6 +160,11 @@ class SeenRows:
         if self.unknown is None and self.is_beside:
             self.unknown = sheet_beside(place)
         elif self.unknown is None and is_keyed and not self.past.knows(key):
+            self.unknown = unknown_key(place, key, self.past)
+
+    def _check_key(self, place: str, key: str, state: RowState) -> None:
+        """A key that came back in the failures file of these files' own runs."""
+        if state is RowState.NEW and self.is_continued and self.unknown is None:
             self.unknown = unknown_key(place, key, self.past)
 
     def refusal(self, files: Files) -> str | None:

@@ -32,6 +32,7 @@ FOREIGN_OPTIONS = {  # of pip, of our measuring scripts
     "--seeds",
     "--jobs",
     "--teeth",
+    "--people",
     "--kills",
     "--signals",
     "--quick",

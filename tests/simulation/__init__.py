@@ -8,6 +8,9 @@ schedule.py  what one seed stands for: rows, settings, faults, edits of the inpu
 world.py     one process after the other, over one disk and one server; records.py: what is written down of it
 laws.py      what must hold of every life
 life.py      lives through one schedule to its end
+people.py    the other kind of life: a person edits the files between the runs; desk.py, forms.py: the input they keep;
+             deeds.py: what they do to the three files; answers.py: what they answer to a refusal; people_laws.py
+kinds.py     the two kinds of lives
 product.py   the real program, plugged in
 teeth.py     broken copies of the program, each of which the laws must catch
 

@@ -1,6 +1,6 @@
 """Run the simulation by hand.
 
-    python -m tests.simulation --seed 7 -v                  one life, told
+    python -m tests.simulation --seed 7 -v                  one life, told; with --people, the person's of that number
     python -m tests.simulation --seeds 100000 --jobs 2      the long run; ctrl-C ends it with the numbers so far
     python -m tests.simulation --teeth                      break the program on purpose, and see that it is noticed
 
@@ -17,23 +17,24 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import closing
+from itertools import product
 
-from .life import live_in
+from .kinds import KINDS, Kind
 from .product import Real
 from .records import Broken, Tally
-from .schedule import draw
-from .teeth import TEETH, find
-from .world import World
+from .teeth import PEOPLES_TEETH, TEETH, find
 
 CHUNK = 50  # seeds that one worker takes at a time
 SHOWN = 20
+_ALL_TEETH = {"rows": TEETH, "people": PEOPLES_TEETH}
 
 
 def main() -> int:
     """Read the command line and do it."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description="Deterministic simulation.")
     parser.add_argument("--seed", type=int, help="one life")
-    parser.add_argument("--seeds", type=int, default=2000, help="how many lives (default 2000)")
+    parser.add_argument("--people", action="store_true", help="--seed is a person's life")
+    parser.add_argument("--seeds", type=int, default=2000, help="how many lives of each kind (default 2000)")
     parser.add_argument("--start", type=int, default=0, help="the first seed")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--teeth", action="store_true", help="run the broken copies")
@@ -42,19 +43,18 @@ def main() -> int:
     if asked.teeth:
         return show_teeth(asked.seeds)
     if asked.seed is not None:
-        return tell(asked.seed, verbose=asked.verbose)
+        return tell(asked.seed, KINDS["people" if asked.people else "rows"], verbose=asked.verbose)
     return long_run(asked.start, asked.seeds, asked.jobs)
 
 
-def tell(seed: int, *, verbose: bool) -> int:
+def tell(seed: int, kind: Kind, *, verbose: bool) -> int:
     """One life, told on standard output."""
-    schedule = draw(seed)
+    world = kind.begin(seed)
     if verbose:
-        print(schedule)
-        print(schedule.weather)
-    world = World(schedule)
+        print(world.schedule)
+        print(world.schedule.weather)
     try:
-        live_in(world, Real())
+        kind.live(world, Real())
     except Broken as broken:
         print("\n".join(world.story))
         print(broken)
@@ -66,12 +66,12 @@ def tell(seed: int, *, verbose: bool) -> int:
 
 
 def live_chunk(seeds: range) -> tuple[Tally, list[str]]:
-    """Some lives in one process: their counts, and what was broken."""
+    """Some lives of each kind in one process: their counts, and what was broken."""
     tally, broken = Tally(), []
-    for seed in seeds:
-        world = World(draw(seed))
+    for seed, kind in product(seeds, KINDS.values()):
+        world = kind.begin(seed)
         try:
-            live_in(world, Real())
+            kind.live(world, Real())
         except Broken as law:
             broken.append(str(law))
         tally.add(world.tally)
@@ -123,10 +123,11 @@ def summary(tally: Tally, broken: list[str], seconds: float) -> str:
 def show_teeth(seeds: int) -> int:
     """For each broken copy, the first seed that notices."""
     missed = 0
-    for name, broken_copy in TEETH.items():
-        found = find(broken_copy, range(seeds))
+    copies = [(name, copy, kind) for kind, teeth in _ALL_TEETH.items() for name, copy in teeth.items()]
+    for name, broken_copy, kind in copies:
+        found = find(broken_copy, range(seeds), kind)
         missed += found is None
-        print(f"{name}: " + ("NOT NOTICED" if found is None else f"seed {found[0]}: {found[1]}"))
+        print(f"{name}, lives of {kind}: " + ("NOT NOTICED" if found is None else f"seed {found[0]}: {found[1]}"))
     return 1 if missed else 0
 
 

@@ -87,7 +87,7 @@ def after_run(world: World, start: Start) -> None:
     """No internal error; nothing durable is gone; pace and concurrency held; the counts are those of the files."""
     if start.crash is not None:
         raise world.broken(f"the run raised {start.crash!r}") from start.crash
-    _check_safe(world)
+    check_safe(world)
     _check_held(world, start)
     _check_pace(world, start)
     if start.error is not None and not _may_stop(start):
@@ -111,7 +111,8 @@ def had_disk_trouble(start: Start) -> bool:
     return bool(start.disk_faults)
 
 
-def _check_safe(world: World) -> None:
+def check_safe(world: World) -> None:
+    """What was durable is there."""
     for path, safe in world.safe.items():
         if not world.disk.content(path).startswith(safe):
             raise world.broken(f"{path} has lost lines that were durable")

@@ -51,7 +51,7 @@ def finish(world: World, product: Product, calm: Run) -> None:
     """Calm runs until two in a row have found nothing that is still to do, and agree."""
     seen: list[tuple[int, ...]] = []
     for _ in range(MOST_CALM_RUNS):
-        start = world.start(calm, product, is_calm=True)
+        start = world.attend(calm, product, is_calm=True)
         summary = start.summary
         if summary is None or not start.was_finished or summary.to_do:
             seen.clear()

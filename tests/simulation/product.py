@@ -8,19 +8,19 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import anyio
-import orjson
 
 from batcher import runtime as outside
 from batcher.api_keys import ApiKey
 from batcher.commands import run as run_command
+from batcher.commands.undo import UndoSettings, undo
+from batcher.commands.undoing import Undoing
 from batcher.config import Endpoint, Files, RunSettings
 from batcher.files.disk import Storage
 from batcher.files.key_history import KeyHistory
@@ -36,12 +36,9 @@ from batcher.send.settle_rules import Case, Decision
 
 from .disk import ProcessDisk
 from .records import FILES, SENDING, Input, Start, run_id
-from .schedule import SimRow
 from .times import wall_clock
 from .transport import SimulatedTransport
 from .world import BASE_URL, World
-
-INPUT = "boards.jsonl"
 
 
 class Real:
@@ -55,9 +52,9 @@ class Real:
         """What a look means for a row in doubt."""
         return settle_rules.decide(case)
 
-    def settings(self, world: World, start: Start) -> RunSettings:
-        """What the command line would have been; how this life's person answers when a new row holds what is created."""
-        return replace(settings_of(start), rekey=world.rekeys, create_again=not world.rekeys)
+    def settings(self, start: Start) -> RunSettings:
+        """What the command line would have been."""
+        return settings_of(start)
 
     async def live(self, world: World, start: Start, process: ProcessDisk, transport: SimulatedTransport) -> Summary:
         """One run of the program."""
@@ -78,7 +75,7 @@ class Real:
             loop.call_later(run.second_interrupt_seconds, drain.abort)
         given = outside.Runtime(
             storage=self.storage(process),
-            open_inputs=partial(from_memory, partial(text_of, world, start)),
+            open_inputs=partial(from_memory, start.texts),
             transport=transport,
             now=lambda: wall_clock(loop.time()),
             timer=loop.time,
@@ -88,9 +85,24 @@ class Real:
             decide=self.decide,
         )
         with telling_the_row():
-            return await run_command.run(
-                self.settings(world, start), observer=Teller(world), drain=drain, runtime=given
-            )
+            return await run_command.run(self.settings(start), observer=Teller(world), drain=drain, runtime=given)
+
+    async def undo(self, world: World, process: ProcessDisk, transport: SimulatedTransport, *, force: bool) -> Undoing:
+        """One undo of all that the results file holds."""
+        loop = world.loop
+        assert loop is not None
+        settings = UndoSettings(
+            endpoint=_ENDPOINT, files=FILES, sending=world.schedule.calm.sending, is_dry=False, force=force
+        )
+        given = outside.Runtime(
+            storage=self.storage(process),
+            transport=transport,
+            now=lambda: wall_clock(loop.time()),
+            timer=loop.time,
+            random=random.Random(f"{world.schedule.seed}:undo"),
+            run_id=f"undo{len(world.starts)}",
+        )
+        return await undo(settings, observer=Teller(world), runtime=given)
 
 
 class Teller(Observer):
@@ -109,35 +121,21 @@ class Teller(Observer):
         self._world.tell(f"warning: {message}")
 
 
+_ENDPOINT = Endpoint(base_url=BASE_URL, keys=(ApiKey("key-1", 1),))
+
+
 def settings_of(start: Start) -> RunSettings:
     """What the command line would have been."""
-    fed_back = start.reads_failures
     return RunSettings(
-        inputs=(str(FILES.failures) if fed_back else INPUT,),
+        inputs=tuple(start.texts),
         endpoint=Endpoint(base_url=BASE_URL, keys=tuple(ApiKey(f"key-{n}", n) for n in range(1, start.run.keys + 1))),
         files=Files(results=FILES.results, failures=FILES.failures, journal=FILES.journal),
         sending=start.run.sending,
-        skip_invalid=True,
+        skip_invalid=start.skip_invalid,
+        rekey=start.rekey,
+        create_again=start.create_again,
         preflight=start.run.preflight,
     )
-
-
-def text_of(world: World, start: Start) -> bytes:
-    """The input's bytes as they stand now."""
-    if start.reads_failures:
-        return world.disk.content(FILES.failures)
-    return b"".join(line_of(given.row) for given in start.inputs)
-
-
-def line_of(row: SimRow) -> bytes:
-    """The row's line in the input."""
-    fields: dict[str, object] = {"key": row.key} if row.key else {}
-    fields |= {"modelId": row.model_id, "name": row.name, "description": row.description}
-    if row.identifier:
-        fields["identifier"] = row.identifier
-    if row.is_broken:
-        fields["facetFilters"] = "perhaps"
-    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def keys_of(inputs: tuple[Input, ...]) -> dict[str, Input]:
@@ -155,12 +153,16 @@ def keys_of(inputs: tuple[Input, ...]) -> dict[str, Input]:
 
 
 @contextlib.contextmanager
-def from_memory(text: Callable[[], bytes], names: Sequence[str], _copies: Path | None) -> Iterator[tuple[Source, ...]]:
-    """The one input: a file in memory that holds `text` as it is when it is opened."""
-    with os.fdopen(os.memfd_create("input"), "w+b") as spool:
-        size = spool.write(text())
-        spool.flush()
-        yield (Source(names[0], Path(names[0]), size, spool),)
+def from_memory(texts: Mapping[str, bytes], names: Sequence[str], _copies: Path | None) -> Iterator[tuple[Source, ...]]:
+    """The inputs: files in memory that hold these texts."""
+    with contextlib.ExitStack() as stack:
+        sources = []
+        for name in names:
+            spool = stack.enter_context(os.fdopen(os.memfd_create("input"), "w+b"))
+            size = spool.write(texts[name])
+            spool.flush()
+            sources.append(Source(name, Path(name), size, spool))
+        yield tuple(sources)
 
 
 @contextlib.contextmanager

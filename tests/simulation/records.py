@@ -47,12 +47,16 @@ class Start:
     number: int
     run: Run
     inputs: tuple[Input, ...] = ()
+    texts: dict[str, bytes] = field(default_factory=dict)  # the same by input, as bytes
     began_at: float
     is_calm: bool
     keys: dict[str, Input] = field(default_factory=dict)
     created_before: frozenset[str] = frozenset()
     held_before: frozenset[str] = frozenset()
     reads_failures: bool = False
+    rekey: bool = False
+    create_again: bool = False
+    skip_invalid: bool = True
     died: bool = False
     disk_faults: int = 0
     was_interrupted: bool = False
@@ -128,6 +132,17 @@ def row_of(spec: dict[str, Any]) -> SimRow:
         refuse=int(refuse[0].removeprefix("refuse:")) if refuse else None,
         is_broken="facetFilters" in spec,
     )
+
+
+def line_of(row: SimRow) -> bytes:
+    """The row's line in an input."""
+    fields: dict[str, object] = {"key": row.key} if row.key else {}
+    fields |= {"modelId": row.model_id, "name": row.name, "description": row.description}
+    if row.identifier:
+        fields["identifier"] = row.identifier
+    if row.is_broken:
+        fields["facetFilters"] = "perhaps"
+    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def describe(run: Run) -> str:

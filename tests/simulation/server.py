@@ -11,7 +11,7 @@ import heapq
 import itertools
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -113,6 +113,7 @@ class SimulatedServer:
         self.documents: dict[str, Document] = {}
         self.reads: list[Read] = []
         self.users_own: set[str] = set()
+        self.before_delete: Callable[[str], None] = _never
         self._late: list[_Late] = []
         self._order = itertools.count()
 
@@ -186,9 +187,16 @@ class SimulatedServer:
             case "GET", _ if path.startswith(f"{DOCUMENTS}/"):
                 return self.get(now, unquote(path.removeprefix(f"{DOCUMENTS}/")))
             case "DELETE", _ if path.startswith(f"{DOCUMENTS}/"):
-                raise AssertionError("a run never deletes")
+                return self._delete(now, unquote(path.removeprefix(f"{DOCUMENTS}/")))
             case _:
                 return self.error(404, "Not Found")
+
+    def _delete(self, now: float, identifier: str) -> Answer:
+        self.before_delete(identifier)
+        if identifier not in self.documents:
+            return self.get(now, identifier)
+        del self.documents[identifier]
+        return self.json(200, {"success": True})
 
     def json(self, status: int, body: object) -> Answer:
         """An answer that holds JSON."""
@@ -292,6 +300,10 @@ class SimulatedServer:
         return self.json(
             200, {"records": records, "pageInfo": page | ({"nextCursor": str(start + size)} if more else {})}
         )
+
+
+def _never(identifier: str) -> None:
+    raise AssertionError(f"a run never deletes: {identifier}")
 
 
 def _stamp(at: float) -> str:

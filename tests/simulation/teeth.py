@@ -1,8 +1,9 @@
 """Teeth: copies of the program with one safeguard switched off. The laws must notice each of them.
 
-Each copy hands in another disk or another decision, as the program takes them from outside; no line and no method of the
-program is changed. Where a law looks straight at the safeguard (an intent on disk before the request leaves), that law is
-switched off too: what must be noticed is the damage, not the missing step.
+Each copy hands in another disk or another decision, as the program takes them from outside; only for two checks of what
+people bring back there is no such way, so a function takes their place. Where a law looks straight at the safeguard (an
+intent on disk before the request leaves), that law is switched off too: what must be noticed is the damage, not the
+missing step.
 """
 
 from __future__ import annotations
@@ -14,17 +15,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
+from unittest.mock import patch
 
+from batcher.commands.undoing import Undoing
 from batcher.config import RunSettings
 from batcher.files.disk import Storage
+from batcher.files.intended import Intended
 from batcher.omni.verdicts import There
+from batcher.plan import seen_rows
+from batcher.report.summary import Summary
 from batcher.send.settle_rules import Adopted, Case, Decision, SendAgain, Taken, decide
 
 from .disk import Inode, ProcessDisk, SimulatedFile
-from .life import live_in
+from .kinds import KINDS
 from .product import Real
 from .records import FILES, Broken, Start
-from .schedule import draw
+from .transport import SimulatedTransport
 from .world import World
 
 
@@ -155,9 +161,27 @@ class NoStrangerRule(Real):
 class NoContentCheck(Real):
     """A new row is compared with nothing that was created under another key."""
 
-    def settings(self, world: World, start: Start) -> RunSettings:
+    def settings(self, start: Start) -> RunSettings:
         """As `Real`."""
-        return replace(super().settings(world, start), rekey=False, create_again=True)
+        return replace(super().settings(start), rekey=False, create_again=True)
+
+
+class NoKeyCheck(Real):
+    """A line that was fed back with a key that the journal doesn't know is a new row."""
+
+    async def live(self, world: World, start: Start, process: ProcessDisk, transport: SimulatedTransport) -> Summary:
+        """As `Real`."""
+        with patch.object(seen_rows, "unknown_key", lambda *_: None):
+            return await super().live(world, start, process, transport)
+
+
+class NoUndoCheck(Real):
+    """Undo believes whatever the results file says."""
+
+    async def undo(self, world: World, process: ProcessDisk, transport: SimulatedTransport, *, force: bool) -> Undoing:
+        """As `Real`."""
+        with patch.object(Intended, "holds", lambda *_: True):
+            return await super().undo(world, process, transport, force=force)
 
 
 TEETH: dict[str, Callable[[], Real]] = {
@@ -170,21 +194,26 @@ TEETH: dict[str, Callable[[], Real]] = {
     "stranger rule": NoStrangerRule,
     "content check": NoContentCheck,
 }
+PEOPLES_TEETH: dict[str, Callable[[], Real]] = {
+    "content check": NoContentCheck,
+    "check of keys fed back": NoKeyCheck,
+    "undo's check": NoUndoCheck,
+}
 
 
-def find(broken_copy: Callable[[], Real], seeds: Iterable[int]) -> tuple[int, str] | None:
+def find(broken_copy: Callable[[], Real], seeds: Iterable[int], kind: str = "rows") -> tuple[int, str] | None:
     """The first seed that the program survives and the broken copy does not, and which law noticed; None if none does."""
     for seed in seeds:
-        noticed = noticed_in(seed, broken_copy())
-        if noticed is not None and noticed_in(seed, Real()) is None:
+        noticed = noticed_in(seed, broken_copy(), kind)
+        if noticed is not None and noticed_in(seed, Real(), kind) is None:
             return seed, noticed
     return None
 
 
-def noticed_in(seed: int, product: Real) -> str | None:
+def noticed_in(seed: int, product: Real, kind: str = "rows") -> str | None:
     """What the laws say of this copy's life, in one line; None if they hold."""
     try:
-        live_in(World(draw(seed), watches_intents=False), product)
+        KINDS[kind].live(KINDS[kind].begin(seed, watches_intents=False), product)
     except Broken as broken:
         return str(broken).splitlines()[0]
     return None

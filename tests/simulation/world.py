@@ -25,12 +25,27 @@ from batcher.report.summary import Summary
 from . import laws
 from .clock import ProcessDied, SimulatedLoop, steady_order
 from .disk import DiskFaults, ProcessDisk, SimulatedDisk
-from .records import FILES, SENDING, Broken, Input, Intent, Start, Tally, brief, describe, row_of, run_id, whole_lines
+from .records import (
+    FILES,
+    SENDING,
+    Broken,
+    Input,
+    Intent,
+    Start,
+    Tally,
+    brief,
+    describe,
+    line_of,
+    row_of,
+    run_id,
+    whole_lines,
+)
 from .schedule import Content, Crash, Run, Schedule, edit
 from .server import Document, Post, SimulatedServer
 from .transport import SimulatedTransport, SimulatedWire, Weather
 
 BASE_URL = "https://acme.omniapp.co"
+INPUT = "boards.jsonl"
 UPGRADED = 0.2  # of the lives: those whose journal an earlier version began, which made identifiers without content
 
 
@@ -45,6 +60,8 @@ class Product(Protocol):
 
 class World:
     """One life."""
+
+    option = ""  # what its replay needs
 
     def __init__(self, schedule: Schedule, *, watches_intents: bool = True) -> None:
         seed = schedule.seed
@@ -88,6 +105,7 @@ class World:
         self.now += run.gap_seconds
         self.server.advance(self.now)
         start = Start(number=len(self.starts) + 1, run=run, began_at=self.now, is_calm=is_calm)
+        start.rekey, start.create_again = self.rekeys, not self.rekeys
         self.give_inputs(start)
         self.starts.append(start)
         self.tell(f"--- run {start.number}: {len(start.inputs)} rows, {describe(run)}")
@@ -108,6 +126,10 @@ class World:
             self.expected = frozenset(self.known(start))
         self._close(start)
         return start
+
+    def attend(self, run: Run, product: Product, *, is_calm: bool = False) -> Start:
+        """A run whose refusals somebody answers; here there are none."""
+        return self.start(run, product, is_calm=is_calm)
 
     def _live(self, start: Start, main: Any) -> None:
         loop = self.loop
@@ -145,9 +167,17 @@ class World:
         self.disk.faults = DiskFaults()
         end = "died" if start.died else repr(start.error or start.crash or brief(start.summary))
         self.tell(f"run {start.number} ended: {end}")
-        laws.after_run(self, start)
+        self.judge_run(start)
         if not start.died:  # then perhaps the machine is switched off, or the disk forgets what nobody synced
             self.disk.crash(power=self.chance.random() < 0.5)
+
+    def judge_run(self, start: Start) -> None:
+        """Ask the laws after a run."""
+        laws.after_run(self, start)
+
+    def judge_post(self, start: Start, post: Post) -> None:
+        """Ask the laws about a POST that is about to leave."""
+        laws.before_post(self, start, post)
 
     def die(self, crash: Crash) -> None:
         """The process is killed now; with `power`, the machine loses power."""
@@ -188,7 +218,7 @@ class World:
         start = self.starts[-1]
         post.resend_allowed = start.run.sending.resend_uncertain
         self.tell(f"POST {post.number} {post.key} {post.identifier}")
-        laws.before_post(self, start, post)
+        self.judge_post(start, post)
 
     def _guess_key(self, post: Post) -> str:
         """Whose a POST is that has no intent: the first row with its marker that has not been sent or created yet."""
@@ -274,7 +304,7 @@ class World:
         """The error that tells of a broken law."""
         self.tell(f"BROKEN: {law}")
         self.first_broken = self.first_broken or Broken(
-            f"seed {self.schedule.seed}: {law}\n(replay: python -m tests.simulation --seed {self.schedule.seed} -v)"
+            f"seed {self.schedule.seed}: {law}\n(replay: python -m tests.simulation --seed {self.schedule.seed}{self.option} -v)"
         )
         return self.first_broken
 
@@ -289,8 +319,10 @@ class World:
                 lines = self.failing()  # what the journal says, wherever a crash has cut the file
             lines = self._one_for_each_identifier(lines)
             start.inputs = tuple(Input(row_of(line["spec"]), line["key"]) for line in lines)
+            start.texts = {str(FILES.failures): self.disk.content(FILES.failures)}
         else:
             start.inputs = tuple(Input(row, row.key) for row in self.rows)
+            start.texts = {INPUT: b"".join(line_of(row) for row in self.rows)}
 
     def failing(self) -> list[dict[str, Any]]:
         """The last failure of each row without a document, as the journal has it."""
