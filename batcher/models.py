@@ -55,14 +55,21 @@ class Row(NamedTuple):
         return f"{self.source}:{self.line}"
 
 
+UNKNOWN = "unknown field"  # a problem's cause
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with one row: where, which field, the value met, and what is allowed."""
+    """One thing that is wrong with one row: where, which field, the value met, and what is allowed.
+
+    `cause` is the same for all problems of a field that have one cause; empty where the message is as good.
+    """
 
     source: str
     line: int
     field: str
     message: str
+    cause: str = ""
 
     def __str__(self) -> str:
         where = f"{self.source}:{self.line}: "

@@ -36,7 +36,10 @@ def check(invocation: Invocation, given: Given) -> int:
     """Exit code 0 if every row can be sent, else 2; 2 also if the instance would take none of them. Raises BatcherError."""
     observer = ConsoleObserver(invocation.console)
     look = _ask if given.flag("online") else _read
-    seen = look(invocation, given, observer)
+    if not invocation.json:
+        invocation.console.print_found = invocation.print
+    with observer.telling_kinds(each=given.flag("all")):
+        seen = look(invocation, given, observer)
     plan = seen.plan
     invocation.code = 2 if plan.invalid or seen.is_refused else 0
     fields = seen.fields | fields_of(plan, "rows invalid")

@@ -24,7 +24,8 @@ def run(invocation: Invocation, given: Given) -> int:
     invocation.use(given)
     invocation.beside = settings.files.results.parent
     observer = ConsoleObserver(invocation.console, _wants_bar(invocation), invocation.verbose)
-    summary = carry_out(run_command.run, settings, invocation, observer, given.get("deadline"))
+    with observer.telling_kinds(each=given.flag("all")):
+        summary = carry_out(run_command.run, settings, invocation, observer, given.get("deadline"))
     invocation.code = exit_code(summary)
     fields = summary_object(summary)
     invocation.console.summary(summary_text(summary, next_steps(given.command_line, summary)), fields)
@@ -36,7 +37,9 @@ def status(invocation: Invocation, given: Given) -> int:
     """Say what a run would do. Exit code 0, whatever that is. Raises BatcherError."""
     settings = given.run_settings(is_endpoint_needed=False)
     invocation.use(given)
-    plan = run_command.status(settings, observer=ConsoleObserver(invocation.console))
+    observer = ConsoleObserver(invocation.console)
+    with observer.telling_kinds(each=given.flag("all")):
+        plan = run_command.status(settings, observer=observer)
     if not invocation.json:
         invocation.print(plan_text(plan, datetime.now().astimezone()))
     invocation.final(plan_object(plan, settings))

@@ -45,8 +45,9 @@ def undo(invocation: Invocation, given: Given) -> int:
     invocation.beside = results.parent
 
     def show_list(undoing: Undoing) -> None:
+        show = invocation.console.note if invocation.json else invocation.print
         for line in _listing(undoing, results):
-            invocation.console.note(line)
+            show(one_line(line))
 
     observer = ConsoleObserver(invocation.console, verbose=invocation.verbose, verb="deleted")
     undoing = carry_out(undo_results, settings, invocation, observer, given.get("deadline"), on_found=show_list)

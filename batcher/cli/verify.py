@@ -27,6 +27,8 @@ def verify(invocation: Invocation, given: Given) -> int:
     """Exit code 0 if every created document matches its row, 1 if some don't. Raises BatcherError."""
     settings = given.run_settings()
     invocation.use(given)
+    if not invocation.json:
+        invocation.console.print_found = invocation.print
     observer = ConsoleObserver(invocation.console, verbose=invocation.verbose, verb="compared")
     verified = carry_out(verify_rows, settings, invocation, observer)
     invocation.code = verified.exit_code

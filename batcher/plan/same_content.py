@@ -175,18 +175,17 @@ def problem_of(pair: Pair) -> Problem:
     """What is told of a new row that nobody answered for."""
     made = f" as {pair.identifier}" if pair.identifier else ""
     text = f"the same was created under the key {shown(pair.of)}{made} (from {pair.was}); this row's key is {shown(pair.own)}"
-    return Problem(pair.source, pair.line, "", text)
+    return Problem(pair.source, pair.line, "", text, "same content")
 
 
 def refusal_of(unanswered: Sequence[Pair], observer: Observer) -> str | None:
-    """Why nothing is sent, with both ways out; the first rows are told as problems. None: nothing speaks against it."""
+    """Why nothing is sent, with both ways out; the rows are told as problems. None: nothing speaks against it."""
     if not unanswered:
         return None
-    for pair in unanswered[:SHOWN]:
+    for pair in unanswered:
         observer.problem(problem_of(pair))
     rows = "1 new row holds" if len(unanswered) == 1 else f"{len(unanswered):,} new rows hold"
-    first = f" (the first {SHOWN} are listed)" if len(unanswered) > SHOWN else ""
-    return f"{rows} what was created under another key{first}. {_WAYS_OUT}"
+    return f"{rows} what was created under another key. {_WAYS_OUT}"
 
 
 def name_unclaimed(

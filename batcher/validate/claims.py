@@ -187,9 +187,9 @@ class Claims:
         if field == KEY:
             either = ". A row and its failures line are the same row: remove one of them" if row.is_fed_back else ""
             text = f"{shown(key)} is the key of {where} too; each row needs its own{either}"
-            return Problem(row.source, row.line, KEY, text)
+            return Problem(row.source, row.line, KEY, text, "clash")
         text = f"{shown(key.removeprefix(holding('')))} is the identifier of {where} too; each document needs its own"
-        return Problem(row.source, row.line, field, text)
+        return Problem(row.source, row.line, field, text, "clash")
 
 
 def is_refused_still(row: Row, own_key: str | None) -> bool:

@@ -47,8 +47,8 @@ def of_unknown(name: str, value: object, known: tuple[str, ...] = (*API_FIELDS, 
             "folder; remove the field (or ignore it with --ignore-unknown) and move the documents afterwards"
         )
     near = nearest(name, known)
-    hint = f"did you mean {near}?" if near else f"known fields: {', '.join(known)};"
-    return f"unknown field, with the value {shown(value)}; {hint} --ignore-unknown leaves it out"
+    hint = f"did you mean {near}? " if near else ""
+    return f"unknown field, with the value {shown(value)}; {hint}--ignore-unknown leaves it out"
 
 
 def of_left_out(name: str) -> str:

@@ -14,7 +14,7 @@ from pydantic_core import ValidationError
 from ..api_keys import looks_like_api_key
 from ..config import Reading
 from ..errors import UsageError
-from ..models import Problem, Row
+from ..models import UNKNOWN, Problem, Row
 from ..omni.fields import ALLOWED, DOCUMENT, JSON_FIELDS, KEY, KINDS, UNTYPED_FIELDS
 from ..read.cells import Unread
 from ..read.json_text import doubt_of, kind_of
@@ -22,6 +22,7 @@ from . import complaints, schema
 from .fast_path import FastPath
 from .normalise import Body, Normaliser
 
+_Finding = tuple[str, str, str]  # field, message, cause
 _MOST_SAID = 20  # names of fields in one message
 
 
@@ -57,28 +58,28 @@ class Validator:
         if body is None:
             body = self.normalise(row)
         found = [*_of_key(row), *self._of_unknown(row), *self._of_values(body), *_of_doubts(row, body)]
-        return [Problem(row.source, row.line, field, message) for field, message in found]
+        return [Problem(row.source, row.line, field, message, cause) for field, message, cause in found]
 
-    def _of_unknown(self, row: Row) -> Iterator[tuple[str, str]]:
+    def _of_unknown(self, row: Row) -> Iterator[_Finding]:
         if self._ignore_unknown or not self._normaliser.plan(tuple(row.fields)).unknown:
             return
         for name, value in row.fields.items():
             absent = value is None or (row.cells and not str(value).strip())
             if name not in KINDS and name != KEY and not absent:
-                yield name[:60], complaints.of_unknown(name, value)
+                yield name[:60], complaints.of_unknown(name, value), UNKNOWN
 
-    def _of_values(self, body: Body) -> Iterator[tuple[str, str]]:
+    def _of_values(self, body: Body) -> Iterator[_Finding]:
         try:
             self._wrong(body)
         except ValidationError as error:
             for one in error.errors(include_url=False, include_context=False):
-                yield complaints.of_complaint(one["type"], one["loc"], one["input"])
+                yield *complaints.of_complaint(one["type"], one["loc"], one["input"]), one["type"]
         for name in sorted(UNTYPED_FIELDS & body.keys()):
             if isinstance(value := body[name], Unread):
-                yield name, complaints.of_unread(name, value)
+                yield name, complaints.of_unread(name, value), "unread"
             needed = DOCUMENT.fields[name].needs
             if needed is not None and needed not in body:
-                yield needed, f"missing; {name} needs it too: {ALLOWED[needed]}"
+                yield needed, f"missing; {name} needs it too: {ALLOWED[needed]}", "missing"
 
     def left_out(self) -> str:
         """The unknown fields that were ignored since this was last asked, with what they were perhaps meant to be."""
@@ -100,26 +101,26 @@ def own_key(row: Row) -> str | None:
     return value.strip()
 
 
-def _of_key(row: Row) -> Iterator[tuple[str, str]]:
+def _of_key(row: Row) -> Iterator[_Finding]:
     value = row.fields.get(KEY)
     if value is None or (row.cells and isinstance(value, str) and not value.strip()):
         return
     if not isinstance(value, str):
-        yield KEY, f"must be {ALLOWED[KEY]}, but is {kind_of(value)}"
+        yield KEY, f"must be {ALLOWED[KEY]}, but is {kind_of(value)}", "type"
     elif message := complaints.of_key(value.strip()):
-        yield KEY, message
+        yield KEY, message, "key"
 
 
-def _of_doubts(row: Row, body: Body) -> Iterator[tuple[str, str]]:
+def _of_doubts(row: Row, body: Body) -> Iterator[_Finding]:
     """Cells whose JSON does not say what it seems to; and bodies that cannot be written."""
     try:
         orjson.dumps(body)
     except TypeError:
-        yield "", "is nested too deeply, or contains text that is not Unicode"
+        yield "", "is nested too deeply, or contains text that is not Unicode", ""
         return
     for name in JSON_FIELDS if row.cells else ():
         value = body.get(name)
         if value is None or isinstance(value, Unread):
             continue
         if doubt := doubt_of(str(row.fields[name]).encode(), orjson.dumps(value)):
-            yield name, doubt
+            yield name, doubt, "doubt"

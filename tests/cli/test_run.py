@@ -72,7 +72,7 @@ def test_a_run_and_the_same_again(tmp_path: Path) -> None:
     assert (found["rows"], found["created"], found["createdNow"], found["exitCode"]) == (12, 12, 12, 0)
     assert json.loads((tmp_path / "s.json").read_text()) == found
     assert "Finished: every row is created." in done.stderr
-    assert "for real: batcher run d.csv --rate none --json --summary s.json --instance NAME" in done.stderr
+    assert "for real, five first: batcher run d.csv --json --summary s.json --instance NAME --limit 5" in done.stderr
     assert len(set(created(tmp_path))) == 12
     done = start(tmp_path, "run", "d.csv", "--sandbox", "--rate", "none", "--json")
     found = json.loads(done.stdout)

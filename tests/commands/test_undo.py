@@ -412,8 +412,8 @@ def test_the_command_lists_first_and_deletes_with_yes(tmp_path: Path) -> None:
     sheet(tmp_path, 23)
     assert start(tmp_path, "run", "d.csv", "--sandbox", "--rate", "none").returncode == 0
     dry = start(tmp_path, "undo", "d.sandbox.results.jsonl", "--rate", "none")
-    lines = dry.stderr.splitlines()
-    assert (dry.returncode, dry.stdout) == (0, "")
+    lines = [*dry.stdout.splitlines(), *dry.stderr.splitlines()]
+    assert dry.returncode == 0
     assert lines[0] == "d.sandbox.results.jsonl: 23 documents at sandbox to delete, newest first:"
     assert all(re.fullmatch(r"  sheet-\d+-\w{16} +\d{4}-\d\d-\d\d \d\d:\d\d  Sheet \d+", line) for line in lines[1:21])
     assert lines[21] == "  and 3 more"
@@ -433,7 +433,11 @@ def test_the_command_lists_first_and_deletes_with_yes(tmp_path: Path) -> None:
     assert "23 rows were deleted by undo; not created again without --recreate-undone" in after.stderr
     assert "23 not attempted (23 undone)" in after.stderr
     again = start(tmp_path, "undo", "d.sandbox.results.jsonl", "--sandbox", "--yes")
-    assert (again.returncode, again.stderr) == (0, "d.sandbox.results.jsonl: nothing to delete (23 deleted before)\n")
+    assert (again.returncode, again.stdout, again.stderr) == (
+        0,
+        "d.sandbox.results.jsonl: nothing to delete (23 deleted before)\n",
+        "",
+    )
 
 
 @pytest.mark.parametrize(

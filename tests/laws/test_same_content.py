@@ -51,15 +51,15 @@ async def test_a_changed_key_creates_nothing(
 
 
 async def test_keys_that_a_spreadsheet_program_changed(tmp_path: Path) -> None:
-    """001 was saved as 1, twice over; the refusal names the first five, and the rows keep the key they had first."""
+    """001 was saved as 1, twice over; the refusal names them, and the rows keep the key they had first."""
     job, witness = Job(tmp_path), Witness()
     job.rows(*({"key": f"{number:03}", **row(f"Board {number}")} for number in range(1, 8)))
     async with FaultyServer() as server:
         await job.run(server.base_url)
         job.rows(*({"key": str(number), **row(f"Board {number}")} for number in range(1, 8)))
-        with pytest.raises(UsageError, match="the first 5 are listed"):
+        with pytest.raises(UsageError, match="7 new rows hold"):
             await job.run(server.base_url, witness=witness)
-        assert [problem.line for problem in witness.problems] == [1, 2, 3, 4, 5]
+        assert [problem.line for problem in witness.problems] == [1, 2, 3, 4, 5, 6, 7]
         assert 'this row\'s key is "1"' in witness.problems[0].message
         await job.run(server.base_url, rekey=True)
         job.rows(*({"key": f"B-{number}", **row(f"Board {number}")} for number in range(1, 8)))

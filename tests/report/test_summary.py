@@ -245,7 +245,7 @@ MEND_BAD = (
         (
             ["run", "d.csv", "--sandbox"],
             {"created_now": 5, "sandbox": True},
-            ["for real: batcher run d.csv --instance NAME"],
+            ["for real, five first: batcher run d.csv --instance NAME --limit 5"],
         ),
         (
             ["run", "d.csv", "--instance", "acme", "--concurrency", "4"],

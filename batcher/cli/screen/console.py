@@ -74,18 +74,27 @@ class Unbreakable:
 
 @dataclass(slots=True)
 class Console:
-    """Writes messages to standard error, none with a secret. `above` prints text above a bar while there is one."""
+    """Writes messages to standard error, none with a secret. `above` prints text above a bar while there is one.
+
+    `print_found` prints a command's findings where they are what it was asked for; None: they are messages like others.
+    """
 
     stream: Unbreakable
     json: bool = False
     quiet: bool = False
     above: Callable[[str], None] | None = None
     mask: Mask = field(default_factory=Mask)
+    print_found: Callable[[str], None] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def problem(self, problem: Problem) -> None:
+    def problem(self, problem: Problem, text: str = "", count: int = 1) -> None:
+        """`text` is what people read of `count` rows that have this problem, of which it is the first."""
+        if self.print_found is not None and not self.json:
+            self.print_found(self.mask.text(one_line(text or str(problem))))
+            return
         place = {"source": problem.source, "line": problem.line, "field": problem.field}
-        self._put("error", "problem", str(problem), place)
+        rows = {} if count == 1 else {"rows": count}
+        self._put("error", "problem", text or str(problem), place | rows)
 
     def warning(self, message: str) -> None:
         self._put("warning", "warning", message, {}, prefix="warning: ")

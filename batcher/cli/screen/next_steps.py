@@ -64,7 +64,9 @@ def _after_success(line: CommandLine, summary: Summary) -> Iterator[str]:
         return
     line = line.reading(kept)
     if summary.sandbox:
-        yield f"for real: {line.without('--sandbox').without('--create-again').without('--rows').plus('--instance', 'NAME')}"
+        for name in ("--sandbox", "--rate", "--limit", "--create-again", "--rows"):  # what was right for the rehearsal
+            line = line.without(name)
+        yield f"for real, five first: {line.plus('--instance', 'NAME').plus('--limit', '5')}"
     elif "-" not in kept:
         verify = line.of_command("verify", options.VERIFY, dropped="Sending")
         yield f"compare them with what was sent: {verify}"

@@ -11,10 +11,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ...models import Created, Failed, Outcome, Problem, Uncertain
+from ...models import UNKNOWN, Created, Failed, Outcome, Problem, Uncertain
+from ...omni.fields import API_FIELDS, KEY
 from ...report.observers import Gauge, Observer
 from ...report.plan import Plan
 from .console import Console
+from .problems import Kinds
 from .progress import Snapshot, Tally, Watch, line_text, now_and_then, plan_text
 
 KEPT_PROBLEMS = 1000  # that the final object lists
@@ -35,13 +37,38 @@ class ConsoleObserver(Observer):
     around: Callable[[Gauge], AbstractContextManager[object]] = nullcontext
     tally: Tally = field(default_factory=Tally)
     problems: list[Problem] = field(default_factory=list)
+    kinds: Kinds | None = None
     details: int = 0
 
     def problem(self, problem: Problem) -> None:
         """Show it, even with -q, and keep the first for the final object."""
-        self.console.problem(problem)
+        if self.kinds is None:
+            self.console.problem(problem)
+        else:
+            self.kinds.add(problem)
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(problem)
+
+    @contextmanager
+    def telling_kinds(self, *, each: bool) -> Iterator[None]:
+        """In the block problems are told by kind, at its end at the latest; with `each` one by one."""
+        self.kinds = None if each else Kinds()
+        try:
+            yield
+        finally:
+            self._tell_kinds()
+
+    def _tell_kinds(self) -> None:
+        if self.kinds is None:
+            return
+        is_unknown = False
+        for kind in self.kinds.take():
+            self.console.problem(kind.first, str(kind), kind.count)
+            is_unknown |= kind.first.cause == UNKNOWN
+        if is_unknown:
+            self.console.note(f"known fields: {', '.join((*API_FIELDS, KEY))}")
+        if others := self.kinds.take_others():
+            self.console.warning(f"{others:,} more problems, of other kinds; --all lists every one")
 
     def detail(self, problem: Problem) -> None:
         """Count it; with -v show it."""
@@ -54,6 +81,7 @@ class ConsoleObserver(Observer):
 
     def planned(self, plan: Plan) -> None:
         """Show the plan; not with -q."""
+        self._tell_kinds()
         self.console.note(plan_text(plan, datetime.now().astimezone()))
         if plan.is_large_first:
             self.console.note(_CANARY)

@@ -150,14 +150,15 @@ LOUDNESS = (
     _output("-q", "--quiet", is_flag=True, text="only problems, warnings and errors"),
     _output("-v", "--verbose", is_flag=True, text="also each outcome; tracebacks"),
 )
+ALL = (_flag("--all", "Output", "every problem on a line of its own"),)
 OUTPUT = (*JSON, *SUMMARY, *LOG_FORMAT, *LOUDNESS)
 
 RUN = (
     *(*INPUTS, *ENDPOINT, *FILES, *SHEET_OUT, *SENDING, *RUN_ONLY, *LIMIT, *OUTAGES, *STOP_AFTER),
-    *(*READING, *INVALID, *IDENTITY, *SAME_CONTENT, *OUTPUT),
+    *(*READING, *INVALID, *IDENTITY, *SAME_CONTENT, *ALL, *OUTPUT),
 )
 ONLINE = (_flag("--online", "Where to", "also ask the instance: key, models, identifiers"),)
-CHECK = (*INPUTS, *ONLINE, *ENDPOINT, *FILES, *RATE_LIMIT, *READING, *NAMESPACE, *FILLING, *OUTPUT)
+CHECK = (*INPUTS, *ONLINE, *ENDPOINT, *FILES, *RATE_LIMIT, *READING, *NAMESPACE, *FILLING, *ALL, *OUTPUT)
 STATUS = (
     *INPUTS,
     *ENDPOINT,
@@ -167,6 +168,7 @@ STATUS = (
     *READING,
     *INVALID,
     *IDENTITY,
+    *ALL,
     *JSON,
     *LOG_FORMAT,
     *LOUDNESS,
