@@ -138,9 +138,9 @@ IDENTITY = (
     _flag("--recreate-undone", "Identity", "re-create documents removed by undo"),
 )
 SAME_CONTENT = (
-    _flag("--rekey", "Identity", "new rows that hold what was created under other keys are those rows"),
+    _flag("--rekey", "Identity", "new rows whose content was created are those rows"),
     _flag("--create-again", "Identity", "create second documents for such rows"),
-    _file("--rows", "Identity", "only for rows whose keys are in FILE; alone: write such a FILE"),
+    _file("--rows", "Identity", "only rows whose keys it has; alone: write it"),
 )
 JSON = (_output("--json", is_flag=True, text="one final JSON object on standard output"),)
 SUMMARY = (_output("--summary", value="FILE", type=click.Path(), text="write that object to a file"),)
