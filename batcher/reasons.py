@@ -29,7 +29,9 @@ HINTS = {
         "either is meant for some rows only."
     ),
     Reason.REJECTED: "Read the message, fix the row and run again.",
-    Reason.NOT_FOUND: "The model or branch doesn't exist for this key. Check modelId and branchId.",
+    Reason.NOT_FOUND: (
+        "What the message names (the model, a branch, a topic) doesn't exist for this key. Check modelId, branchId and the row."
+    ),
     Reason.FORBIDDEN: "The key's owner may not create documents on this model. Ask for the permission, or use another key.",
     Reason.IDENTIFIER_TAKEN: (
         "Another document has this identifier. Choose another one; if the row names none, run with --namespace TEXT and other "
@@ -48,6 +50,10 @@ UNCERTAIN_UNNAMED = (
     "It may exist, under an identifier that the server chose. Look for it in Omni; if you find it, put its identifier into "
     "this row's line of the failures file and run that file with --adopt-existing; if you are sure that it is not there, run "
     "with --resend-uncertain."
+)
+FIREWALL = (
+    "Something before the server (a firewall, a proxy) refuses this row while others pass: it may object to its content. "
+    "Look at the row, or have the firewall let it through, and run again."
 )
 TRASH = " If no document has this identifier, Trash may still hold it: choose another identifier."
 UNREADABLE = (

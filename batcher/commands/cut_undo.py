@@ -14,9 +14,9 @@ from ..models import stamp
 from ..omni.verdicts import Absent, There
 from ..pace.gate import KeysRefused
 from ..runtime import Runtime
-from ..send.ask_until_known import ask_until_known
 from ..send.connect import open_requester
 from ..send.drain import Drain
+from ..send.look_up import look_up
 from ..send.requester import Requester
 from ..send.workers import WorkerPool
 
@@ -63,9 +63,9 @@ def warning_of(past: Past, endpoint: Endpoint, files: Files) -> str:
 
 async def _settle(intent: UndoIntent, requester: Requester, journal: Lines, sending: Sending, runtime: Runtime) -> None:
     """Absent → undone; there → kept; unknown → as it was."""
-    question, pool = requester.api.get(intent.identifier), WorkerPool(1, runtime.random)
+    pool = WorkerPool(1, runtime.random)
     at, run = stamp(runtime.now()), runtime.run_id
-    match await ask_until_known(requester, pool, intent.key, question, sending.max_attempts):
+    match await look_up(requester, pool, intent.key, intent.identifier, sending.max_attempts):
         case Absent():
             journal.write(intent.undone(at, run).encode())
         case There():

@@ -38,6 +38,7 @@ from .identity_lines import Named, SameRow, parse_named, parse_same_row
 from .undo_lines import UndoIntent, UndoKept, Undone, parse_undo_intent, parse_undo_kept, parse_undone
 
 VERSION = 1
+USUAL_TIMEOUT_SECONDS = 60.0  # an intent names its request's timeout only if it's another one
 CONTENT = "content"
 
 
@@ -77,7 +78,10 @@ class RunBegan(NamedTuple):
 
 
 class Intent(NamedTuple):
-    """One attempt that is about to leave. `body` is exactly what will be sent; `at` is UTC."""
+    """One attempt that is about to leave. `body` is exactly what will be sent; `at` is UTC.
+
+    After `timeout_seconds` at the latest nobody waits for its answer.
+    """
 
     key: str
     identifier: str | None
@@ -90,6 +94,7 @@ class Intent(NamedTuple):
     spec_hash: str
     body: bytes
     is_resend: bool = False
+    timeout_seconds: float = USUAL_TIMEOUT_SECONDS
 
     def encode(self) -> bytes:
         """The line."""
@@ -108,6 +113,8 @@ class Intent(NamedTuple):
         }
         if self.is_resend:
             line["resend"] = True
+        if self.timeout_seconds != USUAL_TIMEOUT_SECONDS:
+            line["timeout"] = self.timeout_seconds
         return _encoded(line)
 
 
@@ -216,6 +223,7 @@ def _intent(line: Mapping[str, Any]) -> Intent:
         str(line["specHash"]),
         orjson.dumps(line["body"]),
         bool(line.get("resend")),
+        float(line.get("timeout") or USUAL_TIMEOUT_SECONDS),
     )
 
 

@@ -6,11 +6,11 @@ knows at every moment exactly what a later run would read.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, assert_never
 
 from ..models import Failed
-from .journal_lines import Cleared, FailureLine, Fixed, Intent, KeyLine, Settled
+from .journal_lines import USUAL_TIMEOUT_SECONDS, Cleared, FailureLine, Fixed, Intent, KeyLine, Settled
 from .undo_lines import Undone
 
 IN_MEMORY = -1  # the offset of an intent of this run: its body is kept, so nobody asks where it is
@@ -25,6 +25,12 @@ class SentAttempt(NamedTuple):
     spec_hash: str
     offset: int
     body: bytes | None = None
+    timeout_seconds: float = USUAL_TIMEOUT_SECONDS
+
+    @property
+    def ended_by(self) -> datetime:
+        """When nobody waited for its answer any more at the latest, as far as the journal tells."""
+        return self.at + timedelta(seconds=self.timeout_seconds)
 
 
 class KeyHistory(NamedTuple):
@@ -63,7 +69,9 @@ class KeyHistory(NamedTuple):
 
     def _with_attempt(self, intent: Intent, offset: int) -> KeyHistory:
         body = intent.body if offset == IN_MEMORY else None
-        sent = SentAttempt(intent.identifier, intent.is_filled, intent.at, intent.spec_hash, offset, body)
+        sent = SentAttempt(
+            intent.identifier, intent.is_filled, intent.at, intent.spec_hash, offset, body, intent.timeout_seconds
+        )
         identifier = intent.identifier if intent.is_filled else self.identifier
         return KeyHistory((*self.unclear, sent), identifier, self.undone, None, self.failure, self.is_uncertain)
 

@@ -35,7 +35,7 @@ from .journal_lines import (
 )
 from .key_history import IN_MEMORY, NO_HISTORY, KeyHistory, SentAttempt
 from .late_sync import LateSync
-from .lines import Lines, open_lines
+from .lines import Lines, on_disk, open_lines
 from .past import Past
 from .results import encode_line
 from .trouble import foreign
@@ -60,6 +60,7 @@ class Ledger:
         self._known_header = past.journaled.header
         self._histories = dict(past.journaled.histories)
         self._has_created = False
+        self.has_created_before = past.journaled.has_created or len(past.created) > 0
         self._syncing = anyio.Lock()
         self.late_sync = LateSync(self.sync, on_trouble)
 
@@ -88,6 +89,12 @@ class Ledger:
     def history_of(self, key: str) -> KeyHistory:
         """What is known now of this key; empty if nothing is, or if its document exists."""
         return self._histories.get(key, NO_HISTORY)
+
+    def names(self, identifier: str) -> bool:
+        """Whether the results file has this text, as it has every identifier that was booked. Reads the whole file."""
+        text = identifier.encode()
+        with on_disk(self._files.results, "read"), self._storage.read(self._files.results) as stream:
+            return any(text in line for line in stream)
 
     def unclear(self, key: str) -> tuple[SentAttempt, ...]:
         """This key's unclear attempts, oldest first."""

@@ -17,6 +17,8 @@ from .csv_form import is_csv, results_from_csv
 from .disk import Storage
 from .lines import find_tail, parse_line, read_lines
 
+_SURELY_SHALLOW = 200  # brackets; orjson writes 254 levels, and reads 1,024
+
 
 def line_of(created: Created) -> dict[str, Any]:
     """The line's fields, in the contract's order."""
@@ -38,7 +40,7 @@ def line_of(created: Created) -> dict[str, Any]:
         "elapsedMs": created.elapsed_ms,
         "at": created.at,
         "run": created.run,
-        "response": orjson.Fragment(_one_line(created.response)),
+        "response": orjson.Fragment(_fit_for_a_line(created.response)),
     }
 
 
@@ -67,7 +69,7 @@ def created_of(line: Mapping[str, Any], place: str) -> Created:
             elapsed_ms=int(line.get("elapsedMs") or 0),
             at=line.get("at") or "",
             run=line.get("run") or "",
-            response=orjson.dumps(line.get("response")),
+            response=_written(line.get("response")),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise UsageError(
@@ -105,9 +107,28 @@ def _read_csv(storage: Storage, path: Path) -> Iterator[Created]:
             raise UsageError(f"{path}: cannot be read after record {number} ({error}); {SAVE_AS_UTF8}") from None
 
 
-def _one_line(body: bytes) -> bytes:
+def _fit_for_a_line(body: bytes) -> bytes:
     """A JSON body without line breaks: it goes into a line as it came, and a second line would spoil the whole file.
 
-    Between tokens they mean nothing, and JSON has none inside its texts.
+    Between tokens they mean nothing, and JSON has none inside its texts. One that is nested too deep to be read back and
+    written again is left out.
     """
+    if body.count(b"[") + body.count(b"{") > _SURELY_SHALLOW and not _survives(body):
+        return b"null"
     return body.translate(None, b"\r\n") if b"\n" in body or b"\r" in body else body
+
+
+def _survives(body: bytes) -> bool:
+    try:
+        orjson.dumps([orjson.loads(body)])
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return False
+    return True
+
+
+def _written(response: object) -> bytes:
+    """As JSON again; a line of an earlier version may hold one that is nested too deep for that."""
+    try:
+        return orjson.dumps(response)
+    except orjson.JSONEncodeError:
+        return b"null"

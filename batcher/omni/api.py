@@ -59,8 +59,11 @@ class Api(Protocol):
     def create(self, body: bytes) -> Request:
         """POST one document. Its reply is judged by `judge_create`; it's no `Question`, as it can't be sent twice."""
 
-    def judge_create(self, reply: Reply, *, is_first: bool, now: datetime) -> Verdict:
-        """What the reply to a create means. `is_first`: nothing has succeeded yet, so the address itself is in doubt."""
+    def judge_create(self, reply: Reply, *, is_proven: bool, has_created: bool, now: datetime) -> Verdict:
+        """What the reply to a create means.
+
+        `is_proven`: something has shown that the base URL is right; `has_created`: a create succeeded there, ever.
+        """
 
     def body_of(self, spec: Spec, identifier: str | None) -> bytes:
         """What to POST for this row, under this identifier."""

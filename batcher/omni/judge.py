@@ -12,17 +12,21 @@ from .v1_answers import (
     document_of,
     json_of,
     made_of,
+    may_be_of_key,
     message_of,
     names_other_field,
     proves_absence,
+    refuses_key,
     says_deleted,
-    speaks_of_model,
-    speaks_of_token,
+    speaks_of_content,
+    why_unread,
 )
 from .verdicts import (
     Absent,
+    Blocked,
     Braked,
     EndpointUnusable,
+    KeyDoubted,
     KeyRefused,
     Look,
     Refused,
@@ -33,29 +37,29 @@ from .verdicts import (
     Verdict,
 )
 
-_NO_OMNI = "is this an Omni base URL? It answered {what}. Check --base-url; nothing was created by that request."
+_NO_OMNI = "is this an Omni base URL? It answered {what}. Check --base-url{and_then}."
 _NO_CREATE = (
     "this instance no longer offers v1 create (POST /api/v1/documents answered {status}: {message}). "
-    "Ask the vendor which version it offers, or check --base-url."
+    "It may offer v2, which this batcher doesn't speak: look for a newer one, ask the vendor, or check --base-url."
 )
-_OUTAGE = (502, 503, 504)
+_OUTAGE = frozenset({502, 503, 504, *range(520, 528), 530})  # 52x and 530: a proxy doesn't reach what is behind it
 
 
-def judge_create(reply: Reply, *, is_first: bool, now: datetime) -> Verdict:
-    """What the reply to a POST means. `is_first`: nothing has succeeded yet, so the address itself is in doubt."""
+def judge_create(reply: Reply, *, is_proven: bool, has_created: bool, now: datetime) -> Verdict:
+    """What the reply to a POST means. `is_proven`: this is an Omni base URL; `has_created`: one that takes creates."""
     match reply:
         case Answer(status=status) if 200 <= status < 300:
-            return made_of(reply) or _unreadable(reply, is_first=is_first)
-        case Answer():
-            common = _judge_common(reply, is_first=is_first, now=now)
-            return common if common is not None else _judge_refusal(reply)
+            return made_of(reply) or _unreadable(reply, is_proven=is_proven)
+        case Answer(status=status):
+            if 300 <= status < 400 and not is_proven:
+                target = printable(reply.headers.get("location", "nowhere")).split("?")[0]
+                what = f"{status}, a redirect to {target}"
+                return EndpointUnusable(_NO_OMNI.format(what=what, and_then="; nothing was created by that request"))
+            return _judge_common(reply, now) or _judge_refusal(reply, has_created=has_created)
         case NotSent():
             return _unsent(reply)
         case Lost():
-            reason = Reason.TIMEOUT if reply.cause is Cause.TIMEOUT else Reason.CONNECTION
-            if reply.cause in (Cause.OVERSIZED, Cause.TRUNCATED):
-                reason = Reason.BAD_RESPONSE
-            return Unclear(reason, reply.status, reply.message, is_outage=reply.cause is Cause.TIMEOUT)
+            return Unclear(_reason_of(reply), reply.status, reply.message, is_outage=reply.cause is Cause.TIMEOUT)
         case _:
             assert_never(reply)
 
@@ -66,15 +70,10 @@ def judge_look(reply: Reply, identifier: str, *, now: datetime) -> Look:
         case NotSent():
             return _unsent(reply)
         case Lost():
-            return Unknown(
-                Reason.TIMEOUT if reply.cause is Cause.TIMEOUT else Reason.CONNECTION,
-                reply.status,
-                reply.message,
-                is_outage=reply.cause is Cause.TIMEOUT,
-            )
+            return Unknown(_reason_of(reply), reply.status, reply.message, is_outage=reply.cause is Cause.TIMEOUT)
         case Answer(status=status):
-            common = _judge_common(reply, is_first=False, now=now)
-            if isinstance(common, Braked | KeyRefused | EndpointUnusable):
+            common = _judge_common(reply, now)
+            if isinstance(common, Braked | KeyRefused):
                 return common
             message = message_of(reply)
             has_json = isinstance(json_of(reply), dict)
@@ -90,20 +89,23 @@ def judge_look(reply: Reply, identifier: str, *, now: datetime) -> Look:
             assert_never(reply)
 
 
-def judge_ask(reply: Reply, *, now: datetime) -> Look:
+def judge_ask(reply: Reply, *, now: datetime, is_of_key: bool = False) -> Look:
     """What the reply to a question of the preflight or a deletion means, as far as every request's does.
 
-    There: a 2xx with JSON. Absent: a 404 or 405 of the application. Unknown: all that is strange.
+    There: a 2xx with JSON. Absent: a 404 or 405 of the application. Unknown: all that is strange. `is_of_key`: nothing
+    but the key can be wrong with this question.
     """
     match reply:
         case NotSent():
             return _unsent(reply)
         case Lost():
-            return Unknown(Reason.CONNECTION, reply.status, reply.message, is_outage=reply.cause is Cause.TIMEOUT)
+            return Unknown(_reason_of(reply), reply.status, reply.message, is_outage=reply.cause is Cause.TIMEOUT)
         case Answer(status=status):
-            common = _judge_common(reply, is_first=False, now=now)
-            if isinstance(common, Braked | KeyRefused | EndpointUnusable):
+            common = _judge_common(reply, now)
+            if isinstance(common, Braked | KeyRefused):
                 return common
+            if isinstance(common, KeyDoubted) and is_of_key:
+                return KeyRefused(status, common.refused.message)
             if isinstance(common, Unclear):
                 return Unknown(common.reason, status, common.message, is_outage=common.is_outage)
             if isinstance(json_of(reply), dict):
@@ -138,41 +140,61 @@ def judge_delete(reply: Reply, identifier: str, *, now: datetime) -> Look | Refu
             return look
 
 
-def _unreadable(answer: Answer, *, is_first: bool) -> Unclear:
+def _unreadable(answer: Answer, *, is_proven: bool) -> Unclear:
     """A 2xx that doesn't say what was made."""
     end = None
-    if is_first and json_of(answer) is None:
-        end = _NO_OMNI.format(what=f"{answer.status} with something that is not JSON")
-    return Unclear(Reason.BAD_RESPONSE, answer.status, f"an unreadable answer ({message_of(answer)[:120]})", end=end)
+    if not is_proven and json_of(answer) is None:
+        what = f"{answer.status} with something that is not JSON"
+        end = _NO_OMNI.format(what=what, and_then=", and look there for what that request may have created")
+    return Unclear(
+        Reason.BAD_RESPONSE,
+        answer.status,
+        f"an unreadable answer ({why_unread(answer)}: {message_of(answer)[:120]})",
+        end=end,
+    )
 
 
-def _judge_common(
-    answer: Answer, *, is_first: bool, now: datetime
-) -> Braked | KeyRefused | EndpointUnusable | Unclear | None:
+def _reason_of(reply: Lost) -> Reason:
+    match reply.cause:
+        case Cause.TIMEOUT:
+            return Reason.TIMEOUT
+        case Cause.OVERSIZED | Cause.TRUNCATED | Cause.UNREADABLE:
+            return Reason.BAD_RESPONSE
+        case _:
+            return Reason.CONNECTION
+
+
+def _judge_common(answer: Answer, now: datetime) -> Braked | KeyRefused | KeyDoubted | Unclear | None:
     """What means the same for every request."""
     status = answer.status
-    wait = retry_after(answer.headers, now)
     if status == 429 or (status == 503 and "retry-after" in answer.headers):
-        return Braked(status, message_of(answer), wait)
-    if status == 401 or (status in (400, 403) and speaks_of_token(answer)):
+        return Braked(status, message_of(answer), retry_after(answer.headers, now))
+    if status == 401 or (status in (400, 403) and refuses_key(answer)):
         return KeyRefused(status, message_of(answer))
-    if 300 <= status < 400 and is_first:
-        target = printable(answer.headers.get("location", "nowhere"))
-        return EndpointUnusable(_NO_OMNI.format(what=f"{status}, a redirect to {target.split('?')[0]}"))
+    if status in (400, 403) and may_be_of_key(answer):
+        reason = Reason.FORBIDDEN if status == 403 else Reason.REJECTED
+        return KeyDoubted(Refused(reason, status, message_of(answer), may_be_taken=status == 400))
     if status >= 500 or status in (408, 425):
         reason = Reason.SERVER_ERROR if status >= 500 else Reason.TIMEOUT
         return Unclear(reason, status, message_of(answer), is_outage=status in _OUTAGE)
     return None
 
 
-def _judge_refusal(answer: Answer) -> Refused | EndpointUnusable:
-    """A 3xx or 4xx that is about this row, or about the address."""
+def _judge_refusal(answer: Answer, *, has_created: bool) -> Refused | Blocked | EndpointUnusable:
+    """A 3xx or 4xx that is about this row, about the address, or of something before the server."""
     status, message = answer.status, message_of(answer)
+    is_omnis = isinstance(json_of(answer), dict)
     match status:
+        case 404 | 405 | 410 if speaks_of_content(answer):
+            return Refused(Reason.NOT_FOUND, status, message)
+        case 404 | 405 if has_created and is_omnis:
+            return Refused(Reason.NOT_FOUND, status, message)
+        case 404 | 405 if has_created:
+            return Blocked(status, message)
         case 404 | 405 | 410:
-            if speaks_of_model(answer):
-                return Refused(Reason.NOT_FOUND, status, message)
             return EndpointUnusable(_NO_CREATE.format(status=status, message=message))
+        case 403 if not is_omnis:
+            return Blocked(status, message)
         case 403:
             return Refused(Reason.FORBIDDEN, status, message)
         case 400 | 409:

@@ -68,7 +68,9 @@ class V1:
 
     def whoami(self) -> Question[Look]:
         """See `Api`."""
-        return _ask("/api/v1/whoami")
+        return Question(
+            Request("GET", "/api/v1/whoami"), lambda reply, now: judge.judge_ask(reply, now=now, is_of_key=True)
+        )
 
     def models(self, model_id: str | None = None) -> Question[Look]:
         """See `Api`."""

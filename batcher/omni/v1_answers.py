@@ -105,22 +105,46 @@ def message_of(answer: Answer) -> str:
     if isinstance(answered, dict):
         for name in ("detail", "message", "error"):
             match answered.get(name):
-                case str(text) if text:
-                    return _one_line(text)
-                case {"message": str(text)} if text:
-                    return _one_line(text)
+                case str(text) | {"message": str(text)} if text:
+                    return _one_line(text[:_LONGEST_MESSAGE])
                 case _:
                     continue
     text = re.sub(r"<[^>]*>", " ", answer.body[:4096].decode("utf-8", "replace"))
     return _one_line(text)[:200] or f"HTTP {answer.status} with an empty body"
 
 
-def speaks_of_token(answer: Answer) -> bool:
-    """Whether a 400 or 403 is about the key itself and not about the row, whatever words of the row it repeats."""
-    if not isinstance(json_of(answer), dict):
-        return False
-    message = message_of(answer)
-    return _FIELD.match(message) is None and _TOKEN.search(_QUOTED.sub("", message)) is not None
+def refuses_key(answer: Answer) -> bool:
+    """Whether a 400 or 403 says plainly that the key itself is not accepted."""
+    match json_of(answer):
+        case {"error": {"code": 401}}:
+            return True
+        case dict():
+            return _PLAIN.fullmatch(message_of(answer).rstrip(".! ")) is not None
+        case _:
+            return False
+
+
+def may_be_of_key(answer: Answer) -> bool:
+    """Whether a 400 or 403 may be about the key and not about the row, whatever words of the row it repeats."""
+    match json_of(answer):
+        case {"error": {"code": 403}}:  # the authentication's shape
+            return True
+        case dict():
+            message = message_of(answer)
+            return _FIELD.match(message) is None and _TOKEN.search(_QUOTED.sub("", message)) is not None
+        case _:
+            return False
+
+
+def why_unread(answer: Answer) -> str:
+    """Why the answer's body is no document: the parser's reason, or that it is other JSON."""
+    if not answer.body:
+        return "it is empty"
+    try:
+        orjson.loads(answer.body)
+    except orjson.JSONDecodeError as error:
+        return f"it isn't JSON: {_one_line(str(error))}"
+    return "it names no document"
 
 
 def proves_absence(answer: Answer, identifier: str) -> bool:
@@ -137,9 +161,9 @@ def proves_absence(answer: Answer, identifier: str) -> bool:
     return _NO_DOCUMENT.search(words) is not None and (is_quoted or is_in_own_shape)
 
 
-def speaks_of_model(answer: Answer) -> bool:
-    """Whether a 404 to a create says that the model or the branch is unknown."""
-    return isinstance(json_of(answer), dict) and _MODEL.search(message_of(answer)) is not None
+def speaks_of_content(answer: Answer) -> bool:
+    """Whether a 404 to a create says that something which the row names is unknown: the model, say."""
+    return isinstance(json_of(answer), dict) and _NAMED_BY_ROW.search(_PATH.sub(" ", message_of(answer))) is not None
 
 
 def names_other_field(message: str) -> bool:
@@ -148,8 +172,16 @@ def names_other_field(message: str) -> bool:
     return field is not None and "identifier" not in message.lower()
 
 
+_LONGEST_MESSAGE = 4000  # characters; it goes into files, and patterns look through it
 _TOKEN = re.compile(r"\b(bearer|token|api[ _-]?key|authorization|authenticat\w+|credentials?)\b", re.IGNORECASE)
-_MODEL = re.compile(r"\b(model|branch)", re.IGNORECASE)
+_KEY = r"(?:(?:bearer|api|access|auth\w*)[ _-](?:token|key|header)|bearer|authorization)"
+_BAD = r"(?:invalid|expired|revoked|missing|malformed|unknown|disabled|deleted|inactive)"
+_PLAIN = re.compile(
+    rf"(?:Bad Request: )?(?:(?:the|your|this) )?(?:{_BAD}(?: or {_BAD})? {_KEY}|no {_KEY}(?: \w+)?"
+    rf"|{_KEY} (?:(?:is|was|has|has been) )?(?:{_BAD}|required|not (?:valid|found|recogni[sz]ed|accepted)))",
+    re.IGNORECASE,
+)
+_NAMED_BY_ROW = re.compile(r"\b(model|branch|folder|topic)", re.IGNORECASE)
 _PATH = re.compile(r"\S*/\S*")
 _NO_DOCUMENT = re.compile(r"\bdocument\b.*\bnot found\b")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")

@@ -25,12 +25,16 @@ class Made(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Clear: nothing was made, and sending it again would not help. `may_be_taken`: perhaps the identifier exists."""
+    """Clear: nothing was made, and sending it again would not help. `may_be_taken`: perhaps the identifier exists.
+
+    None as `hint`: the reason's own.
+    """
 
     reason: Reason
     status: int
     message: str
     may_be_taken: bool = False
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,21 @@ class Braked:
 @dataclass(frozen=True, slots=True)
 class KeyRefused:
     """Clear: the key is not accepted."""
+
+    status: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDoubted:
+    """Clear: nothing was made. It may be about the key; if that is good, it's about the row, which was `refused`."""
+
+    refused: Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Clear: something before the server (a firewall, a proxy) refused it, not Omni."""
 
     status: int
     message: str
@@ -79,7 +98,7 @@ class Unclear:
     end: str | None = None
 
 
-Verdict = Made | Refused | Braked | KeyRefused | EndpointUnusable | Unsent | Unclear
+Verdict = Made | Refused | Braked | KeyRefused | KeyDoubted | Blocked | EndpointUnusable | Unsent | Unclear
 
 
 @dataclass(frozen=True, slots=True)

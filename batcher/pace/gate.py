@@ -183,6 +183,10 @@ class Gate:
                     waiter.set_result(None)
         self._wanted.set()
 
+    def holds(self, key: ApiKey) -> bool:
+        """Whether this key may still be used."""
+        return not self._pacers[key.secret].dropped
+
     @property
     def keys_left(self) -> int:
         """Keys that the server has not refused."""

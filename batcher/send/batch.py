@@ -78,6 +78,7 @@ class Batch:
         self._pulling = anyio.Lock()
         self._streak = Streak(settings.stop_after)
         self._counts_streak = True
+        self._aside: list[Spec] = []
 
     async def send_all(self, specs: Iterator[Spec] | AsyncIterator[Spec], *, failed_before: bool = False) -> None:
         """Send them all, or until the drain. `failed_before`: in an earlier run."""
@@ -86,14 +87,19 @@ class Batch:
         with self._drain.waits():
             try:
                 await self.pool.work(partial(self._send_next, specs))
+                while self._aside and not self._drain.is_on:
+                    again, self._aside = self._aside, []
+                    await self.pool.work(partial(self._send_next, iter(again), is_again=True))
             except BaseExceptionGroup as group:
                 self._stop_by(group)
 
-    async def _send_next(self, specs: Iterator[Spec] | AsyncIterator[Spec], flight: anyio.CancelScope) -> bool:
+    async def _send_next(
+        self, specs: Iterator[Spec] | AsyncIterator[Spec], flight: anyio.CancelScope, *, is_again: bool = False
+    ) -> bool:
         """One row; False if none is left, or no more may be sent."""
         if self._room is not None:
             await self._room()
-        if self._left is not None and self._left <= 0:
+        if self._left is not None and self._left <= 0 and not is_again:
             self.is_limit_reached = True
             return False
         if self._drain.is_on:
@@ -106,8 +112,9 @@ class Batch:
             self._on_waiting(spec)
             return True
         if self._left is not None:
-            self._left -= 1
-        await self.sender.send(spec, history, flight)
+            self._left -= not is_again
+        if not await self.sender.send(spec, history, flight):
+            self._aside.append(spec)
         return True
 
     async def _next(self, specs: AsyncIterator[Spec]) -> Spec | None:

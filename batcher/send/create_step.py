@@ -3,6 +3,7 @@
 slot of the rate → intent on disk → POST → verdict ┬ made                       → created
                                                    ├ refused, nothing unclear   → failed (or adopted)
                                                    ├ braked, unsent, key refused → again, not counted
+                                                   ├ blocked by a firewall      → last, then failed
                                                    └ unclear → back off → GET   ┬ there  → created (reconciled)
                                                                                 └ absent → again, same identifier
 """
@@ -20,37 +21,56 @@ from ..config import Sending
 from ..files.journal_lines import Intent
 from ..files.ledger import Ledger
 from ..models import Created, How, Outcome
-from ..omni.verdicts import Braked, EndpointUnusable, KeyRefused, Made, Refused, Unclear, Unsent
+from ..omni.verdicts import (
+    Blocked,
+    Braked,
+    EndpointUnusable,
+    KeyDoubted,
+    KeyRefused,
+    Made,
+    Refused,
+    Unclear,
+    Unsent,
+)
 from ..reasons import Reason
 from ..transport.reply import Answer, NotSent
+from .firewall import Firewall
+from .key_doubts import KeyDoubts
+from .misnamed import Misnamed, Misnaming
 from .reconcile import Reconciler
 from .requester import RATE_LIMITED, Requester
 from .row_progress import RowProgress
 from .settle_rules import SendAgain
 from .workers import WorkerPool
 
-RENAMED = (
-    "{place}: the server made {made!r} although {asked_for!r} was asked for. "
-    "What keeps batcher from creating twice does not hold on this server, so nothing more is sent. "
-    "The document is in the results file. To go on without that protection, use --no-fill-identifiers."
-)
 
-NotMade = Refused | Braked | KeyRefused | EndpointUnusable | Unsent | Unclear
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Nothing new is known of the row; it's to be tried again after all others."""
 
 
-@dataclass(slots=True)
+NotMade = Refused | Braked | KeyRefused | Blocked | EndpointUnusable | Unsent | Unclear | Misnamed
+
+
 class CreateStep:
-    """Creates documents, one row at a time for each worker. `has_created`: one was, so the address is right."""
+    """Creates documents, one row at a time for each worker."""
 
-    requester: Requester
-    ledger: Ledger
-    settings: Sending
-    pool: WorkerPool
-    reconciler: Reconciler
-    has_created: bool = False
+    def __init__(
+        self, requester: Requester, ledger: Ledger, settings: Sending, pool: WorkerPool, reconciler: Reconciler
+    ) -> None:
+        self.requester = requester
+        self.ledger = ledger
+        self.settings = settings
+        self.pool = pool
+        self.reconciler = reconciler
+        self.firewall = Firewall(requester.stop)
+        self._doubts = KeyDoubts(requester)
+        self._has_created = ledger.has_created_before
+        self._misnaming = Misnaming(requester, reconciler)
 
-    async def take(self, progress: RowProgress, flight: anyio.CancelScope) -> Outcome | None:
+    async def take(self, progress: RowProgress, flight: anyio.CancelScope) -> Outcome | SetAside | None:
         """Settle what earlier runs left unclear, then send until the verdict is clear. None: nothing new is known."""
+        settled: Outcome | SendAgain | SetAside | None
         settled = await self._settle_earlier(progress) if progress.history.unclear else SendAgain()
         while isinstance(settled, SendAgain):
             attempted = await self._attempt(progress, flight)
@@ -68,13 +88,19 @@ class CreateStep:
         progress.rename_for_resend(self.settings, self.requester.api, self.ledger.header)
         return SendAgain()
 
-    async def _settle(self, progress: RowProgress, verdict: NotMade) -> Outcome | SendAgain | None:
+    async def _settle(self, progress: RowProgress, verdict: NotMade) -> Outcome | SendAgain | SetAside | None:
         """What an attempt that made nothing, or perhaps something, leads to."""
         match verdict:
             case Unclear():
                 return await self._settle_unclear(progress, verdict)
+            case Misnamed():
+                progress.counted += 1
+                return await self._misnaming.settle(progress, verdict)
             case Refused():
+                self.firewall.passes(progress.key)
                 return await self.reconciler.refused(progress, verdict)
+            case Blocked():
+                return await self._settle_blocked(progress, verdict)
             case EndpointUnusable(message):
                 self.requester.stop(message)
                 return None
@@ -104,25 +130,48 @@ class CreateStep:
             return progress.uncertain(self.ledger.run, self.requester.now())
         return settled
 
+    async def _settle_blocked(self, progress: RowProgress, blocked: Blocked) -> Outcome | SendAgain | SetAside | None:
+        """It's tried again last; but a row that is unclear keeps its place, as it must not be forgotten."""
+        refused = self.firewall.meets(progress.key, blocked)
+        if refused is not None:
+            return await self.reconciler.refused(progress, refused)
+        if self.requester.drain.is_on:
+            return None
+        if not self.ledger.unclear(progress.key):
+            return SetAside()
+        await self.pool.back_off(1)
+        return SendAgain()
+
     async def _attempt(self, progress: RowProgress, flight: anyio.CancelScope) -> Created | NotMade:
         """One POST: its intent is on disk before it leaves, and only if it has its slot of the rate."""
         requester, api = self.requester, self.requester.api
         while True:
+            if self._misnaming.rows:
+                await self._misnaming.wait()
             with await requester.permit(progress.spec.key) as permit:
                 await self._intend(progress)
                 reply = await permit.send(api.create(progress.body), flight, progress.leaves)
                 if reply is None:
                     continue
-                now = requester.now()
-                verdict = api.judge_create(reply, is_first=not self.has_created, now=now)
+                progress.ended_at = now = requester.now()
+                verdict = api.judge_create(
+                    reply,
+                    is_proven=self._has_created or requester.is_proven,
+                    has_created=self._has_created,
+                    now=now,
+                )
                 requester.learn(permit, reply, verdict)
             progress.elapsed_seconds = reply.elapsed_seconds if isinstance(reply, Answer) else 0.0
             if isinstance(verdict, Made):
-                return self._created(progress, verdict, now)
+                return self._made(progress, verdict, now)
             if isinstance(reply, NotSent):
                 progress.take_back_intent(self.ledger)
             elif not isinstance(verdict, Unclear):
                 self.ledger.clear(progress.spec.key)
+            if isinstance(verdict, KeyDoubted):
+                refused = verdict.refused
+                is_good = await self._doubts.is_good(permit.slot.key, verdict)
+                return refused if is_good else KeyRefused(refused.status, refused.message)
             return verdict
 
     def _intend(self, progress: RowProgress) -> Awaitable[None]:
@@ -142,17 +191,20 @@ class CreateStep:
             spec.spec_hash,
             progress.body,
             progress.is_resend,
+            self.settings.timeout_seconds,
         )
         synced = self.ledger.intend(intent)
         progress.is_intended = True  # until it leaves; the sender takes it back if it never does
         return synced
 
-    def _created(self, progress: RowProgress, made: Made, now: datetime) -> Created:
-        self.has_created = True
+    def _made(self, progress: RowProgress, made: Made, now: datetime) -> Created | Misnamed:
+        """Created, if the answer is this row's."""
         asked_for = progress.identifier
         identifier = made.identifier or asked_for or made.dashboard_id or ""
-        if asked_for is not None and made.identifier not in (None, asked_for):
-            self.requester.stop(RENAMED.format(place=progress.spec.place, made=made.identifier, asked_for=asked_for))
+        if not self._misnaming.takes(identifier, asked_for):
+            return Misnamed(made)
+        self._has_created = True
+        self.firewall.passes(progress.key)
         return progress.created(
             How.CREATED,
             identifier,

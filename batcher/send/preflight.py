@@ -176,7 +176,10 @@ class _Asking:
                     continue
                 case Unknown() if requester.outage.is_on:
                     self.left += 1
-                case There() | Absent() | Unknown():
+                case There() | Absent():
+                    requester.is_proven = True
+                    return key, look
+                case Unknown():
                     return key, look
         return None
 

@@ -20,10 +20,10 @@ from ..errors import InternalError
 from ..files.key_history import SentAttempt
 from ..files.ledger import Ledger
 from ..models import Created, Failed, How, Outcome, Uncertain
-from ..omni.verdicts import Absent, Refused, There, Unknown
+from ..omni.verdicts import Absent, Made, Refused, There, Unknown
 from ..reasons import Reason
-from .ask_until_known import ask_until_known
 from .candidates import find_candidates
+from .look_up import look_up
 from .requester import Requester
 from .row_progress import DIED, RowProgress
 from .settle_rules import (
@@ -81,6 +81,23 @@ class Reconciler:
             await self.pool.wait_without_slot(min(wait, left))
             wait *= 2
 
+    async def settle_misnamed(self, progress: RowProgress, made: Made) -> Outcome:
+        """The answer to this row's create named another document: was it another row's, or is that the row's own?
+
+        First its own identifier is looked up. If nothing is there, what the answer named may be its document, if that
+        reads the same and isn't another row's.
+        """
+        if progress.identifier is None:
+            return await self.settle_unnamed(progress) or self._uncertain(progress, StillUncertain())
+        settled = await self.settle(progress)
+        if not isinstance(settled, SendAgain):
+            return settled
+        if made.identifier is not None and not self.ledger.names(made.identifier):
+            look = await self._look_at(progress, made.identifier)
+            if isinstance(look, There) and self._is_same(progress.body, look):
+                return self._exists(progress, How.CREATED, look, made.identifier, None)
+        return self._uncertain(progress, StillUncertain())
+
     async def settle_unnamed(self, progress: RowProgress) -> Outcome | None:
         """A row whose unclear attempt had no identifier. None if the outcome of an earlier run still says it all."""
         if progress.spec.identifier is not None and self.settings.adopt_existing:
@@ -97,8 +114,10 @@ class Reconciler:
         return self._uncertain(progress, StillUncertain(message))
 
     async def _look(self, progress: RowProgress) -> There | Absent | Unknown | None:
-        question = self.requester.api.get(progress.identifier or "")
-        return await ask_until_known(self.requester, self.pool, progress.key, question, self.settings.max_attempts)
+        return await self._look_at(progress, progress.identifier or "")
+
+    async def _look_at(self, progress: RowProgress, identifier: str) -> There | Absent | Unknown | None:
+        return await look_up(self.requester, self.pool, progress.key, identifier, self.settings.max_attempts)
 
     def _case(self, progress: RowProgress, look: There | Absent | Unknown | None) -> Case:
         """All that `decide` must know."""
@@ -107,12 +126,18 @@ class Reconciler:
             progress.identifier or "",
             look,
             self._attempts(progress, look),
-            age_seconds=(self.requester.now() - unclear[-1].at).total_seconds() if unclear else 0.0,
+            age_seconds=self._age(progress, unclear),
             is_filled=progress.is_filled,
             is_same=self._is_same(progress.body, look),
             adopts_existing=self.settings.adopt_existing,
             resends_uncertain=self.settings.resend_uncertain,
         )
+
+    def _age(self, progress: RowProgress, unclear: tuple[SentAttempt, ...]) -> float:
+        """Seconds since the last attempt ended."""
+        if not unclear:
+            return 0.0
+        return (self.requester.now() - (progress.ended_at or unclear[-1].ended_by)).total_seconds()
 
     def _attempts(self, progress: RowProgress, look: There | Absent | Unknown | None) -> tuple[Attempt, ...]:
         """The unclear ones. Bodies are read and compared only if there's a document to compare them with."""

@@ -24,8 +24,10 @@ from ..api_keys import ApiKey
 from ..omni.api import Api, Question, Request, V
 from ..omni.verdicts import (
     Absent,
+    Blocked,
     Braked,
     EndpointUnusable,
+    KeyDoubted,
     KeyRefused,
     Look,
     Made,
@@ -37,9 +39,10 @@ from ..omni.verdicts import (
     Verdict,
 )
 from ..pace.gate import Gate, KeysRefused, Slot
-from ..transport.headers import printable
-from ..transport.reply import HELD, Answer, Cause, NotSent, Reply, Transport
+from ..transport.headers import announced_end
+from ..transport.reply import HELD, Answer, Cause, Lost, NotSent, Reply, Transport
 from .drain import Drain, End
+from .hopeless import Hopeless
 from .outage import Outage
 from .rate_limited_rows import LimitedRows
 
@@ -69,11 +72,11 @@ class Requester:
         self.warn = warn
         self.outage = Outage(give_up_after_seconds, self.stop)
         self.limited = LimitedRows()
+        self.hopeless = Hopeless(give_up_after_seconds, self.stop)
         self.requests = 0
-        self._give_up_after_seconds = give_up_after_seconds
-        self._braked_since: float | None = None  # when the server began to answer nothing but 429 and 503
-        self._has_answer = False
-        self._is_deprecation_told = False
+        self.is_proven = False  # an answer has shown that the base URL is Omni's
+        self.nobodys: There | Absent | None = None  # the answer to a look-up of what nobody has made
+        self._is_end_told = False
 
     async def permit(self, row: str) -> Permit:
         """Wait for outage, brake and slot: then one request may be sent, in a `with` block of the permit.
@@ -140,7 +143,9 @@ class Requester:
     def learn(self, permit: Permit, reply: Reply, verdict: Verdict | Look) -> None:
         """Let brake, outage and keys know what came back."""
         match verdict:
-            case Made() | Refused() | There() | Absent() | EndpointUnusable():
+            case Blocked():  # no word of the server's
+                return
+            case Made() | Refused() | There() | Absent() | EndpointUnusable() | KeyDoubted():
                 if self.outage.troubled:
                     self.outage.good()
             case Braked():
@@ -150,7 +155,7 @@ class Requester:
                 self._miss(permit, verdict)
                 return
             case KeyRefused():
-                self._drop(permit.slot.key, verdict)
+                self.drop(permit.slot.key, verdict)
             case Unclear() | Unknown():
                 if self._is_outage(verdict):
                     what = verdict.message if verdict.status is None else f"HTTP {verdict.status}"
@@ -158,10 +163,12 @@ class Requester:
                     return
         if isinstance(reply, Answer):
             self._pass(permit, reply)
+        elif isinstance(reply, Lost) and reply.cause is Cause.UNREADABLE:
+            self.hopeless.unreadable(reply)
 
     def _miss(self, permit: Permit, unsent: Unsent) -> None:
         """The server was not reached."""
-        if unsent.cause is Cause.DNS and not self._has_answer:
+        if unsent.cause is Cause.DNS and not self.hopeless.has_answer:
             self.stop(f"{unsent.message}. Check --base-url or --instance, and this machine's network.")
         self.outage.bad(permit.row, unsent.message, is_certain=True, is_probe=permit.is_probe)
 
@@ -172,43 +179,25 @@ class Requester:
     def _brake(self, permit: Permit, braked: Braked) -> None:
         is_rate = braked.status == RATE_LIMITED and not self.limited.add(permit.row)
         self.gate.brake(permit.slot.key, braked.retry_after_seconds, slot=permit.slot, limited=is_rate)
-        self._has_answer = True
-        self._stop_if_braked_for_long(braked.status)
+        self.hopeless.braked(braked.status)
 
     def _pass(self, permit: Permit, answer: Answer) -> None:
-        self._has_answer = True
-        self._braked_since = None
+        self.hopeless.passed()
         self.limited.passes(permit.row)
         self.gate.passed(permit.slot.key, slot=permit.slot)
-        if "deprecation" in answer.headers or "sunset" in answer.headers:
-            self._warn_of_deprecation(answer)
+        if not self._is_end_told and ("deprecation" in answer.headers or "sunset" in answer.headers):
+            self._is_end_told = True
+            announced = announced_end(answer.headers)
+            self.warn(f"the server announces the end of v1 create ({announced}); look for a newer batcher in time")
 
-    def _stop_if_braked_for_long(self, status: int) -> None:
-        """Nothing but 429 and 503 for too long: then waiting on would never end."""
-        now = anyio.current_time()
-        if self._braked_since is None:
-            self._braked_since = now
-        elif now - self._braked_since >= self._give_up_after_seconds:
-            self.stop(
-                f"the server has answered nothing but {status} for {now - self._braked_since:.0f} s. Run the same command "
-                "again later; run and undo wait as long as --give-up-after says. If it is always the same row, look at that row."
-            )
-
-    def _drop(self, key: ApiKey, refused: KeyRefused) -> None:
+    def drop(self, key: ApiKey, refused: KeyRefused) -> None:
+        """The server refuses this key: nothing starts with it any more."""
         self.gate.drop(key)
         left = self.gate.keys_left
         rest = f"{left} left" if left else "none is left"
         self.warn(f"API key {key.number} was refused ({refused.status}: {refused.message}); {rest}")
         if not left:
             self.stop(str(KeysRefused()))
-
-    def _warn_of_deprecation(self, answer: Answer) -> None:
-        if self._is_deprecation_told:
-            return
-        self._is_deprecation_told = True
-        names = [name for name in ("deprecation", "sunset", "link") if name in answer.headers]
-        announced = "; ".join(f"{name}: {printable(answer.headers[name])}" for name in names)
-        self.warn(f"the server announces the end of v1 create ({announced}); look for a newer batcher in time")
 
 
 @dataclass(slots=True)

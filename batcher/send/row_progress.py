@@ -39,6 +39,7 @@ class RowProgress:
     attempts: int = 0
     counted: int = 0
     elapsed_seconds: float = 0.0
+    ended_at: datetime | None = None  # the last attempt of this run
     is_intended: bool = False
     is_resend: bool = False
     last: Unclear | Unknown | Refused | None = None
@@ -95,7 +96,7 @@ class RowProgress:
 
     def failed(self, refused: Refused, run: str, now: datetime, hint: str | None = None) -> Failed:
         """There is no document, and none of the attempts is unclear."""
-        hint = HINTS[refused.reason] if hint is None else hint
+        hint = hint or refused.hint or HINTS[refused.reason]
         return self._failure(Failed, refused.reason, refused.status, refused.message, hint, run, now)
 
     def uncertain(self, run: str, now: datetime, *, message: str | None = None, hint: str | None = None) -> Uncertain:

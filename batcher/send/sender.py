@@ -18,7 +18,7 @@ from ..files.key_history import KeyHistory
 from ..files.ledger import Ledger
 from ..models import Created, Outcome, Spec
 from ..pace.gate import KeysRefused
-from .create_step import CreateStep
+from .create_step import CreateStep, SetAside
 from .reconcile import Reconciler
 from .requester import Requester
 from .row_progress import RowProgress, set_out
@@ -29,7 +29,7 @@ from .workers import WorkerPool
 class Step(Protocol):
     """One thing to be done for each row."""
 
-    async def take(self, progress: RowProgress, flight: anyio.CancelScope) -> Outcome | None:
+    async def take(self, progress: RowProgress, flight: anyio.CancelScope) -> Outcome | SetAside | None:
         """Do it, sending inside `flight`. None: not attempted, or nothing changed. Raises DiskTrouble, KeysRefused."""
 
 
@@ -51,14 +51,15 @@ class Sender:
         self.reconciler = Reconciler(self.requester, self.ledger, self.settings, self.pool, self.decide)
         self.steps = (CreateStep(self.requester, self.ledger, self.settings, self.pool, self.reconciler),)
 
-    async def send(self, spec: Spec, history: KeyHistory, flight: anyio.CancelScope) -> None:
+    async def send(self, spec: Spec, history: KeyHistory, flight: anyio.CancelScope) -> bool:
         """Bring one row to its outcome and book it; nothing is booked if it was not attempted or nothing changed.
 
+        False: it's to be sent again after all others.
         `flight` is an open scope around this call, shielded while the row's own requests are on their way.
         """
         progress = set_out(spec, history, self.settings, self.requester.api, self.ledger.header)
         for step in self.steps:
-            outcome = None
+            outcome: Outcome | SetAside | None = None
             try:
                 outcome = await step.take(progress, flight)
             except DiskTrouble as trouble:
@@ -68,10 +69,13 @@ class Sender:
             finally:
                 if outcome is None:
                     self._break_off(progress)
-                else:
+                elif not isinstance(outcome, SetAside):
                     self._book(progress, outcome)
+            if isinstance(outcome, SetAside):
+                return False
             if not isinstance(outcome, Created):
                 break
+        return True
 
     def awaits_person(self, spec: Spec, history: KeyHistory) -> bool:
         """Whether nothing can be asked or sent for this row: an attempt without identifier is unclear, and it says so."""

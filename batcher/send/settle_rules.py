@@ -39,7 +39,7 @@ class Attempt:
 class Case:
     """What is known when a look at `identifier` has come back. None as `look`: the run must stop.
 
-    `unclear` is oldest first, and `age_seconds` the time since its last; `is_filled`: batcher chose the identifier;
+    `unclear` is oldest first, and `age_seconds` the time since its last one ended; `is_filled`: batcher chose the identifier;
     `is_same`: the document reads as the row does now; `refused`: the last attempt was, and `lag_left_seconds` is how much
     longer that may be the lag of reads.
     """

@@ -26,7 +26,7 @@ class WorkerPool:
     """`concurrency` places, and workers to fill them."""
 
     def __init__(self, concurrency: int, random: Random | None = None) -> None:
-        self._random = random or Random()
+        self.random = random or Random()
         self._places = anyio.Semaphore(concurrency, fast_acquire=True)
         self._concurrency = concurrency
         self._most = concurrency * (1 + WAITING_PER_PLACE)
@@ -62,7 +62,7 @@ class WorkerPool:
 
     async def back_off(self, attempt: int) -> None:
         """Wait without a place before trying again, after so many attempts."""
-        await self.wait_without_slot(backoff_seconds(attempt, self._random))
+        await self.wait_without_slot(backoff_seconds(attempt, self.random))
 
     def _start_worker(self) -> None:
         self._workers += 1

@@ -13,6 +13,12 @@ def printable(header: str) -> str:
     return header.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
+def announced_end(headers: Mapping[str, str]) -> str:
+    """What an answer says of its endpoint's end, in the words of its headers; empty if it says nothing."""
+    names = [name for name in ("deprecation", "sunset", "link") if name in headers]
+    return "; ".join(f"{name}: {printable(headers[name])}" for name in names)
+
+
 # A wrong header must not hold a run for a day; asking again once an hour costs nothing.
 LONGEST_SECONDS = 3600.0
 # Nobody means a pause of more than a month: such a value is a mistake, and the brake's own ladder is a better guess.

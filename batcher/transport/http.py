@@ -38,6 +38,7 @@ _BUFFER_BYTES = 1 << 16  # aiohttp's own: when twice as much lies unread, it sto
 _HEADER_BYTES = 1 << 16  # of one header: policies and cookies outgrow the 8 KB that aiohttp takes
 _OWN_HEADERS = ("content-length", "content-type")  # of a request without a body
 _UNFIT_AT_MOST = 3  # new connections in a row that turn out to be unfit; then the server is in trouble
+_INTERIM_AT_MOST = 100
 _TOO_LATE = NotSent(Cause.CONNECT_TIMEOUT, "the server did not take the connection in time")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -94,10 +95,12 @@ class HttpTransport:
         status, is_kept = None, False
         try:
             protocol = _write(connection, text)
-            while True:
+            for _ in range(_INTERIM_AT_MOST):
                 message, content = await protocol.read()
                 if message.code >= 200 or message.code == 101:  # interim answers are passed over
                     break
+            else:
+                return Lost(Cause.UNREADABLE, "the answer can't be understood (interim answers without end)")
             status = message.code
             # a small body is often here already
             answered = _whole(message, content) or await exchange.read(protocol, content)

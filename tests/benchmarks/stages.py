@@ -102,7 +102,7 @@ def judge(intents: Sequence[Intent], reply: Reply) -> tuple[Made, float]:
     now, verdict = datetime.now(UTC), None
     begun = process_time()
     for _ in intents:
-        verdict = judge_create(reply, is_first=False, now=now)
+        verdict = judge_create(reply, is_proven=True, has_created=True, now=now)
     seconds = process_time() - begun
     assert isinstance(verdict, Made), verdict
     return verdict, seconds

@@ -175,3 +175,19 @@ def test_a_fingerprint_of_no_hash_is_zero() -> None:
     """Adopted documents have none: 0 means that no change can be told."""
     assert (fingerprint(""), fingerprint("not hex")) == (0, 0)
     assert fingerprint("f" * 32) == 16**15 - 1
+
+
+@pytest.mark.parametrize(("depth", "is_kept"), [(200, True), (250, True), (300, False), (1021, False), (5000, False)])
+def test_an_answer_nested_too_deep_does_not_spoil_the_line(depth: int, is_kept: bool) -> None:
+    """It is left out, and the line stays readable. (Failed before: `verify` and `undo` took the file for corrupt.)"""
+    body = b'{"a":' + b"[" * depth + b"]" * depth + b"}"
+    line = encode_line(created()._replace(response=body))
+    read = created_of(orjson.loads(line), "x:1")
+    assert read.response == (body if is_kept else b"null")
+
+
+def test_a_line_of_an_earlier_version_with_a_deep_answer_is_read() -> None:
+    """Its answer is passed over."""
+    line = orjson.loads(encode_line(created()))
+    line["response"] = orjson.loads(b"[" * 300 + b"]" * 300)
+    assert created_of(line, "x:1").response == b"null"

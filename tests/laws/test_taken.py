@@ -13,7 +13,7 @@ from batcher.files.journal_lines import JournalHeader
 from batcher.identity import content_hash, fill_identifier, name_key
 from batcher.sandbox import ErrorShape
 
-from ..support.faulty import FaultyServer, on
+from ..support.faulty import FaultyServer, guarded, on
 from ..support.runs import MODEL, Job, row
 
 SHAPES = [(status, shape) for status in (400, 409) for shape in ErrorShape]
@@ -99,7 +99,7 @@ async def test_a_filled_identifier_that_cannot_be_compared_is_taken(tmp_path: Pa
     """It exists but cannot be read, and nothing of ours is unclear: nobody knows that it is ours, so `identifier_taken`."""
     job = Job(tmp_path)
     job.rows(row("a"))
-    async with FaultyServer(guard) as server:
+    async with FaultyServer(guarded(guard)) as server:
         await place(server, filled("a"), name="a")
         ran = await job.run(server.base_url)
     assert (ran.code, job.reasons, job.results) == (1, {"a": "failed identifier_taken"}, [])

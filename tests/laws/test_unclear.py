@@ -9,7 +9,7 @@ import pytest
 
 from batcher.sandbox import Fault
 
-from ..support.faulty import FaultyServer, named, on
+from ..support.faulty import FaultyServer, guarded, named, on
 from ..support.runs import Job, row
 
 COMMITTED = (
@@ -100,7 +100,7 @@ async def test_existence_is_proof_for_an_identifier_that_was_filled_in(tmp_path:
     """A GET that says 403, 422 or 400-analysis means that it exists: with a filled identifier that is ours."""
     job = Job(tmp_path)
     job.rows(row("a"))
-    async with FaultyServer("reset-after@1", guard) as server:
+    async with FaultyServer("reset-after@1", guarded(guard)) as server:
         ran = await job.run(server.base_url)
     assert (ran.code, job.how, len(server.posts)) == (0, {"a": "reconciled"}, 1)
 
@@ -140,7 +140,7 @@ async def test_the_users_own_identifier_that_cannot_be_read_is_uncertain(tmp_pat
     """For a user's own identifier that exists but cannot be read nobody knows whose it is: uncertain, exit 5."""
     job = Job(tmp_path)
     job.rows(row("a", identifier="mine-1"))
-    async with FaultyServer("reset-after@1", guard) as server:
+    async with FaultyServer("reset-after@1", guarded(guard)) as server:
         ran = await job.run(server.base_url)
     assert (ran.code, ran.counts, job.results) == (5, {"uncertain": 1}, [])
     assert job.reasons == {"a": "uncertain connection"}

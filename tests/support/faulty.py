@@ -47,6 +47,11 @@ def named(name: str) -> Callable[[Call], bool]:
     return lambda call: call.method == "POST" and orjson.loads(call.body).get("name") == name
 
 
+def guarded(fault: str) -> Fault:
+    """This answer to look-ups of documents that exist or may exist; batcher's control question gets the server's own."""
+    return on(fault, lambda call: "nobody-has-used" not in call.path)
+
+
 class FaultyServer:
     """The sandbox with a script, and questions to ask it, during the run and after it.
 

@@ -150,6 +150,7 @@ class Job:
         create_again: bool = False,
         rows: frozenset[str] | None = None,
         rows_to: Path | None = None,
+        preflight: bool = False,
         **sending: Any,
     ) -> RunSettings:
         """Settings of one run: no rate, no preflight, no shared pace unless asked for."""
@@ -165,7 +166,7 @@ class Job:
             create_again=create_again,
             rows=rows,
             rows_to=rows_to,
-            preflight=False,
+            preflight=preflight,
         )
 
     async def run(
