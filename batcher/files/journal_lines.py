@@ -223,7 +223,7 @@ def _intent(line: Mapping[str, Any]) -> Intent:
         str(line["specHash"]),
         orjson.dumps(line["body"]),
         bool(line.get("resend")),
-        float(line.get("timeout") or USUAL_TIMEOUT_SECONDS),
+        float(line.get("timeout", USUAL_TIMEOUT_SECONDS)),
     )
 
 

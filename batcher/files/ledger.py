@@ -35,10 +35,10 @@ from .journal_lines import (
 )
 from .key_history import IN_MEMORY, NO_HISTORY, KeyHistory, SentAttempt
 from .late_sync import LateSync
-from .lines import Lines, on_disk, open_lines
+from .lines import Lines, open_lines
 from .past import Past
 from .results import encode_line
-from .trouble import foreign
+from .trouble import foreign, on_disk
 
 
 class Ledger:

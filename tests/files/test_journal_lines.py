@@ -63,6 +63,7 @@ journal_lines: st.SearchStrategy[JournalLine] = st.one_of(
         texts,
         bodies,
         st.booleans(),
+        st.floats(0.1, 3600.0),
     ),
     st.builds(Cleared, texts),
     st.builds(Settled, texts),
