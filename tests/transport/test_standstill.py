@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -18,7 +19,8 @@ import pytest
 from ..support.runs import row
 
 ROOT = Path(__file__).parents[2]
-MADE = b'{"dashboard":{"id":"1","dashboardId":"1"},"workbook":{"id":"2","documentId":"3","identifier":"abc"}}'
+NUMBERS = itertools.count()
+MADE = b'{"dashboard":{"id":"1","dashboardId":"1"},"workbook":{"id":"2","documentId":"3","identifier":"abc-%d"}}'
 KEPT: list[socket.socket] = []  # listeners live as long as their threads: as long as the tests
 
 
@@ -30,7 +32,8 @@ def serve(listener: socket.socket, seen: list[bytes], delay: float) -> None:
             while head := plug.recv(1 << 16):
                 seen.append(head)
                 time.sleep(delay)
-                plug.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%b" % (len(MADE), MADE))
+                made = MADE % next(NUMBERS)
+                plug.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%b" % (len(made), made))
 
     while True:
         threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
