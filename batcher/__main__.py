@@ -22,7 +22,10 @@ def main() -> None:
     _replace_closed_streams()
     from .cli.app import execute  # noqa: PLC0415 - after the clock has been read
 
-    code = execute(sys.argv[1:], STARTED, signals.release)
+    try:
+        code = execute(sys.argv[1:], STARTED, signals.release)
+    except KeyboardInterrupt:  # another one, while the first was told of
+        code = INTERRUPTED
     signals.end(code)
     sys.exit(code)
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import anyio
 
@@ -81,7 +81,7 @@ def run_until(body: Callable[[], Awaitable[T]], interrupts: Interrupts, deadline
     """Run `body` in a loop of its own; signals and the deadline (seconds from now) end it gracefully."""
     spare_collector()
     with interrupts.caught():
-        whole = partial(_until_deadline, body, interrupts.drain, deadline_seconds)
+        whole = partial(_until_deadline, body, interrupts, deadline_seconds)
         try:
             return anyio.run(whole, backend_options=loop_options())
         except RuntimeError as error:
@@ -90,10 +90,13 @@ def run_until(body: Callable[[], Awaitable[T]], interrupts: Interrupts, deadline
             raise
 
 
-async def _until_deadline(body: Callable[[], Awaitable[T]], drain: Drain, deadline_seconds: float | None) -> T:
+async def _until_deadline(
+    body: Callable[[], Awaitable[T]], interrupts: Interrupts, deadline_seconds: float | None
+) -> T:
+    interrupts.begin()
     if deadline_seconds is None:
         return await body()
-    timer = asyncio.get_running_loop().call_later(deadline_seconds, drain.start, End.DEADLINE, "deadline")
+    timer = asyncio.get_running_loop().call_later(deadline_seconds, interrupts.drain.start, End.DEADLINE, "deadline")
     try:
         return await body()
     finally:
@@ -104,7 +107,8 @@ async def _until_deadline(body: Callable[[], Awaitable[T]], drain: Drain, deadli
 class Interrupts:
     """What SIGINT, SIGTERM and SIGHUP do to a run.
 
-    Before anything can be sent a signal ends the program at once (KeyboardInterrupt). Afterwards the first drains, the
+    Before anything can be sent a signal ends the program at once (KeyboardInterrupt), but not before the event loop stands:
+    one that is half made complains of being left. Afterwards the first drains, the
     second stops at once, and a third no longer waits for that. They act between two steps of the event loop. While the
     run closes its files, which ends by itself, the first two change nothing.
     """
@@ -112,6 +116,7 @@ class Interrupts:
     drain: Drain
     say: Callable[[str], None]
     count: int = 0
+    has_begun: bool = False
     has_sent: bool = False
     has_raised: bool = False
     loop: asyncio.AbstractEventLoop | None = None
@@ -130,6 +135,12 @@ class Interrupts:
             for number in caught:
                 signal.signal(number, before[number])
 
+    def begin(self) -> None:
+        """The event loop stands. Raises KeyboardInterrupt if a signal has come before."""
+        self.has_begun = True
+        if self.count:
+            self._raise()
+
     @contextmanager
     def draining(self, gauge: Gauge) -> Iterator[None]:
         """While in the block, which runs in the event loop, signals drain instead of ending at once."""
@@ -142,11 +153,14 @@ class Interrupts:
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         self.count += 1
-        if not self.has_sent or self.count > 2:
-            self.has_raised = True
-            raise KeyboardInterrupt
+        if (self.has_begun and not self.has_sent) or self.count > 2:
+            self._raise()
         if self.loop is not None:
             self.loop.call_soon_threadsafe(self._pass_on, self.count, signal.Signals(number).name)
+
+    def _raise(self) -> NoReturn:
+        self.has_raised = True
+        raise KeyboardInterrupt
 
     def _pass_on(self, number: int, name: str) -> None:
         if number == 1:

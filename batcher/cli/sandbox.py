@@ -10,6 +10,7 @@ import anyio
 
 from ..errors import UsageError
 from ..sandbox import FAULT_HELP, Fault, SandboxSettings, serve
+from .allowed import check_threads
 from .end import Invocation
 from .loop import loop_options
 from .screen.console import print_text
@@ -22,6 +23,7 @@ def sandbox(invocation: Invocation, given: Given) -> int:
         print_text(FAULT_HELP)
         return 0
     settings = _settings(given)
+    check_threads()
     anyio.run(partial(_serve, invocation, settings), backend_options=loop_options())
     return 0
 

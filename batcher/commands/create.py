@@ -21,6 +21,7 @@ from ..files.ledger import Ledger
 from ..files.lock import lock
 from ..models import Spec
 from ..pace.rate import Rate
+from ..read.temporary import temporary_place
 from ..runtime import Runtime, shared_pace_of
 from ..send.batch import Batch
 from ..send.connect import open_run
@@ -148,7 +149,7 @@ async def _placed(journal: str | Path | None) -> AsyncIterator[Files]:
     with contextlib.ExitStack() as stack:
         if journal is None:
             try:
-                directory = stack.enter_context(TemporaryDirectory(prefix="batcher-"))
+                directory = stack.enter_context(TemporaryDirectory(prefix="batcher-", dir=temporary_place()))
             except OSError as error:
                 raise UsageError(
                     f"cannot make a temporary directory ({error}); set TMPDIR, or name a journal"

@@ -139,6 +139,23 @@ def test_standard_input_without_a_place_for_temporary_files(tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(not Path("/bin/bash").exists(), reason="ulimit is a word of the shell")
+def test_standard_input_that_does_not_fit(tmp_path: Path) -> None:
+    """A place for temporary files that is full, here by a limit on the size of files."""
+    done = subprocess.run(
+        ["/bin/bash", "-c", 'ulimit -f 8 && exec "$@"', "bash", sys.executable, "-B", "-m", "batcher", "check", "-"],
+        input=ROWS * 1000,
+        cwd=tmp_path,
+        env=environment(tmp_path, TMPDIR=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"the directory for temporary files, {tmp_path}: File too large" in done.stderr
+    assert "set TMPDIR" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/bin/bash").exists(), reason="ulimit is a word of the shell")
 @pytest.mark.parametrize(
     ("limit", "concurrency", "code", "words"),
     [
@@ -183,7 +200,9 @@ def test_few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
-@pytest.mark.parametrize("module", ["batcher.cli.app", "batcher.validate.schema", "batcher.cli.loop", "sqlite3"])
+@pytest.mark.parametrize(
+    "module", ["batcher.cli.app", "batcher.validate.schema", "batcher.cli.loop", "sqlite3", "uvloop"]
+)
 def test_a_signal_while_modules_are_imported(module: str, number: str, table: Path) -> None:
     """One sentence and exit 130, whatever was being imported; a traceback, or the signal's own end, before."""
     done = interpreted(
