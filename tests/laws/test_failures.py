@@ -179,10 +179,11 @@ async def test_an_untouched_failures_file_is_not_kept(tmp_path: Path) -> None:
         assert job.files.failures.read_bytes() != first
 
 
-async def test_an_edit_while_the_run_goes_on_is_kept(tmp_path: Path) -> None:
-    """Saved in place or by an editor that renames: the run replaces the file at its end, and keeps a copy of the edit."""
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+async def test_an_edit_while_the_run_goes_on_is_kept(tmp_path: Path, form: str) -> None:
+    """Saved through a link or by an editor that renames: the run replaces the file at its end, and keeps a copy."""
     for by_rename in (False, True):
-        job = Job(tmp_path / str(by_rename))
+        job = Job(tmp_path / str(by_rename), form)
         job.directory.mkdir()
         job.rows(row("a"), row("b"), row("c"))
         async with FaultyServer(*refuse("a", "b")) as server:
@@ -191,19 +192,23 @@ async def test_an_edit_while_the_run_goes_on_is_kept(tmp_path: Path) -> None:
 
             def edit(_outcome: object, job: Job = job, by_rename: bool = by_rename) -> None:
                 path = job.files.failures
-                text = path.read_bytes().replace(b'"description"', b'"FIXED"').replace(b'"name"', b'"FIXED"')
+                text = path.read_bytes().replace(b"too plain", b"FIXED")
                 if by_rename:
                     path.with_suffix(".tmp").write_bytes(text)
                     path.with_suffix(".tmp").replace(path)
                 else:
-                    path.write_bytes(text)
+                    link = path.with_name("link")
+                    link.unlink(missing_ok=True)
+                    link.symlink_to(path)
+                    link.write_bytes(text)
 
             witness.on_outcome = edit
             ran = await job.run(server.base_url, witness=witness)
         kept = ran.summary.kept_failures
         assert kept is not None
-        assert b'"FIXED"' in kept.read_bytes()
-        assert job.reasons == {"a": "failed rejected", "b": "failed rejected"}
+        assert b"FIXED" in kept.read_bytes()
+        assert b"FIXED" not in job.files.failures.read_bytes()
+        assert (ran.summary.failed, job.files.failures.read_bytes().count(b"too plain")) == (2, 2)
 
 
 async def test_a_killed_first_run_leaves_a_failures_csv_with_its_header(tmp_path: Path) -> None:
