@@ -21,6 +21,7 @@ import anyio.to_thread
 from .held import hold
 
 READ_BUFFER_BYTES = 1 << 20
+LINE_BUFFER_BYTES = 1 << 13  # about a line
 SPOOL_BUFFER_BYTES = 1 << 17
 # fdatasync leaves out the modification time, which nobody needs; macOS has only fsync
 _sync_to_disk = getattr(os, "fdatasync", os.fsync)
@@ -50,8 +51,8 @@ class Storage(Protocol):
     def size(self, path: Path) -> int | None:
         """Bytes in the file, or None if there is none."""
 
-    def read(self, path: Path) -> AbstractContextManager[BinaryIO]:
-        """Open for buffered reading. Raises FileNotFoundError."""
+    def read(self, path: Path, buffer_bytes: int = READ_BUFFER_BYTES) -> AbstractContextManager[BinaryIO]:
+        """Open for buffered reading; with a small buffer for lines here and there. Raises FileNotFoundError."""
 
     def append(self, path: Path) -> AbstractContextManager[AppendFile]:
         """Open for appending; made when missing, with its directory entry fsynced."""
@@ -116,9 +117,9 @@ class Disk:
             return None
 
     @contextlib.contextmanager
-    def read(self, path: Path) -> Iterator[BinaryIO]:
+    def read(self, path: Path, buffer_bytes: int = READ_BUFFER_BYTES) -> Iterator[BinaryIO]:
         """Open for buffered reading."""
-        with path.open("rb", buffering=READ_BUFFER_BYTES) as stream:
+        with path.open("rb", buffering=buffer_bytes) as stream:
             yield stream
 
     @contextlib.contextmanager

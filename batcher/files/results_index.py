@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..compact_map import Fingerprints
 from ..models import Created
-from .disk import Storage
+from .disk import LINE_BUFFER_BYTES, Storage
 from .history import UndoneDocuments
 from .lines import JoinedLines, count_roughly, is_object, parse_line, read_lines
 from .results import created_of
@@ -108,7 +108,7 @@ def open_documents(storage: Storage, path: Path, undone: UndoneDocuments) -> Ite
             offsets.put(key, offset)
     for key, (_, offset) in left.latest.items():
         offsets.put(key, offset)
-    with storage.read(path) as stream:
+    with storage.read(path, LINE_BUFFER_BYTES) as stream:
 
         def document_of(key: str) -> Created | None:
             if (offset := offsets.get(key)) is None:

@@ -229,5 +229,10 @@ def test_the_command_shows_what_a_pipe_held(tmp_path: Path) -> None:
     assert (alone.returncode, "s.csv is a sheet, which only shows" in alone.stderr) == (2, True), alone.stderr
     again = start(tmp_path, "run", "s.csv", "--sandbox", "--rate", "none", "--results", "r.jsonl")
     assert (again.returncode, "2 created (1 now, 1 before)" in again.stderr) == (0, True), again.stderr
+    both = feed(tmp_path, text, "run", "-", *words[:-1], "t.csv", "--summary", "./t.csv")
+    assert (both.returncode, "is an input, or a file of the run" in both.stderr) == (2, True), both.stderr
+    (tmp_path / "s16.csv").write_bytes((tmp_path / "s.csv").read_text("utf-8-sig").encode("utf-16"))
+    unseen = start(tmp_path, "run", "s16.csv", "--sandbox")
+    assert (unseen.returncode, "s16.csv:2: the journal knows no row" in unseen.stderr) == (2, True), unseen.stderr
     looked = feed(tmp_path, text, "status", "-", *words)
     assert (looked.returncode, [line["batcher_outcome"] for line in table(tmp_path / "s.csv")]) == (0, ["created"] * 2)

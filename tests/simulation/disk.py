@@ -137,7 +137,7 @@ class ProcessDisk:
         return len(inode.data) if inode else None
 
     @contextmanager
-    def read(self, path: Path) -> Iterator[BinaryIO]:
+    def read(self, path: Path, buffer_bytes: int = 0) -> Iterator[BinaryIO]:  # noqa: ARG002 - it all lies in memory
         """As `Storage`: the bytes as they stand when it is opened."""
         self.step("read")
         yield io.BytesIO(self._inode(path).data)

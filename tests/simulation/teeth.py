@@ -140,9 +140,9 @@ class NoResumeFilter(Real):
 
 class _Forgetful(BrokenDisk):
     @contextmanager
-    def read(self, path: Path) -> Iterator[BinaryIO]:
+    def read(self, path: Path, buffer_bytes: int = 0) -> Iterator[BinaryIO]:
         """As `Storage`."""
-        with super().read(path) as stream:
+        with super().read(path, buffer_bytes) as stream:
             data = stream.read()
             yield io.BytesIO(re.sub(rb'\{"key":".', rb'{"key":"!', data) if path == FILES.results else data)
 

@@ -38,17 +38,20 @@ def files_of(
     results: Path | None = None,
     failures: Path | None = None,
     sheet: Path | None = None,
+    others: Sequence[Path | None] = (),
 ) -> Files:
-    """The files of a run over these inputs. Raises UsageError where they must be named or collide."""
+    """The files of a run over these inputs; `others` are what else it reads or writes.
+
+    Raises UsageError where they must be named or collide.
+    """
     check_inputs(inputs)
     try:
         files = _files_of(inputs, results, failures, sandbox=sandbox)
         if sheet is None:
             return files
-        own = (files.found, files.results, files.failures, files.journal)
-        return replace(
-            files, sheet=sheet_file(sheet, (*own, *(Path(name) for name in inputs if name != STANDARD_INPUT)))
-        )
+        taken = [files.found, files.results, files.failures, files.journal, *(other for other in others if other)]
+        taken += (Path(name) for name in inputs if name != STANDARD_INPUT)
+        return replace(files, sheet=sheet_file(sheet, taken))
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise UsageError(f"{error.filename}: {TOO_LONG}") from None

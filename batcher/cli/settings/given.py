@@ -121,6 +121,7 @@ class Given:
                 results=self.path("results"),
                 failures=self.path("failures"),
                 sheet=self.path("sheet_out"),
+                others=[self.path(name) for name in ("summary", "rows", "config")],
             ),
             reading=self.reading(),
             sending=self.sending(),
