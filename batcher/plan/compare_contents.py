@@ -51,11 +51,16 @@ class Comparison:
             return seeking, seeking.pairs(row for row in rows if is_sought(row))
 
         same = answered(self.settings, find)
-        if self.only_failures:
+        if self._is_part:
             return same
         base_url = self.settings.endpoint.base_url
         url = V1(base_url).url if base_url and not self.settings.endpoint.sandbox else str
         return name_unclaimed(lefts[0], same, self.seen.past.journaled.named, url, observer)
+
+    @property
+    def _is_part(self) -> bool:
+        """Whether the rows are some of those of other inputs, in a failures file or a sheet: all of these are compared."""
+        return self.only_failures or self.seen.has_sheet
 
     def _displaced(self, same: Same) -> Iterator[Pair]:
         """Rows that another row has kept from the key they should have: they keep the one they got, in whatever order."""
@@ -81,7 +86,7 @@ class Comparison:
 
     def _left(self) -> Left:
         is_claimed, has_changed = self.checked.claims.keys.__contains__, self.seen.changed.__contains__
-        sources = None if self.only_failures else self.sources
+        sources = None if self._is_part else self.sources
         return find_left(self.storage, self.settings.files, self.seen.past, sources, is_claimed, has_changed)
 
     def _seeking(self, left: Left) -> Seeking:

@@ -77,6 +77,7 @@ class SeenRows:
     lost: str | None  # the place of the first uncertain line that the journal knows nothing of
     is_beside: bool = False  # there are several inputs
     is_continued: bool = False  # the failures file of these files' own runs is an input
+    has_sheet: bool = False  # a row came from a sheet
     unknown: str | None = None  # why nothing may be sent: a line of that file has a key that the journal doesn't know
     counts: dict[RowState, int] = field(default_factory=lambda: dict.fromkeys(RowState, 0))
     places: dict[RowState, list[str]] = field(default_factory=dict)
@@ -157,6 +158,7 @@ class SeenRows:
 
     def _judge_sheet(self, place: str, key: str, *, is_keyed: bool) -> None:
         """Nothing is sent on the word of a sheet: a key of its own making would be another row."""
+        self.has_sheet = True
         if self.unknown is None and self.is_beside:
             self.unknown = sheet_beside(place)
         elif self.unknown is None and is_keyed and not self.past.knows(key):

@@ -169,6 +169,22 @@ async def test_a_key_that_a_spreadsheet_program_changed_is_refused(tmp_path: Pat
     assert len(server.posts) == 1
 
 
+async def test_an_old_sheet_with_changed_keys_makes_nothing_twice(tmp_path: Path) -> None:
+    """001 was to do when it was shown, and has been created since; it comes back as 1, as a new row."""
+    job = Shown(tmp_path)
+    given = tmp_path / "d.csv"
+    given.write_text(f"key,name,modelId\n000,a,{MODEL}\n001,b,{MODEL}\n")
+    async with FaultyServer() as server:
+        await job.show(server.base_url, [given], limit=1)
+        rows = table(job.sheet)
+        await job.run(server.base_url, inputs=[given])
+        rows[1]["key"] = "1"
+        save(job.sheet, rows)
+        with pytest.raises(UsageError, match="--rekey"):
+            await job.run(server.base_url, inputs=[job.sheet])
+    assert len(server.posts) == 2
+
+
 class Full(Disk):
     """A disk that doesn't take the sheet."""
 
