@@ -12,6 +12,7 @@ from ..errors import UsageError
 from ..models import Row
 from . import failures_lines
 from .broken import TOO_LONG, Broken, LongLine
+from .json_shapes import rows_inside
 from .json_text import TOO_DEEP, BrokenJson, parse_object
 
 _CHUNK_BYTES = 1 << 17
@@ -181,6 +182,8 @@ class Texts:
             fields = parse_object(record)
         except BrokenJson as error:
             return Row(self.source, line, {}, text=record.decode("utf-8", "replace").strip(), fault=str(error))
+        if inside := rows_inside(fields):
+            return Row(self.source, line, {}, text=record.decode("utf-8", "replace").strip(), fault=inside)
         if failures_lines.is_failure(fields):
             return failures_lines.row_of(self.source, line, fields)
         return Row(self.source, line, fields)

@@ -17,7 +17,7 @@ from ..config import Reading
 from ..errors import UsageError
 from ..models import Row
 from ..omni.fields import API_FIELDS
-from . import csv_table, json_texts, workbook
+from . import csv_table, json_shapes, json_texts, workbook
 from .at_rest import require_at_rest
 from .csv_table import Header, Layout, Table
 from .failures_lines import as_read
@@ -89,7 +89,8 @@ def _open(source: Source, reading: Reading) -> Iterator[Content]:
             texts = json_texts.elements(stream, source.name, reading.max_row_bytes)
             yield Texts(source.name, _named(source, texts))
         else:
-            yield Texts(source.name, _named(source, json_texts.lines(stream, reading.max_row_bytes)))
+            lines = json_texts.lines(stream, reading.max_row_bytes)
+            yield Texts(source.name, _named(source, json_shapes.one_a_line(source.name, lines)))
 
 
 def _named(source: Source, records: Iterator[T]) -> Iterator[T]:

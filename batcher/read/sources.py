@@ -10,6 +10,7 @@ import codecs
 import gzip
 import io
 import os
+import re
 import stat
 import zlib
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,9 @@ from .temporary import keeping, temporary_file
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
+_SKIPPABLE = re.compile(
+    rb"[\x50-\x5f]\x2a\x4d\x18"
+)  # a zstd frame that holds something else, with which some tools begin
 STDIN = "-"
 
 
@@ -132,7 +136,7 @@ def open_bytes(source: Source) -> Iterator[io.BufferedReader[Any]]:
         if start.startswith(_GZIP):
             inflated = stack.enter_context(gzip.GzipFile(fileobj=region))
             yield stack.enter_context(io.BufferedReader(Passed(inflated), CHUNK_BYTES))
-        elif start == _ZSTD:
+        elif start == _ZSTD or _SKIPPABLE.match(start):
             yield stack.enter_context(io.BufferedReader(Zstd(region), CHUNK_BYTES))
         elif source.path.suffix.lower() in (".gz", ".zst") and start:
             raise UsageError(f"{source.name}: is not compressed, though its name says so; rename it")
