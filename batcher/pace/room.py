@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 
-# Where several values kept the laws, a search over 300 settings chose (`python -m tests.pace` shows what they achieve).
+# A search over 300 settings chose these; `python -m tests.pace` shows what they achieve, and what a change would cost.
 _LOWER_TO = 0.7
 _LOWEST = 0.05
 _SAFE = 0.8  # at this part of the pace at which 429s came too often, those that still come don't depend on the pace

@@ -1,17 +1,14 @@
 """What the pace makes of servers that answer 429: simulated hours, ten seeds each, as a table.
 
-python -m tests.pace                          # about ten minutes
+python -m tests.pace                          # 25 minutes of one core
 python -m tests.pace --only strays --seeds 3  # only the lines whose name holds this text
-python -m tests.pace --json table.json        # keep the figures
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 
 from batcher.pace.rate import Rate
 
@@ -60,9 +57,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="only the lines whose name holds this text")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="write the cells there, too")
     args = parser.parse_args()
-    cells: dict[str, list[str]] = {}
     print(f"| of the rate: mean (worst), blocked | {' | '.join(map(str, RATES))} |\n|---|---|---|---|", flush=True)
     with ProcessPoolExecutor(args.jobs) as pool:
         for scenario in SCENARIOS:
@@ -71,10 +66,8 @@ def main() -> None:
             runs = [
                 [pool.submit(measure, scenario, rate, SECONDS, seed) for seed in range(args.seeds)] for rate in RATES
             ]
-            cells[scenario.name] = [cell([run.result() for run in row]) for row in runs]
-            print(f"| {scenario.name} | {' | '.join(cells[scenario.name])} |", flush=True)
-    if args.json:
-        args.json.write_text(json.dumps(cells, indent=1))
+            cells = [cell([run.result() for run in row]) for row in runs]
+            print(f"| {scenario.name} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":
