@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from urllib.parse import quote
 
 ANYWHERE = 16  # characters from which on a secret is cut out wherever it stands
@@ -32,10 +33,13 @@ class Mask:
         return Mask.of((*self.needles, *secrets))
 
     def text(self, text: str) -> str:
-        """The text without the secrets."""
+        """The text without the secrets, also where a message broke off in the middle of one."""
         for needle in self.needles:
             if needle in text:
                 text = _pattern(needle).sub(HIDDEN, text)
+        for needle in self.needles:
+            if len(needle) >= ANYWHERE:
+                text = _without_start(needle, text)
         return text
 
     def body(self, body: bytes) -> bytes:
@@ -63,6 +67,18 @@ def _forms(secret: str) -> Iterator[str]:
     yield secret
     yield secret.replace("/", "\\/")
     yield quote(secret, safe="")
+
+
+def _without_start(needle: str, text: str) -> str:
+    """The text without what there is of the needle from its start on, if that is half of it or more."""
+    start = needle[: max(ANYWHERE, len(needle) // 2)]
+    at = text.find(start)
+    while at >= 0:
+        pairs = zip(needle, text[at : at + len(needle)], strict=False)
+        end = at + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        text = text[:at] + HIDDEN + text[end:]
+        at = text.find(start, at + len(HIDDEN))
+    return text
 
 
 def _pattern(needle: str) -> re.Pattern[str]:

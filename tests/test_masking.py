@@ -26,6 +26,13 @@ def test_what_is_cut_out(said: str, left: str) -> None:
     assert mask.body(said.encode()) == left.encode()
 
 
+def test_one_that_a_message_cuts_off() -> None:
+    """Values are shown up to some length; half a key is too much of it. The beginning that all keys share is none."""
+    mask = Mask.of([LONG])
+    assert mask.text(f'"{LONG[:20]}… and {LONG[:-1]}') == '"(key)… and (key)'
+    assert mask.text("omni_osk_…") == "omni_osk_…"
+
+
 def test_one_that_holds_another() -> None:
     """The longer one goes first, so that no part of it stays."""
     mask = Mask.of([LONG, f"{LONG}/more"])

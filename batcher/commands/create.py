@@ -125,7 +125,8 @@ async def _open(
 
             batch = Batch(requester, ledger, settings, drain, outcomes.put, runtime, outcomes.room, report_again)
             outcomes.tally = batch.tally
-            yield batch, ledger, Intake(past, ledger, outcomes, batch, runtime, files, settings)
+            api_keys = frozenset(key.secret for key in client.keys)
+            yield batch, ledger, Intake(past, ledger, outcomes, batch, runtime, files, settings, api_keys)
 
 
 async def _work(batch: Batch, specs: Iterator[Spec] | AsyncIterator[Spec], outcomes: Outcomes) -> None:

@@ -37,12 +37,13 @@ class Intake:
         runtime: Runtime,
         files: Files,
         settings: Sending,
+        api_keys: frozenset[str],
     ) -> None:
         self._ledger = ledger
         self._past, self._outcomes, self._batch, self._runtime = past, outcomes, batch, runtime
         self._files = files
         self._recreate = settings.recreate_undone
-        self._validator = Validator(Reading())
+        self._validator = Validator(Reading(api_keys=api_keys))
         self._checked = Checked(Claims(Places([Path("specs")]), same_rows=past.journaled.same_rows))
         self._number = 0
 

@@ -7,6 +7,7 @@ import contextlib
 import ssl
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -139,6 +140,20 @@ async def test_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch, status: byt
     assert "proxy" in reply.message
     assert status[:3].decode() in reply.message
     assert len(heads) == 1
+
+
+async def test_a_proxy_that_repeats_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason of a refusal goes into messages and files; the password stood there, also as it was sent."""
+    heads: list[bytes] = []
+    sent = b64encode(b"me:s3cret-pass").decode()
+    answer = f"HTTP/1.1 407 s3cret-pass of {sent} is wrong\r\nContent-Length: 0\r\n\r\n"
+    async with proxying(heads, answer.encode()) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://me:s3cret-pass@{proxy}")
+        async with open_transport(f"https://{HOST}", timeout_seconds=5) as transport:
+            reply = await transport.request("POST", "/x", KEY, b"{}")
+    assert sent.encode() in heads[0]
+    assert isinstance(reply, NotSent), reply
+    assert "407 (key) of (key) is wrong" in reply.message
 
 
 async def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
