@@ -66,9 +66,10 @@ def carry_out(
     observer.around = interrupts.draining
     check_threads()
     settings = replace(settings, sending=fitting(settings, invocation.console.warning))
-    if settings.sending.rate is None and not settings.endpoint.sandbox and not is_local(settings.endpoint.base_url):
+    base_url = settings.endpoint.base_url  # none where nothing will be sent
+    if settings.sending.rate is None and base_url and not settings.endpoint.sandbox and not is_local(base_url):
         observer.warning(
-            f"--rate none: nothing limits the requests to {settings.endpoint.base_url}; unless that server has no limit "
+            f"--rate none: nothing limits the requests to {base_url}; unless that server has no limit "
             "of its own, use --rate 60/min, which is what Omni allows each key"
         )
     runtime = runtime_of(settings.sending, os.environ, observer.warning)
