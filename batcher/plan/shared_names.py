@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 
+from ..compact_map import Fingerprints
 from ..config import Files, Reading
 from ..files.disk import Storage
 from ..files.failures_view import outcome_at
@@ -23,17 +25,31 @@ from ..validate.checked_rows import ValidRow
 
 @dataclass(slots=True)
 class SharedNames:
-    """Names of which the past knows several rows, and one of whose rows now is not as it was created."""
+    """Names of which there are several rows, of which the past knows some, and one of which now is not as it was created."""
 
     past: Past
     bases: set[str] = field(default_factory=set)
+    _owns: dict[str, str] = field(default_factory=dict)  # key of the files → that of its row without a key, if another
+    _given: dict[str, dict[str, str]] = field(default_factory=dict)  # the other way round, by name
+    _first: set[str] = field(default_factory=set)  # names that the past knows one row of, and such a row was seen
+
+    def __post_init__(self) -> None:
+        """Nothing seen yet."""
+        for own, key in self.past.journaled.same_rows.items():
+            if own.startswith(NAMED) and self.past.knows(key):
+                self._owns[key] = own
+                self._given.setdefault(own.partition("~")[0], {})[own] = key
 
     def see(self, row: ValidRow) -> None:
         """A row that is not as it was created."""
-        if row.key.startswith(NAMED) and not row.is_fed_back:
-            base = row.key.partition("~")[0]
-            if self.past.knows(f"{base}~2"):
+        own = self._owns.get(row.key, row.key)
+        if own.startswith(NAMED) and not row.is_fed_back:
+            base = own.partition("~")[0]
+            known = len(list(islice(self._known(base), 2)))
+            if known > 1 or base in self._first:
                 self.bases.add(base)
+            elif known:
+                self._first.add(base)
 
     def keys(
         self, sources: Sequence[Source], reading: Reading, storage: Storage, files: Files
@@ -48,15 +64,21 @@ class SharedNames:
         shared: dict[str, list[str]] = {base: [] for base in self.bases}
         checked = check(sources, reading, on_problem=lambda _: None, on_row=see, shared=shared)
         return {
-            base: self._assigned(base, [contents.get(key) for key in keys], storage, files)
+            base: self._assigned(base, [contents.get(key) for key in keys], checked.claims.keys, storage, files)
             for base, keys in checked.claims.in_order.items()
         }
 
     def _assigned(
-        self, base: str, rows: Sequence[tuple[int, str] | None], storage: Storage, files: Files
+        self,
+        base: str,
+        rows: Sequence[tuple[int, str] | None],
+        claimed: Fingerprints,
+        storage: Storage,
+        files: Files,
     ) -> Sequence[str]:
         """First what was sent under each key finds its row; the others take what is left, in order."""
-        known, found = list(self._known(base)), dict[int, str]()
+        known = [key for key in self._known(base, len(rows)) if key.partition("~")[0] == base or key not in claimed]
+        found = dict[int, str]()
         by_content: dict[int | str, list[int]] = {}  # the rows' numbers, the first one last
         for number in range(len(rows) - 1, -1, -1):
             for content in rows[number] or ():
@@ -70,15 +92,23 @@ class SharedNames:
                     found[numbers.pop()] = key
                     break
         taken = set(found.values())
-        left = (key for key in _keys(base, len(known) + len(rows)) if key not in taken)
+        left = (key for key in dict.fromkeys(chain(known, _keys(base, len(known) + len(rows)))) if key not in taken)
         return [found[number] if number in found else next(left) for number in range(len(rows))]
 
-    def _known(self, base: str) -> Iterator[str]:
-        """The keys of this name that the past knows."""
-        for key in _keys(base):
-            if not self.past.knows(key):
-                return
-            yield key
+    def _known(self, base: str, count: int = 0) -> Iterator[str]:
+        """The keys of this name's rows that the past knows: their own, and those that `--rekey` gave them.
+
+        There are `count` such rows now: of so many the past may know some and not others.
+        """
+        given = self._given.get(base, {})
+        known = set[str]()
+        for number, own in enumerate(_keys(base), 1):
+            keys = {key for key in (own, given.get(own, own)) if self.past.knows(key)}
+            if not keys and number > count:
+                break
+            yield from sorted(keys - known)
+            known |= keys
+        yield from (key for key in dict.fromkeys(given.values()) if key not in known)
 
     def _contents(self, key: str, storage: Storage, files: Files) -> list[int | str]:
         """What was sent under this key: what is kept of its hashes, or the hash of the row as read if it was refused."""

@@ -137,6 +137,8 @@ class Claims:
             while not self.keys.add(key := f"{base}~{number}", value):
                 number += 1
         taken.append(key)
+        if (own := base if len(taken) == 1 else f"{base}~{len(taken)}") != key:
+            self.own_keys[key] = own
         return key
 
     def _beside(self, own: str, value: int) -> str | None:

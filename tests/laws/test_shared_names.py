@@ -49,6 +49,31 @@ async def test_one_more_in_front(tmp_path: Path) -> None:
     assert len(server.documents) == 3
 
 
+async def test_one_more_in_front_of_a_single_one(tmp_path: Path) -> None:
+    """Regression: the run stopped and asked; after --rekey, one more in front made another row's document twice."""
+    job = Job(tmp_path)
+    async with FaultyServer() as server:
+        for number, contents in enumerate(("A", "NA", "NMA", "NLMA")):
+            job.rows(*rows(*contents))
+            ran = await job.run(server.base_url, rekey=number > 2)
+            assert (ran.counts.get("created_now"), ran.warnings) == (1, "")
+    assert len(server.documents) == 4
+
+
+async def test_their_keys_were_taken_away(tmp_path: Path) -> None:
+    """Regression: what --rekey had said of such rows went by their order, so a row in front made documents twice."""
+    job = Job(tmp_path)
+    job.rows(*({**one, "key": f"k{number}"} for number, one in enumerate(rows(*"AB"))))
+    async with FaultyServer() as server:
+        await job.run(server.base_url)
+        for contents in ("CDAB", "ECDAB", "BDCEA", "AFECDB"):
+            job.rows(*rows(*contents))
+            await job.run(server.base_url, rekey=True)
+            ran = await job.run(server.base_url)
+            assert (ran.counts, ran.warnings) == ({"created_before": len(contents)}, "")
+    assert len(server.documents) == 6
+
+
 async def test_a_refused_one_alone(tmp_path: Path) -> None:
     """Attack 3b: two inputs share a name and one results file; the second's row was refused and then run alone."""
     job, other = Job(tmp_path), tmp_path / "apac.jsonl"
