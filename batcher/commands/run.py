@@ -174,7 +174,7 @@ class _Run:
             self.observer.planned(self.survey.plan)
             with self.observer.working(self.survey.plan.sending, requester):
                 try:
-                    self._book_unsent(ledger)
+                    await self._book_unsent(ledger)
                     if self.survey.plan.sending or self.survey.absent:
                         await self._send_all(requester, ledger, batch)
                 except Stopped as stopped:
@@ -192,11 +192,11 @@ class _Run:
             requests=requester.requests,
         )
 
-    def _book_unsent(self, ledger: Ledger) -> None:
-        book_invalid(self.spooled.invalid, self.runtime, ledger)
+    async def _book_unsent(self, ledger: Ledger) -> None:
+        await book_invalid(self.spooled.invalid, self.runtime, ledger)
         if is_fed_back(self.settings) and self.survey.is_edited:
             for state in SENT:
-                book_edits(self.spooled.valid[state], ledger)
+                await book_edits(self.spooled.valid[state], ledger)
 
     async def _send_all(self, requester: Requester, ledger: Ledger, batch: Batch) -> None:
         """Everything that asks the server, in the order of the module's picture."""

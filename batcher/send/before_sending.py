@@ -44,9 +44,14 @@ def invalid_outcome(
     )
 
 
-def book_invalid(rows: Iterable[InvalidRow], runtime: Runtime, ledger: Ledger) -> None:
+_BETWEEN_SYNCS = 500  # rows: what is booked waits in memory for the failures file until the journal is durable
+
+
+async def book_invalid(rows: Iterable[InvalidRow], runtime: Runtime, ledger: Ledger) -> None:
     """With --skip-invalid: invalid rows go to the failures file, unless they stand there already. Raises DiskTrouble."""
-    for row in rows:
+    for number, row in enumerate(rows, 1):
+        if number % _BETWEEN_SYNCS == 0:
+            await ledger.sync()
         if ledger.unclear(row.key):
             continue  # an attempt of it is unclear: uncertain until it is fixed, as it cannot be called failed
         outcome = invalid_outcome(row.row, row.key, row.problems, runtime, reason=row.reason)
@@ -59,12 +64,14 @@ def book_invalid(rows: Iterable[InvalidRow], runtime: Runtime, ledger: Ledger) -
             ledger.book(outcome)
 
 
-def book_edits(specs: Iterable[Spec], ledger: Ledger) -> None:
+async def book_edits(specs: Iterable[Spec], ledger: Ledger) -> None:
     """The rows of a failures file that is the input, as somebody edited them, outlive a run that does not come to them.
 
     The failures file is written anew from the journal, so the journal must hold the edits. Raises DiskTrouble.
     """
-    for spec in specs:
+    for number, spec in enumerate(specs, 1):
+        if number % _BETWEEN_SYNCS == 0:
+            await ledger.sync()
         if spec.row.refused_as is not None:  # it has a key of its own now
             ledger.close_failure(spec.row.refused_as)
         before, read = ledger.failure_of(spec.key), as_read(spec.row)
