@@ -99,7 +99,7 @@ def _ask(invocation: Invocation, given: Given, observer: ConsoleObserver) -> _Lo
     if asked.offers_create is not None:
         parts.append("v1 create is offered" if asked.offers_create else "v1 create isn't offered")
     if asked.models:
-        parts.append(f"{asked.models - asked.unknown_models:,} of {count(asked.models, 'model')} known")
+        parts.append(f"{asked.models - len(asked.unknown):,} of {count(asked.models, 'model')} known")
     if asked.identifiers:
         parts.append(f"{asked.taken:,} of {count(asked.identifiers, 'identifier')} taken already")
     if online.unanswered:
@@ -110,7 +110,8 @@ def _ask(invocation: Invocation, given: Given, observer: ConsoleObserver) -> _Lo
         f"Asked {settings.endpoint.base_url} with {count(asked.requests, 'request')}: {', '.join(parts)}",
     ]
     fields = fields_of(plan, _STANDING) | {
-        **fields_of(asked, "requests keys offers_create models unknown_models identifiers"),
+        **fields_of(asked, "requests keys offers_create models identifiers"),
+        "unknownModels": len(asked.unknown),
         "takenIdentifiers": asked.taken,
         "unanswered": online.unanswered,
     }

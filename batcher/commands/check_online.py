@@ -53,7 +53,10 @@ async def look(
         asked = await preflight(
             requester, surveyed.asked, budget=budget_when_asked_for(surveyed.asked, keys), keys=keys
         )
+    for problem in asked.unknown.values():
+        observer.problem(problem)
     if trouble := asked.trouble or drain.reasons.get(End.STOPPED):
         raise UsageError(trouble)
     named = len(surveyed.asked.models) + len(surveyed.asked.identifiers)
-    return OnlineCheck(surveyed.plan, asked, named - asked.models - asked.identifiers, surveyed.refusal is not None)
+    is_refused = surveyed.refusal is not None or bool(asked.unknown)
+    return OnlineCheck(surveyed.plan, asked, named - asked.models - asked.identifiers, is_refused)

@@ -30,17 +30,13 @@ from ..config import Files, RunSettings
 from ..errors import DiskTrouble, Stopped, UsageError
 from ..files.disk import Storage
 from ..files.earlier_results import in_lines
-from ..files.identity_lines import Named, SameRow
-from ..files.journal_lines import Fixed
 from ..files.ledger import Ledger
-from ..files.lines import open_lines
 from ..files.lock import lock
-from ..files.past import Past, RowState
+from ..files.past import RowState
 from ..files.trouble import on_disk
 from ..models import stamp
 from ..plan.failures_input import is_fed_back
 from ..plan.rows_file import write_rows
-from ..plan.same_content import Same
 from ..plan.seen_rows import SENT, SpooledRows, open_spools
 from ..plan.sheet import write_sheet
 from ..plan.survey import Survey, keep_edited, survey
@@ -57,8 +53,10 @@ from ..send.drain import Drain, End
 from ..send.preflight import budget_of, preflight
 from ..send.requester import Requester
 from .cut_undo import past_of, settled_past, warning_of
+from .same_rows import write_same
 from .show_sheet import show
 from .summarise import count_unfinished, rows_left, summarise
+from .unknown_models import leave_out
 
 
 async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtime: Runtime | None = None) -> Summary:
@@ -94,24 +92,6 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
         if not settings.endpoint.keys and (surveyed.plan.sending or surveyed.absent):
             raise UsageError(settings.endpoint.no_key_hint)
         return await _Run(settings, runtime, surveyed, spooled, observer, drain).live()
-
-
-async def write_same(same: Same, past: Past, files: Files, runtime: Runtime) -> bool:
-    """Before anything is sent the journal holds which rows these are: one append, one fsync. Raises DiskTrouble.
-
-    What failed under the new key is over: that row has its first key again. It also says which documents have been named.
-    Returns whether there was anything to say.
-    """
-    at = stamp(runtime.now())
-    lines = [SameRow(pair.own, pair.of, at, runtime.run_id).encode() for pair in same.holding]
-    lines += [Fixed(pair.key).encode() for pair in same.holding if past.history_of(pair.key).failure is not None]
-    lines += [Named(key).encode() for key in same.named]
-    if not lines:
-        return False
-    with open_lines(runtime.storage, files.journal) as journal:
-        journal.write(b"".join(lines))
-        await journal.sync()
-    return True
 
 
 async def _make_durable(storage: Storage, files: Files, drain: Drain) -> None:
@@ -201,8 +181,10 @@ class _Run:
     async def _send_all(self, requester: Requester, ledger: Ledger, batch: Batch) -> None:
         """Everything that asks the server, in the order of the module's picture."""
         if self.settings.preflight:
-            keys = len(self.settings.endpoint.keys)
-            await preflight(requester, self.survey.asked, budget=budget_of(self.survey.plan.sending), keys=keys)
+            asked, limit = self.survey.asked, self.settings.sending.limit
+            budget, keys = budget_of(asked, self.survey.plan.sending, limit), len(self.settings.endpoint.keys)
+            found = await preflight(requester, asked, budget=budget, keys=keys, is_canary=limit is not None)
+            leave_out(found.unknown, self.settings, self.spooled, self.runtime, ledger, self.observer)
         with self.drain.waits():
             for key in self.survey.absent:
                 outcome = await settle_absent(key, requester, ledger, batch.sender.reconciler)

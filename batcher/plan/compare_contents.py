@@ -119,13 +119,9 @@ class Comparison:
         """With --skip-invalid these rows are not sent, but booked as failed. Raises UsageError."""
         held = {pair.key: pair for pair in pairs}
         for state in _NEW:
-            kept = self.spooled.valid[state].emptied()
-            for spec in self.spooled.valid[state]:
-                if (pair := held.get(spec.key)) is None:
-                    kept.add(spec)
-                else:
-                    self.seen.counts[state] -= 1
-                    self.checked.invalid += 1
-                    self.spooled.invalid.add(InvalidRow(spec.row, spec.key, (problem_of(pair),), Reason.SAME_CONTENT))
-            self.spooled.valid[state] = kept
-        self.spooled.seal()
+            for spec in self.spooled.take_out(state, lambda spec: spec.key in held):
+                self.seen.counts[state] -= 1
+                self.checked.invalid += 1
+                problem = problem_of(held[spec.key])
+                self.spooled.invalid.add(InvalidRow(spec.row, spec.key, (problem,), Reason.SAME_CONTENT))
+        self.spooled.invalid.seal()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..models import Spec
+from ..models import Problem, Spec
+from ..read.json_text import shown
 from ..validate.checked_rows import ValidRow
 
 PLACES_SHOWN = 5
@@ -13,8 +14,14 @@ _MOST_KEPT = 1000  # different models and identifiers that are remembered
 
 @dataclass(slots=True)
 class Mentions:
-    """The rows that name one thing: how many, and the places of the first."""
+    """The rows that name one thing: how many, and the places of the first.
 
+    `source` and `line` are the first one's place, and `before` counts the rows in front of it.
+    """
+
+    source: str
+    line: int
+    before: int
     rows: int = 0
     places: list[str] = field(default_factory=list)
 
@@ -23,6 +30,12 @@ class Mentions:
         self.rows += 1
         if len(self.places) < PLACES_SHOWN:
             self.places.append(row.place)
+
+    def unknown(self, model_id: str) -> Problem:
+        """The problem of these rows if what they name is a model that nobody knows."""
+        rows = "" if self.rows == 1 else f" ({self})"
+        text = f"{shown(model_id)} isn't a model of this instance, or the API key can't see it{rows}"
+        return Problem(self.source, self.line, "modelId", text)
 
     def __str__(self) -> str:
         more = self.rows - len(self.places)
@@ -39,10 +52,10 @@ class Asked:
 
     def see(self, spec: Spec | ValidRow) -> None:
         """A row that is about to be sent; not one that is unclear, which is looked up anyway."""
-        self.rows += 1
         mentions = self.models.get(spec.model_id)
         if mentions is None and len(self.models) < _MOST_KEPT:
-            mentions = self.models[spec.model_id] = Mentions()
+            mentions = self.models[spec.model_id] = Mentions(spec.source, spec.line, self.rows)
+        self.rows += 1
         if mentions is not None:
             mentions.add(spec)
         if spec.identifier is not None and len(self.identifiers) < _MOST_KEPT:

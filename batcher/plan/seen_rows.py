@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
@@ -40,6 +40,17 @@ class SpooledRows:
     invalid: Spool[InvalidRow]
     changed: Spool[Sought]
     sheet: SheetRows | None = None
+
+    def take_out(self, state: RowState, is_out: Callable[[Spec], bool]) -> Iterator[Spec]:
+        """The rows of which this is true, which are not to be sent after all. Raises UsageError."""
+        kept = self.valid[state].emptied()
+        for spec in self.valid[state]:
+            if is_out(spec):
+                yield spec
+            else:
+                kept.add(spec)
+        kept.seal()
+        self.valid[state] = kept
 
     def clear(self) -> None:
         """All rows will be read anew."""

@@ -3,7 +3,7 @@
     whoami with each key ─ the model of most rows ─ openapi.json ─ further models and the users' own identifiers by turns
 
 It costs rate, so it asks little: the rest is found by the creates themselves. Only a refused key or a missing endpoint
-ends the run; a wrong model or a taken identifier is a warning, and a strange answer proves nothing.
+ends the run; a wrong model is a problem of its rows, a taken identifier a warning, and a strange answer proves nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 
 from ..api_keys import ApiKey
+from ..models import Problem
 from ..omni.api import Question
 from ..omni.verdicts import Absent, Braked, EndpointUnusable, KeyRefused, Look, There, Unknown, Unsent
 from ..plan.mentions import Asked
@@ -25,9 +26,13 @@ MOST_WHEN_ASKED_FOR = 60  # a minute at the default rate
 SHARE_OF_ROWS = 0.02
 
 
-def budget_of(sending: int) -> int:
-    """Requests that a run of so many rows may spend on asking; the rest is found by the creates themselves."""
-    return max(1, min(MOST_REQUESTS, int(sending * SHARE_OF_ROWS)))
+def budget_of(asked: Asked, sending: int, limit: int | None) -> int:
+    """Requests that a run of so many rows may spend on asking; the rest is found by the creates themselves.
+
+    A canary (`limit`) asks about the models of its rows: it is there to find what is wrong.
+    """
+    canary = 0 if limit is None else 2 + sum(mentions.before < limit for mentions in asked.models.values())
+    return max(1, min(MOST_REQUESTS, max(canary, int(sending * SHARE_OF_ROWS))))
 
 
 def budget_when_asked_for(asked: Asked, keys: int) -> int:
@@ -37,21 +42,23 @@ def budget_when_asked_for(asked: Asked, keys: int) -> int:
 
 @dataclass(slots=True)
 class Preflight:
-    """What was asked and what came of it. `trouble` is why nothing can be created."""
+    """What was asked and what came of it. `unknown` are problems by model; `trouble` is why nothing can be created."""
 
     requests: int = 0
     keys: int = 0
     models: int = 0
-    unknown_models: int = 0
+    unknown: dict[str, Problem] = field(default_factory=dict)
     identifiers: int = 0
     taken: int = 0
     offers_create: bool | None = None
     trouble: str | None = None
 
 
-async def preflight(requester: Requester, asked: Asked, *, budget: int, keys: int) -> Preflight:
+async def preflight(
+    requester: Requester, asked: Asked, *, budget: int, keys: int, is_canary: bool = False
+) -> Preflight:
     """Ask, with at most `budget` requests; warn through the requester; stop the run if nothing can be created."""
-    asking = _Asking(requester, asked, budget)
+    asking = _Asking(requester, asked, budget, is_canary)
     with requester.drain.waits():
         await asking.ask_keys(keys)
         for question in asking.questions():
@@ -68,11 +75,13 @@ class _Asking:
     requester: Requester
     asked: Asked
     left: int
+    is_canary: bool
     result: Preflight = field(default_factory=Preflight)
 
     def questions(self) -> Iterator[Callable[[], Awaitable[None]]]:
         """What to ask, the most telling first."""
-        models = deque(sorted(self.asked.models, key=lambda model: -self.asked.models[model].rows))
+        named = self.asked.models
+        models = deque(named if self.is_canary else sorted(named, key=lambda model: -named[model].rows))
         if models:
             yield self._model_question(models.popleft())
         yield self._ask_description
@@ -117,9 +126,7 @@ class _Asking:
                 return
             self.result.models += 1
             if not known:
-                self.result.unknown_models += 1
-                mentions = self.asked.models[model_id]
-                self.requester.warn(f"the model {model_id} is not known there, or not to this key: {mentions}")
+                self.result.unknown[model_id] = self.asked.models[model_id].unknown(model_id)
 
         return ask
 

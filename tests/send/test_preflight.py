@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from batcher.commands import run as run_command
+from batcher.errors import InvalidInput
 from batcher.models import Row, Spec
 from batcher.omni.v1_answers import offers_create
 from batcher.plan.mentions import Asked
@@ -56,7 +57,7 @@ def many(count: int, **fields: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(("rows", "budget"), [(1, 1), (12, 1), (99, 1), (100, 2), (999, 19), (1000, 20), (10**6, 20)])
 def test_the_budget(rows: int, budget: int) -> None:
     """20 requests or 2 % of the rows, whichever is less, but at least one."""
-    assert budget_of(rows) == budget
+    assert budget_of(Asked(), rows, None) == budget
 
 
 async def test_twelve_rows_cost_one_whoami(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ async def test_only_rows_to_send_are_asked_about(tmp_path: Path) -> None:
 
 
 async def test_unknown_models_and_taken_identifiers_are_named(tmp_path: Path) -> None:
-    """Warnings with the rows; the run goes on and finds the same."""
+    """A problem of the rows, and nothing is sent; with --skip-invalid the rest is. A taken identifier is a warning."""
     job = Job(tmp_path)
     job.rows(*many(193), *(row(f"Lost {n}", modelId=OTHER_MODEL) for n in range(6)), row("Own", identifier="taken-1"))
     async with FaultyServer(unknown_models=frozenset([OTHER_MODEL])) as server:
@@ -123,12 +124,21 @@ async def test_unknown_models_and_taken_identifiers_are_named(tmp_path: Path) ->
         server.seen.clear()
         found: list[dict[str, Any]] = [json.loads(line) for line in job.input.read_text().splitlines()]
         job.rows(*found, *many(60, description="more"))
-        ran = await run(job, server, stop_after=100)
+        witness = Witness()
+        with pytest.raises(ExceptionGroup) as refused:
+            await job.run(server.base_url, preflight=True, witness=witness)
+        assert refused.group_contains(InvalidInput, match="1 model isn't known there; no document was created")
+        assert len(server.commits) == 1
+        server.seen.clear()
+        ran = await run(job, server, stop_after=100, skip_invalid=True)
     assert len(asked(server)) == 5
     place = f"{job.input}:"
-    [unknown, taken] = ran.witness.warnings
-    assert unknown.startswith(f"the model {OTHER_MODEL} is not known there, or not to this key: {place}194, {place}195")
-    assert unknown.endswith("and 1 more rows")
+    assert ran.witness.problems == witness.problems
+    [unknown] = map(str, witness.problems)
+    assert unknown.startswith(f'{place}194: modelId: "{OTHER_MODEL}" isn\'t a model of this instance, or the API key')
+    assert unknown.endswith("and 1 more rows)")
+    assert {line["reason"] for line in job.failures} == {"not_found", "identifier_taken"}
+    [taken] = ran.witness.warnings
     assert taken.startswith(f"{place}200: the identifier 'taken-1' is taken already")
     assert (ran.code, ran.summary.failed) == (1, 7)
 
@@ -244,7 +254,7 @@ async def test_a_strange_answer_stops_nothing(kind: str, tmp_path: Path) -> None
     async with FaultyServer(*(f"GET {path} {kind}" for path in paths)) as server:
         ran = await run(job, server)
     assert (ran.code, ran.summary.created_now) == (0, 303)
-    assert len(asked(server)) <= budget_of(303)
+    assert len(asked(server)) <= budget_of(Asked(), 303, None)
 
 
 async def test_a_key_that_may_not_ask_for_models_is_no_refused_key(tmp_path: Path) -> None:
@@ -319,3 +329,16 @@ async def test_no_preflight_asks_nothing(tmp_path: Path) -> None:
     async with FaultyServer() as server:
         assert (await job.run(server.base_url)).code == 0
     assert (whoamis(server.seen), len(server.seen)) == (0, 3)
+
+
+async def test_a_canary_asks_about_the_models_of_its_rows(tmp_path: Path) -> None:
+    """Three of twelve rows, each of another model: whoami and these; the last one is unknown, and nothing is sent."""
+    models = [f"{number:08d}-1111-4222-8333-444455556666" for number in range(12)]
+    job = Job(tmp_path)
+    job.rows(*(row(f"Sheet {number}", modelId=model) for number, model in enumerate(models)))
+    async with FaultyServer(unknown_models=frozenset(models[2:])) as server:
+        with pytest.raises(ExceptionGroup) as refused:
+            await run(job, server, limit=3)
+        assert refused.group_contains(InvalidInput, match="1 model isn't known there")
+        assert asked(server) == ["/api/v1/whoami", "/api/v1/models", "/openapi.json", *["/api/v1/models"] * 2]
+        assert server.posts == []
