@@ -19,7 +19,7 @@ from ..validate.check import Checked
 from ..validate.checked_rows import InvalidRow
 from .documents_left import Left, find_left
 from .same_content import Pair, Same, Seeking, Sought, answered, name_unclaimed, problem_of
-from .seen_rows import SeenRows, SpooledRows
+from .seen_rows import SENT, SeenRows, SpooledRows
 
 _NEW = (RowState.NEW, RowState.FAILED)  # a row that is new may have been invalid when it came: then it has failed since
 _NEVER_SENT = (Reason.INVALID, Reason.SAME_CONTENT)
@@ -73,7 +73,7 @@ class Comparison:
         counts, past, keys = self.seen.counts, self.seen.past, self.checked.claims.keys
         if self.settings.rekey and len(self.spooled.changed):
             return True
-        if not any(counts[state] for state in _NEW):
+        if not any(counts[state] for state in _NEW) and next(self._edited(), None) is None:
             return False
         return (
             counts[RowState.CREATED] + counts[RowState.CHANGED] < len(past.created)
@@ -107,21 +107,28 @@ class Comparison:
         """
         places = {source.name: number for number, source in enumerate(self.sources)}
         spools = (self.spooled.valid[state] for state in _NEW)
-        for spec in merge(*spools, key=lambda spec: (places.get(spec.source, 0), spec.line)):
+        for spec in merge(*spools, self._edited(), key=lambda spec: (places.get(spec.source, 0), spec.line)):
             failure = self.seen.past.history_of(spec.key).failure if self.only_failures else None
             if failure is None or self._reason(failure) in _NEVER_SENT:
                 yield spec
 
+    def _edited(self) -> Iterator[Spec]:
+        """Rows with an unclear attempt of something else: they, too, may be others by their key alone."""
+        if not self.only_failures:
+            yield from (spec for spec in self.spooled.valid[RowState.UNCERTAIN] if spec.key in self.seen.changed)
+
     def _reason(self, failure: int) -> Reason:
         return outcome_at(self.storage, self.settings.files.journal, failure).reason
 
-    def hold_back(self, pairs: Sequence[Pair]) -> None:
-        """With --skip-invalid these rows are not sent, but booked as failed. Raises UsageError."""
+    def hold_back(self, pairs: Sequence[Pair], observer: Observer) -> None:
+        """With --skip-invalid these rows are not sent, but booked as failed, or stay uncertain. Raises UsageError."""
         held = {pair.key: pair for pair in pairs}
-        for state in _NEW:
+        for state in SENT:
             for spec in self.spooled.take_out(state, lambda spec: spec.key in held):
+                problem = problem_of(held[spec.key])
+                if state is RowState.UNCERTAIN:  # no line of the failures file will say why
+                    observer.problem(problem)
                 self.seen.counts[state] -= 1
                 self.checked.invalid += 1
-                problem = problem_of(held[spec.key])
                 self.spooled.invalid.add(InvalidRow(spec.row, spec.key, (problem,), Reason.SAME_CONTENT))
         self.spooled.invalid.seal()

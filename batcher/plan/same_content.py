@@ -84,7 +84,11 @@ class Seeking:
 
     def pairs(self, new: Iterable[Sought]) -> list[Pair]:
         """Each new row with the document of the same content; each of those once, in input order. Raises UsageError."""
-        return [self._pair(row, intent) for row in new if (intent := self._take(row.content)) is not None]
+        return [self._pair(row, intent) for row in new if (intent := self._other(row)) is not None]
+
+    def _other(self, row: Sought) -> Intent | None:
+        """The document of this row's content, not the one that its own unclear attempt may have made."""
+        return self._take(row.content, lambda intent: intent.key != row.key)
 
     def moves(self, found: Sequence[Pair]) -> list[Pair]:
         """What follows for rows that have changed: each with the document of its content.
@@ -92,7 +96,8 @@ class Seeking:
         One whose key's document is another row's now, and whose content none has, is paired by model and name, with a
         document whose row has another name, or gets a key of its own. Raises UsageError.
         """
-        changed = self.changed()
+        done = {pair.key for pair in found}
+        changed = {key: row for key, row in self.changed().items() if key not in done}
         moved = {
             row.key: self._pair(row, intent, moves=True)
             for row in changed.values()

@@ -114,7 +114,7 @@ def survey(
         comparison = Comparison(settings, runtime.storage, rows, spooled, checked, sources, only_failures)
         same = comparison.compare(observer)
         if settings.skip_invalid and not is_look:
-            comparison.hold_back(same.unanswered)
+            comparison.hold_back(same.unanswered, observer)
         else:
             refusal = refusal_of(same.unanswered, observer)
     histories = past.journaled.histories

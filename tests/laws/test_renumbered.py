@@ -87,6 +87,26 @@ async def test_any_numbering_makes_each_row_once(
             assert names(server) == sorted(wanted)
 
 
+@pytest.mark.parametrize("fault", ["500@2", "500-after@2"])
+async def test_two_rows_changed_places_while_one_was_uncertain(tmp_path: Path, fault: str) -> None:
+    """Regression: nothing had been made of B, so A was sent a second time under B's identifier, and B never."""
+    job, witness = Job(tmp_path), Witness()
+    job.rows(*numbered("A", "B"))
+    async with FaultyServer(fault, "GET 500@1") as server:
+        assert (await job.run(server.base_url, concurrency=1, max_attempts=1)).counts["uncertain"] == 1
+        made = len(server.documents)
+        job.rows(*numbered("B", "A"))
+        with pytest.raises(UsageError, match="1 new row holds what was created under another key"):
+            await job.run(server.base_url)
+        held = await job.run(server.base_url, skip_invalid=True, witness=witness)
+        assert (held.code, held.counts) == (5, {"created_before": 1, "uncertain": 1})
+        assert 'the same was created under the key "1"' in witness.problems[0].message
+        assert len(server.documents) == made
+        assert (await job.run(server.base_url, rekey=True)).code == 0
+        ran = await job.run(server.base_url)
+    assert (ran.counts, ran.warnings, names(server)) == ({"created_before": 2}, "", ["A", "B"])
+
+
 async def test_some_of_the_rows(tmp_path: Path) -> None:
     """The refusal writes their keys on request; each answer is for the rows that stand in such a file."""
     job, listed = Job(tmp_path), tmp_path / "rows.txt"
