@@ -24,7 +24,7 @@ _FIELDS = (
 
 
 def verify(invocation: Invocation, given: Given) -> int:
-    """Exit code 0 if every created document matches its row, 1 if some don't. Raises BatcherError."""
+    """Exit code 0 if every row has its document, and it matches; else 1. Raises BatcherError."""
     settings = given.run_settings()
     invocation.use(given)
     if not invocation.json:
@@ -62,17 +62,22 @@ def _text(verified: Verified, observer: ConsoleObserver) -> Iterator[str]:
 
 
 def _headline(verified: Verified) -> str:
-    differ = verified.different + verified.missing + verified.unreadable
-    documents = count(verified.created, "document")
+    documents, one = count(verified.created, "document"), verified.created == 1
+    none = f"{count(verified.without, 'row')} {'has' if verified.without == 1 else 'have'} none"
+    changed = f"{count(verified.changed, 'row')} {'has' if verified.changed == 1 else 'have'} changed since"
+    others = "".join(f"; {text}" for number, text in ((verified.without, none), (verified.changed, changed)) if number)
     ladder = (
         (verified.interrupted, "Interrupted."),
         (verified.stopped is not None, f"Stopped early: {one_line(verified.stopped or '')}"),
         (not verified.created, "Nothing to compare: no row is created yet."),
-        (not differ and verified.created == 1, "1 document matches its row."),
-        (not differ, f"All {documents} match their rows."),
-        (differ == 1, f"1 of {documents} doesn't match its row."),
+        (
+            verified.same < verified.created,
+            f"{verified.same:,} of {documents} {'matches' if one else 'match'}{others}.",
+        ),
+        (bool(others), f"{'1 document matches' if one else f'All {documents} match'}{others}."),
+        (one, "1 document matches its row."),
     )
-    return next((text for applies, text in ladder if applies), f"{differ:,} of {documents} don't match their rows.")
+    return next((text for applies, text in ladder if applies), f"All {documents} match their rows.")
 
 
 def _object(verified: Verified, inputs: tuple[str, ...], details: int) -> dict[str, object]:

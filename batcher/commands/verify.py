@@ -72,10 +72,15 @@ class Verified:
         return self.created - self.same - self.different - self.missing - self.unreadable
 
     @property
+    def without(self) -> int:
+        """Rows that have no document."""
+        return self.invalid + self.undone + self.not_created
+
+    @property
     def exit_code(self) -> int:
-        """Contract 10: of several the first of 130, 3, 1, 0."""
-        differ = self.different + self.missing + self.unreadable
-        ladder = ((self.interrupted, 130), (self.stopped is not None, 3), (differ > 0, 1))
+        """Contract 10: of several the first of 130, 3, 1, 0. 0 only if every row has its document, which matches."""
+        is_whole = self.same == self.rows and not self.changed
+        ladder = ((self.interrupted, 130), (self.stopped is not None, 3), (not is_whole, 1))
         return next((code for applies, code in ladder if applies), 0)
 
 

@@ -243,7 +243,7 @@ async def test_nothing_created_asks_nothing(tmp_path: Path) -> None:
     job = Job(tmp_path)
     job.rows(row("a"))
     found = await verified(job, "http://127.0.0.1:9", keys=())
-    assert (found.not_created, found.requests, found.exit_code) == (1, 0, 0)
+    assert (found.not_created, found.requests, found.exit_code) == (1, 0, 1)
 
 
 async def test_another_base_url_is_refused(tmp_path: Path) -> None:
@@ -313,9 +313,11 @@ def test_the_command(tmp_path: Path) -> None:
     """Lines for the differences, a summary that adds up, the documented object."""
     sheet(tmp_path, 4)
     assert start(tmp_path, "run", "d.csv", "--sandbox", "--rate", "none", "--limit", "3").returncode == 6
+    canary = start(tmp_path, "verify", "d.csv", "--sandbox", "--rate", "none")
+    assert (canary.returncode, canary.stderr.splitlines()[0]) == (1, "All 3 documents match; 1 row has none.")
+    assert start(tmp_path, "run", "d.csv", "--sandbox", "--rate", "none").returncode == 0
     fine = start(tmp_path, "verify", "d.csv", "--sandbox", "--rate", "none")
-    assert fine.returncode == 0, fine.stderr
-    assert fine.stderr.startswith("All 3 documents match their rows.\n")
+    assert (fine.returncode, fine.stderr.splitlines()[0]) == (0, "All 4 documents match their rows.")
     with closing(sqlite3.connect(tmp_path / "d.sandbox.sqlite")) as db:
         db.execute("UPDATE documents SET name = 'Renamed' WHERE name = 'Sheet 0'")
         db.execute("UPDATE documents SET deleted_at = 1 WHERE name = 'Sheet 1'")
@@ -325,14 +327,13 @@ def test_the_command(tmp_path: Path) -> None:
     lines = done.stderr.splitlines()
     assert re.fullmatch(r'd\.csv:2: renamed: \S+ is named "Renamed", the row says "Sheet 0"', lines[0])
     assert re.fullmatch(r"d\.csv:3: missing: there is no document \S+; it was deleted, or lies in Trash", lines[1])
-    assert lines[2:8] == [
-        "2 of 3 documents don't match their rows.",
-        "          4 rows read, 3 of them created",
-        "          1 not created",
-        "          1 matches its row",
+    assert lines[2:7] == [
+        "2 of 4 documents match.",
+        "          4 rows read, 4 of them created",
+        "          2 match their rows",
         "          1 differs (listed above)",
         "          1 missing (listed above)",
     ]
     said = json.loads(done.stdout)
-    assert (said["command"], said["exitCode"], said["rows"], said["created"]) == ("verify", 1, 4, 3)
+    assert (said["command"], said["exitCode"], said["rows"], said["created"]) == ("verify", 1, 4, 4)
     assert [(one["line"], one["part"]) for one in said["problems"]] == [(2, "renamed"), (3, "missing")]
