@@ -170,9 +170,9 @@ def telling_the_row() -> Iterator[None]:
     """While a row is under way, `SENDING` says which."""
     send = Sender.send
 
-    async def sent(sender: Sender, spec: Spec, history: KeyHistory, flight: anyio.CancelScope) -> None:
+    async def sent(sender: Sender, spec: Spec, history: KeyHistory, flight: anyio.CancelScope) -> bool:
         SENDING.set(spec.key)
-        await send(sender, spec, history, flight)
+        return await send(sender, spec, history, flight)
 
     with patch.object(Sender, "send", sent):
         yield
