@@ -26,10 +26,11 @@ from ..support.faulty import ServerProcess, server_process
 from ..support.rows import MODEL
 
 FAULTS = (  # of each the same share of its requests; a hang costs a worker its whole timeout
-    *("reset-before", "hang-before", "500", "502", "503=1", "429=1", "html", "400"),
+    *("reset-before", "hang-before", "500", "502", "503", "html", "400"),
     *("reset-after", "hang-after", "500-after", "truncate", "stall", "garbage", "empty", "close", "late-commit=1"),
     *("GET 500", "GET reset-before", "404-lag=1"),
 )
+BRAKES = ("429",)  # a hundredth of that: each pauses all requests for a second at least
 TIMEOUT_SECONDS = 5.0
 WORKERS = 256
 RUNS = 20  # until all is created: a row that was refused or whose attempts are used up is sent by the next run
@@ -109,7 +110,8 @@ class Soak:
             out.writelines(
                 json.dumps({"key": f"k{n}", "modelId": MODEL, "name": f"Board {n}"}) + "\n" for n in range(rows)
             )
-        faults = [flag for fault in FAULTS for flag in ("--fault", f"{fault}:{self.share}")]
+        shares = dict.fromkeys(FAULTS, self.share) | dict.fromkeys(BRAKES, self.share / 100)
+        faults = [flag for fault, share in shares.items() for flag in ("--fault", f"{fault}:{share:g}")]
         with server_process(self.directory / "state.sqlite", *faults) as server:
             for number in range(RUNS):
                 found.summaries.append(await self._run(server, input_file, found.samples if number == 0 else None))
