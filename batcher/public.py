@@ -8,7 +8,7 @@ from .commands.run import status as status
 from .commands.undo import UndoSettings as UndoSettings
 from .commands.undo import undo as undo
 from .commands.undoing import Undoing as Undoing
-from .commands.verify import Verified as Verified
+from .commands.verified import Verified as Verified
 from .commands.verify import verify as verify
 from .config import Endpoint as Endpoint
 from .config import Files as Files

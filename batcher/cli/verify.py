@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..commands.verify import Verified
+from ..commands.verified import Verified
 from ..commands.verify import verify as verify_rows
 from ..report.json_fields import fields_of
 from .end import Invocation

@@ -18,9 +18,9 @@ import anyio
 
 from ..config import Sending
 from ..errors import DiskTrouble
-from ..files.journal_lines import RunBegan
 from ..files.lines import Lines
 from ..files.owned import OwnedDocument
+from ..files.run_lines import RunBegan
 from ..files.undo_lines import UndoIntent
 from ..models import Problem, stamp
 from ..omni.api import Question

@@ -15,19 +15,10 @@ from pathlib import Path
 from ..errors import UsageError
 from .disk import Storage
 from .identity_lines import Named, SameRow
-from .journal_lines import (
-    FailureLine,
-    FirstCreated,
-    Intent,
-    JournalHeader,
-    JournalLine,
-    Rewriting,
-    RunBegan,
-    Unknown,
-    parse_journal_line,
-)
+from .journal_lines import FailureLine, Intent, JournalHeader, JournalLine, Unknown, parse_journal_line
 from .key_history import NO_HISTORY, KeyHistory
 from .lines import JoinedLines, is_object, read_lines
+from .run_lines import FirstCreated, Rewriting, RunBegan
 from .trouble import corrupt, on_disk
 from .undo_lines import UndoIntent, UndoKept, Undone
 

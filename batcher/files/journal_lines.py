@@ -20,7 +20,8 @@ earlier version began is continued, so no field here is ever renamed.
 | same_row | SameRow | the row that has this key now is the one that was created under another |
 | rewriting | Rewriting | the failures file is about to be replaced by one of this size and digest |
 
-Intents are kept for good. The lines of undo are in `undo_lines.py`, those about keys in `identity_lines.py`.
+Intents are kept for good. The lines of undo are in `undo_lines.py`, those about keys in `identity_lines.py`,
+about a run and its files in `run_lines.py`.
 Fields that are not known are skipped; a line of a type that is not known is `Unknown`.
 """
 
@@ -35,6 +36,7 @@ import orjson
 
 from ..models import Failed, Uncertain, encode_failure, parse_failure, stamp
 from .identity_lines import Named, SameRow, parse_named, parse_same_row
+from .run_lines import FirstCreated, Rewriting, RunBegan, parse_first_created, parse_rewriting, parse_run_began
 from .undo_lines import UndoIntent, UndoKept, Undone, parse_undo_intent, parse_undo_kept, parse_undone
 
 VERSION = 1
@@ -60,21 +62,6 @@ class JournalHeader(NamedTuple):
 
 
 RUN_BEGINS = b'{"type":"run",'  # how the line of a `RunBegan` begins
-
-
-class RunBegan(NamedTuple):
-    """A run (or the `command`) began in this directory. `at` is UTC, ISO 8601 with milliseconds."""
-
-    run: str
-    at: str
-    command: str | None = None
-    directory: str | None = None
-
-    def encode(self) -> bytes:
-        """The line."""
-        more = {"command": self.command, "directory": self.directory}
-        given = {name: value for name, value in more.items() if value is not None}
-        return _encoded({"type": "run", "run": self.run, "at": self.at} | given)
 
 
 class Intent(NamedTuple):
@@ -163,30 +150,6 @@ class FailureLine:
         return _encoded({"key": self.key, "type": fields["outcome"]} | fields)
 
 
-@dataclass(frozen=True, slots=True)
-class FirstCreated:
-    """This run has written its first results line: from now on the results file must be there."""
-
-    run: str
-
-    def encode(self) -> bytes:
-        """The line."""
-        return _encoded({"type": "created", "run": self.run})
-
-
-@dataclass(frozen=True, slots=True)
-class Rewriting:
-    """The failures file is about to be replaced by one of this size (bytes) and digest."""
-
-    size: int
-    digest: str
-    run: str
-
-    def encode(self) -> bytes:
-        """The line."""
-        return _encoded({"type": "rewriting", "size": self.size, "digest": self.digest, "run": self.run})
-
-
 class Unknown(NamedTuple):
     """A line of a type that a later version writes."""
 
@@ -231,7 +194,7 @@ _PARSERS: dict[str, Callable[[Mapping[str, Any]], JournalLine]] = {
     "journal": lambda line: JournalHeader(
         str(line.get("baseUrl")), str(line.get("namespace")), line.get("version"), line.get("identifiers")
     ),
-    "run": lambda line: RunBegan(str(line.get("run")), str(line.get("at")), line.get("command"), line.get("directory")),
+    "run": parse_run_began,
     "intent": _intent,
     "clear": lambda line: Cleared(str(line["key"])),
     "settled": lambda line: Settled(str(line["key"])),
@@ -243,8 +206,8 @@ _PARSERS: dict[str, Callable[[Mapping[str, Any]], JournalLine]] = {
     "undo_kept": parse_undo_kept,
     "same_row": parse_same_row,
     "no_row": parse_named,
-    "created": lambda line: FirstCreated(str(line.get("run"))),
-    "rewriting": lambda line: Rewriting(int(line["size"]), str(line["digest"]), str(line.get("run"))),
+    "created": parse_first_created,
+    "rewriting": parse_rewriting,
 }
 
 

@@ -21,23 +21,13 @@ from .disk import Storage
 from .failures_file import FailuresFile
 from .history import intent_at
 from .journal import Journal
-from .journal_lines import (
-    Cleared,
-    FailureLine,
-    FirstCreated,
-    Fixed,
-    Intent,
-    JournalHeader,
-    KeyLine,
-    Rewriting,
-    RunBegan,
-    Settled,
-)
+from .journal_lines import Cleared, FailureLine, Fixed, Intent, JournalHeader, KeyLine, Settled
 from .key_history import IN_MEMORY, NO_HISTORY, KeyHistory, SentAttempt
 from .late_sync import LateSync
 from .lines import Lines, open_lines
 from .past import Past
 from .results import encode_line
+from .run_lines import FirstCreated, Rewriting, RunBegan
 from .trouble import foreign, on_disk
 
 

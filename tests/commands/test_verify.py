@@ -14,7 +14,8 @@ import orjson
 import pytest
 
 from batcher.commands.findings import findings
-from batcher.commands.verify import Verified, verify
+from batcher.commands.verified import Verified
+from batcher.commands.verify import verify
 from batcher.errors import UsageError
 from batcher.files.disk import Disk
 from batcher.files.results_index import open_documents

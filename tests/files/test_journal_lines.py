@@ -13,17 +13,15 @@ from hypothesis import strategies as st
 from batcher.files.journal_lines import (
     Cleared,
     FailureLine,
-    FirstCreated,
     Fixed,
     Intent,
     JournalHeader,
     JournalLine,
-    Rewriting,
-    RunBegan,
     Settled,
     Unknown,
     parse_journal_line,
 )
+from batcher.files.run_lines import FirstCreated, Rewriting, RunBegan
 from batcher.files.undo_lines import UndoIntent, UndoKept, Undone
 from batcher.models import Failed, Uncertain
 from batcher.reasons import Reason
