@@ -185,7 +185,8 @@ def encode_failure(outcome: Failed | Uncertain) -> dict[str, Any]:
 def parse_failure(line: Mapping[str, Any]) -> Failed | Uncertain:
     """`encode_failure`, undone. Raises KeyError for a field that is missing, ValueError for a reason that is unknown."""
     kind = Failed if line["outcome"] == "failed" else Uncertain
-    return kind(**{each.name: line[each.name] for each in fields(kind)} | {"reason": Reason(line["reason"])})
+    read = {"key": str(line["key"]), "reason": Reason(line["reason"])}
+    return kind(**{each.name: line[each.name] for each in fields(kind)} | read)
 
 
 def stamp(now: datetime) -> str:

@@ -77,7 +77,7 @@ def _is_complete(header: bytes, record: bytes) -> bool:
     first = header.decode("utf-8-sig", "replace")
     delimiter = delimiter_of(first)
     cells = cells_of(record.decode("utf-8", "replace"), delimiter)
-    return len(cells) == len(cells_of(first, delimiter)) and _is_json(restore(cells[-1]))
+    return 0 < len(cells) == len(cells_of(first, delimiter)) and _is_json(restore(cells[-1]))
 
 
 def _is_json(text: str) -> bool:

@@ -104,6 +104,8 @@ def is_edited(storage: Storage, path: Path, journal: Path, journaled: Journaled,
 
 
 def _was_written(storage: Storage, path: Path, journal: Path, base: Announced, form: Form) -> bool:
+    if not 0 <= base.size <= (storage.size(path) or 0):  # nor is so much read at once, whatever the journal says
+        return False
     with storage.read(path) as stream:
         if digest_of([stream.read(base.size)]) != (base.size, base.digest):
             return False

@@ -163,23 +163,31 @@ def parse_journal_line(text: bytes) -> JournalLine | Unknown:
     line = orjson.loads(text)
     if not isinstance(line, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - what is wrong is the file, not the caller's argument
-    parse = _PARSERS.get(str(line.get("type")))
+    kind = line.get("type")
+    parse = _PARSERS.get(kind) if isinstance(kind, str) else None
     if parse is None:
         return Unknown()
     try:
         return parse(line)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
 
 
+def _failure(line: Mapping[str, Any]) -> FailureLine:
+    orjson.dumps(line)  # it's written into the failures file; a TypeError here says that it can't be
+    return FailureLine(parse_failure(line))
+
+
 def _intent(line: Mapping[str, Any]) -> Intent:
-    identifier = line["identifier"]
+    identifier, at = line["identifier"], datetime.fromisoformat(line["at"])
+    if at.tzinfo is None:
+        raise ValueError("its time names no zone")
     return Intent(
         str(line["key"]),
         None if identifier is None else str(identifier),
         bool(line["filled"]),
         int(line.get("attempt") or 0),
-        datetime.fromisoformat(line["at"]),
+        at,
         str(line.get("run") or ""),
         str(line.get("source") or ""),
         int(line.get("line") or 0),
@@ -198,8 +206,8 @@ _PARSERS: dict[str, Callable[[Mapping[str, Any]], JournalLine]] = {
     "intent": _intent,
     "clear": lambda line: Cleared(str(line["key"])),
     "settled": lambda line: Settled(str(line["key"])),
-    "failed": lambda line: FailureLine(parse_failure(line)),
-    "uncertain": lambda line: FailureLine(parse_failure(line)),
+    "failed": _failure,
+    "uncertain": _failure,
     "mended": lambda line: Fixed(str(line["key"])),
     "undoing": parse_undo_intent,
     "undone": parse_undone,

@@ -135,6 +135,6 @@ def _placed(storage: Storage, path: Path, undone: UndoneDocuments) -> Iterator[t
 def fingerprint(spec_hash: str) -> int:
     """What is kept in memory of a spec hash; 0 for none."""
     try:
-        return int(spec_hash[:HASH_DIGITS] or "0", 16)
+        return max(0, int(spec_hash[:HASH_DIGITS] or "0", 16))
     except ValueError:
         return 0

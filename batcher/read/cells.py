@@ -19,6 +19,7 @@ class Unread(str):
     __slots__ = ()
 
 
+_SURELY_SHALLOW = 200  # brackets; orjson writes 254 levels, and reads 1,024
 _BOOLEANS = {"true": True, "false": False}
 _FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _DEFUSED = re.compile("''*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
@@ -38,10 +39,18 @@ def value_of(field: str, cell: str) -> object:
         case Kind.BOOLEAN:
             return _BOOLEANS.get(text.lower(), Unread(text))
         case Kind.JSON | Kind.UNTYPED:
-            try:
-                return orjson.loads(text)
-            except orjson.JSONDecodeError:
-                return Unread(text)
+            return json_or_unread(text)
+
+
+def json_or_unread(text: str) -> object:
+    """The JSON value in a text; `Unread` if it is none, or one nested so deeply that nobody could write or show it."""
+    try:
+        value = orjson.loads(text)
+        if text.count("[") + text.count("{") > _SURELY_SHALLOW:
+            orjson.dumps(value)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return Unread(text)
+    return value
 
 
 def cell_of(field: str, value: object) -> str | None:

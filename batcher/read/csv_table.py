@@ -45,8 +45,10 @@ class Header:
         return tuple(field for _, field in self._own())
 
     def _own(self) -> list[tuple[str, str]]:
+        """Columns and fields. A second column of one name goes by its field: two of them would be one in the failures file."""
         pairs = zip(self.columns, self.fields, strict=True)
-        return [(column, field) for column, field in pairs if column and not column.startswith(OUTCOME_PREFIX)]
+        own = ((column, field) for column, field in pairs if column and not column.startswith(OUTCOME_PREFIX))
+        return [(column if field_of(column) else field, field) for column, field in own]
 
 
 def header_of(cells: list[str], source: str, line: int, delimiter: str = ",") -> Header:
@@ -54,13 +56,15 @@ def header_of(cells: list[str], source: str, line: int, delimiter: str = ",") ->
     while cells and not cells[-1].strip():
         cells = cells[:-1]
     columns = tuple(cell.strip() for cell in cells)
-    fields: list[str] = []
+    fields: dict[str, None] = {}
     for number, column in enumerate(columns, 1):
         field = field_of(column) or column or f"column {number}"
         if field in fields and field_of(column):
-            first = columns[fields.index(field)]
+            first = columns[list(fields).index(field)]
             raise UsageError(f"{source}:{line}: two columns for {field}, “{first}” and “{column}”; remove one")
-        fields.append(field if field not in fields else f"{field} (column {number})")
+        while field in fields:
+            field += f" (column {number})"
+        fields[field] = None
     of_sheet = is_sheet(columns)
     header = Header(columns, tuple(fields), delimiter, is_ours(columns) and not of_sheet, of_sheet)
     if not header.of_failures:
@@ -87,6 +91,8 @@ def open_table(stream: io.BufferedIOBase, source: str, max_row_bytes: int) -> tu
     declared = first.strip().lower()
     if declared.startswith("sep=") and len(declared) <= len("sep=;"):
         delimiter = first.strip()[4:] or "\t"
+        if delimiter == '"':
+            raise UsageError(f"{source}:{skipped + 1}: a quote can't be the delimiter; write sep=; or remove the line")
         first, more = _first_line(text)
         skipped += 1 + more
     else:

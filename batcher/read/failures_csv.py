@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import orjson
-
-from .cells import restore, value_of
+from .cells import json_or_unread, restore, value_of
 
 OUTCOME_PREFIX = "batcher_"
 REST = "rest"
@@ -27,6 +25,7 @@ FAILURES = (
 SHEET = ("outcome", "url", "reason", "message", "hint", "key")
 _OF_FAILURES = frozenset(f"{OUTCOME_PREFIX}{name}" for name in {*FAILURES, REST} - set(SHEET))
 _NUMBERS = frozenset({"line", "attempts", "status", "elapsedMs"})
+_MOST_DIGITS = 18  # Python reads no more than 4,300, and nothing that is counted here has more
 _NULLABLE = frozenset({"status", "identifier", "dashboardId", "workbookId"})
 
 
@@ -64,14 +63,9 @@ def field_value(name: str, cell: str) -> object:
     if not cell:
         return None if name in _NULLABLE else ""
     if name in _NUMBERS:
-        return int(cell) if cell.isascii() and cell.isdigit() else None
+        return int(cell) if cell.isascii() and cell.isdigit() and len(cell) <= _MOST_DIGITS else None
     return cell
 
 
 def json_or_text(text: str) -> object:
-    if not text.strip():
-        return None
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text
+    return json_or_unread(text) if text.strip() else None

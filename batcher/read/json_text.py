@@ -23,12 +23,12 @@ def parse_object(raw: bytes) -> dict[str, object]:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise BrokenJson(f"is not JSON: {explain(error)}") from None
-    if type(value) is not dict:
-        raise BrokenJson(f"must be a JSON object {{…}}, but is {kind_of(value)}")
     try:
         written = orjson.dumps(value)
     except TypeError:
         raise BrokenJson(TOO_DEEP) from None
+    if type(value) is not dict:
+        raise BrokenJson(f"must be a JSON object {{…}}, but is {kind_of(value)}")
     if written != raw and (doubt := doubt_of(raw, written)):
         raise BrokenJson(doubt)
     return value
@@ -84,8 +84,15 @@ def shown(value: object, most: int = 60) -> str:
     try:
         text = orjson.dumps(value).decode()
     except TypeError:
-        text = _plain(repr(value))
+        text = _plain(_in_python(value))
     return text if len(text) <= most + 2 else f"{text[:most]}…"
+
+
+def _in_python(value: object) -> str:
+    try:
+        return repr(value)
+    except RecursionError:
+        return f"a value that {TOO_DEEP}"
 
 
 def _plain(text: str) -> str:

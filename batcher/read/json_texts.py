@@ -37,8 +37,9 @@ def lines(stream: BinaryIO, most: int) -> Iterator[Record]:
             broken, tail = _rest_of_line(tail, stream)
             yield number, broken
             number += 1
-    if tail:
-        yield number, tail if len(tail) <= most else LongLine(tail).broken()
+    for line in tail.removesuffix(b"\n").split(b"\n") if tail else ():  # several lines may have followed one too long
+        yield number, line if len(line) <= most else LongLine(line).broken()
+        number += 1
 
 
 def _rest_of_line(start: bytes, stream: BinaryIO) -> tuple[Broken, bytes]:
@@ -165,6 +166,14 @@ class _Text:
         return not self._is_all
 
 
+def _text_of(record: bytes) -> str:
+    """The text of a broken record. What isn't UTF-8 is replaced, and then it must not read as a row: its name would be wrong."""
+    try:
+        return record.decode().strip()
+    except UnicodeDecodeError:
+        return f"{record.decode('utf-8', 'replace').strip()} (not UTF-8)"
+
+
 @dataclass(frozen=True, slots=True)
 class Texts:
     """An open file of JSON texts, and the rows that they are."""
@@ -181,9 +190,9 @@ class Texts:
         try:
             fields = parse_object(record)
         except BrokenJson as error:
-            return Row(self.source, line, {}, text=record.decode("utf-8", "replace").strip(), fault=str(error))
+            return Row(self.source, line, {}, text=_text_of(record), fault=str(error))
         if inside := rows_inside(fields):
-            return Row(self.source, line, {}, text=record.decode("utf-8", "replace").strip(), fault=inside)
+            return Row(self.source, line, {}, text=_text_of(record), fault=inside)
         if failures_lines.is_failure(fields):
             return failures_lines.row_of(self.source, line, fields)
         return Row(self.source, line, fields)

@@ -76,10 +76,23 @@ def _split(pasted: str, origin: str) -> SplitResult:
         raise UsageError(f"{origin}: {pasted!r} isn't a web address; write it as in https://acme.omniapp.co") from error
 
 
+def _address(host: str, origin: str, pasted: str) -> str:
+    """The IPv6 address, if it is one, without a zone."""
+    try:
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
+        address = None
+    if address is None or address.scope_id is not None:
+        raise UsageError(
+            f"{origin}: {pasted!r} holds no IPv6 address in its brackets; write it as in https://[2001:db8::1]"
+        )
+    return host
+
+
 def _host(parts: SplitResult, origin: str, pasted: str) -> str:
     host = (parts.hostname or "").rstrip(".")
-    if ":" in host:  # an IPv6 address in brackets; urlsplit has checked it
-        return host
+    if "[" in parts.netloc:  # urlsplit takes anything in brackets that has a zone, or a version to come
+        return _address(host, origin, pasted)
     try:
         ascii_host = host.encode("idna").decode() if not host.isascii() else host
     except UnicodeError:

@@ -10,7 +10,7 @@ import orjson
 from ..identity import KEY_LENGTH
 from ..omni.fields import ALLOWED, API_FIELDS, IDS, ITEM_FIELDS, KEY, KINDS, Kind
 from ..read.cells import Unread, is_folder, nearest
-from ..read.json_text import explain, kind_of, shown
+from ..read.json_text import TOO_DEEP, explain, kind_of, shown
 from .normalise import IN_ITEM
 
 _CELL_LIMIT = 32_767  # characters; spreadsheet programs cut off what is longer
@@ -97,4 +97,4 @@ def of_unread(name: str, text: Unread) -> str:
     except orjson.JSONDecodeError as error:
         cut = "; a spreadsheet cell can't hold more than 32,767 characters" if len(text) >= _CELL_LIMIT else ""
         return f"{shown(str(text))} is not JSON: {explain(error)}{cut}; allowed: {ALLOWED[name]}"
-    return f"{shown(str(text))} isn't valid; allowed: {ALLOWED[name]}"
+    return f"{shown(str(text))} {TOO_DEEP}"

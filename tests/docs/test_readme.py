@@ -40,6 +40,11 @@ FOREIGN_OPTIONS = {  # of pip, of our measuring scripts
     "--rounds",
     "--only",
     "--against",
+    "--target",
+    "--executions",
+    "--guided",
+    "--file",
+    "--keep",
 }
 
 
