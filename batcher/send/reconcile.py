@@ -85,7 +85,7 @@ class Reconciler:
         """The answer to this row's create named another document: was it another row's, or is that the row's own?
 
         First its own identifier is looked up. If nothing is there, what the answer named may be its document, if that
-        reads the same and isn't another row's.
+        reads the same and isn't another row's. Reads may lag: then it's asked for 30 s.
         """
         if progress.identifier is None:
             return await self.settle_unnamed(progress) or self._uncertain(progress, StillUncertain())
@@ -93,7 +93,13 @@ class Reconciler:
         if not isinstance(settled, SendAgain):
             return settled
         if made.identifier is not None and not self.ledger.names(made.identifier):
-            look = await self._look_at(progress, made.identifier)
+            until, wait = anyio.current_time() + LAG_SECONDS, 1.0
+            while isinstance(look := await self._look_at(progress, made.identifier), Absent):
+                left = until - anyio.current_time()
+                if left <= 0:
+                    break
+                await self.pool.wait_without_slot(min(wait, left))
+                wait *= 2
             if isinstance(look, There) and self._is_same(progress.body, look):
                 return self._exists(progress, How.CREATED, look, made.identifier, None)
         return self._uncertain(progress, StillUncertain())
