@@ -49,8 +49,9 @@ class Past:
         return self.journaled.histories.get(key, NO_HISTORY)
 
     def knows(self, key: str) -> bool:
-        """Whether the files say anything of this key."""
-        return key in self.created or key in self.journaled.histories
+        """Whether the files say anything of this key that holds."""
+        history = self.history_of(key)
+        return key in self.created or history.is_open or history.failure is not None or history.undone > 0
 
     @property
     def uncertain(self) -> list[str]:

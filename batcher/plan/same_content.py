@@ -147,7 +147,7 @@ class Seeking:
         return Pair(row.key, self.own_keys.get(row.key, row.key), row.source, row.line, key, moves=True)
 
     def _is_taken(self, key: str) -> bool:
-        return self.is_claimed(key) or self.past.knows(key)
+        return self.is_claimed(key) or key in self.past.created or key in self.past.journaled.histories
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,11 +103,11 @@ class SharedNames:
         given = self._given.get(base, {})
         known = set[str]()
         for number, own in enumerate(_keys(base), 1):
-            keys = {key for key in (own, given.get(own, own)) if self.past.knows(key)}
+            keys = [key for key in dict.fromkeys((given.get(own, own), own)) if self.past.knows(key)]
             if not keys and number > count:
                 break
-            yield from sorted(keys - known)
-            known |= keys
+            yield from (key for key in keys if key not in known)
+            known.update(keys)
         yield from (key for key in dict.fromkeys(given.values()) if key not in known)
 
     def _contents(self, key: str, storage: Storage, files: Files) -> list[int | str]:
