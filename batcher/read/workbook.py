@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from ..errors import UsageError
 from .csv_table import Record
 from .sources import Source, naming, open_bytes
+from .streams import CHUNK_BYTES
+from .workbook_size import MOST_BYTES, TOO_LARGE, require_bounded
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -28,7 +30,11 @@ def sheet_rows(source: Source, sheet: str | None) -> Iterator[Record]:
         ) from None
     with naming(source.name):
         with open_bytes(source) as stream:
-            content = io.BytesIO(stream.read())
+            content = io.BytesIO()
+            while piece := stream.read(CHUNK_BYTES):
+                if content.write(piece) and content.tell() > MOST_BYTES:
+                    raise UsageError(f"{source.name}: {TOO_LARGE}")
+        require_bounded(content, source.name)
         try:
             workbook = python_calamine.CalamineWorkbook.from_filelike(content)
             chosen = _sheet(workbook, source, sheet)

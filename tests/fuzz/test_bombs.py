@@ -1,0 +1,153 @@
+"""Small files that unfold, and lines without an end: each is checked in a process that may have only so much memory.
+
+They are made here and never kept. The limit is on addresses (RLIMIT_AS), of which the interpreter and its libraries take
+some hundred MB; where a bound is higher, the reason stands beside it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import resource
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import openpyxl
+import pytest
+import zstandard
+
+from batcher.read.csv_table import header_of
+from tests.support.rows import MODEL
+
+MB = 1 << 20
+CPU_SECONDS = 30
+HEAD = f"modelId,name\n{MODEL},".encode()
+SHEET = "xl/worksheets/sheet1.xml"
+FAR = b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
+
+
+def checked(path: Path, megabytes: int) -> str:
+    """What `check` says of the file, with so much memory. It must refuse it as a usage error."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (megabytes * MB, megabytes * MB))
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+
+    command = [sys.executable, "-m", "batcher", "check", str(path)]
+    done = subprocess.run(command, capture_output=True, preexec_fn=limit, check=False)
+    said = (done.stdout + done.stderr).decode()
+    assert done.returncode == 2, said[-2000:]
+    return said
+
+
+def plain(path: Path, pieces: Iterable[bytes]) -> Path:
+    """A file of these pieces."""
+    with path.open("wb") as stream:
+        stream.writelines(pieces)
+    return path
+
+
+def gzipped(path: Path, pieces: Iterable[bytes]) -> Path:
+    """Compressed a thousandfold."""
+    with gzip.open(path, "wb", compresslevel=1) as stream:
+        stream.writelines(pieces)
+    return path
+
+
+def zstd(path: Path, pieces: Iterable[bytes]) -> Path:
+    """Compressed thirty-thousandfold."""
+    with path.open("wb") as file, zstandard.ZstdCompressor().stream_writer(file) as stream:
+        for piece in pieces:
+            stream.write(piece)
+    return path
+
+
+Make = Callable[[Path, Iterable[bytes]], Path]
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "start", "megabytes"),
+    [
+        ("a.jsonl", plain, b'{"name":"', 400),
+        ("a.json", plain, b'[{"name":"', 600),
+        ("a.csv.gz", gzipped, HEAD, 600),
+        ("a.jsonl.zst", zstd, b"", 800),  # 4 KB of zstd may unfold to 128 MB, and are copied once
+    ],
+)
+def test_a_line_of_200_megabytes_is_refused(
+    tmp_path: Path, name: str, make: Make, start: bytes, megabytes: int
+) -> None:
+    """It is never held as a whole."""
+    said = checked(make(tmp_path / name, [start, *[b"x" * MB] * 200]), megabytes)
+    assert "longer than --max-row-bytes" in said or "has a line of more than" in said
+
+
+def test_a_quoted_cell_of_200_megabytes_is_a_problem_of_its_row(tmp_path: Path) -> None:
+    """Python's csv takes 64 million characters of it before it gives up, at 4 bytes each, twice while they grow."""
+    lines = [b"y" * (MB - 1) + b"\n"] * 200
+    said = checked(plain(tmp_path / "a.csv", [HEAD, b'"', *lines, b'"\n']), 1200)
+    assert "is a quote never closed?" in said
+
+
+@pytest.mark.parametrize("column", ["c", "c{}"])
+def test_a_header_of_many_columns_is_read(column: str) -> None:
+    """Each column was looked for among all before it: hours for so many."""
+    columns = ["modelId", "name", *(column.format(number) for number in range(200_000))]
+    assert len(set(header_of(columns, "a.csv", 1).fields)) == len(columns)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.jsonl", f'{{"modelId":"{MODEL}","name":"a","filterConfig":%s}}\n'),
+        ("a.json", f'[{{"modelId":"{MODEL}","name":"a","filterConfig":%s}}]'),
+        ("a.csv", f"modelId,name,filterConfig\n{MODEL},a,%s\n"),
+    ],
+)
+def test_json_of_100000_levels_is_refused(tmp_path: Path, name: str, text: str) -> None:
+    """By every reader."""
+    nest = "[" * 100_000 + "]" * 100_000
+    said = checked(plain(tmp_path / name, [(text % nest).encode()]), 400)
+    assert "depth limit exceeded" in said or "levels deep" in said
+
+
+def workbook(path: Path, part: str, pieces: Iterable[bytes]) -> Path:
+    """A workbook of which these pieces replace one part, or are one more."""
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    book.save(out)
+    with zipfile.ZipFile(out) as parts, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name in parts.namelist():
+            if name != part:
+                archive.writestr(name, parts.read(name))
+        with archive.open(part, "w", force_zip64=True) as stream:
+            for piece in pieces:
+                stream.write(piece)
+    return path
+
+
+def test_a_workbook_that_unfolds_is_refused(tmp_path: Path) -> None:
+    """The reader held all of its texts, and the process was killed."""
+    bomb = workbook(tmp_path / "a.xlsx", "xl/sharedStrings.xml", [b"<sst><si><t>", *[b"x" * MB] * 520])
+    assert "holds more than 512 MB" in checked(bomb, 400)
+
+
+def test_a_cell_in_the_last_column_of_the_last_row_is_refused(tmp_path: Path) -> None:
+    """The reader asked for 400 GB for the 5 KB of this file, and the process was aborted."""
+    sheet = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>%s</sheetData></worksheet>'
+    said = checked(
+        workbook(tmp_path / "a.xlsx", SHEET, [sheet % (b'<row r="1"><c r="A1"><v>1</v></c></row>' + FAR)]), 400
+    )
+    assert "reaches to row 1048576 and column 16384" in said
+
+
+def test_cells_that_have_only_a_style_may_stand_far_out(tmp_path: Path) -> None:
+    """The reader skips them."""
+    sheet = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>%s</sheetData></worksheet>'
+    far = b'<row r="1048576"><c r="XFD1048576" s="0"/></row>'
+    said = checked(
+        workbook(tmp_path / "a.xlsx", SHEET, [sheet % (b'<row r="1"><c r="A1"><v>1</v></c></row>' + far)]), 400
+    )
+    assert "a.xlsx:1: the first row must name the columns" in said
