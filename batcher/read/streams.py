@@ -78,7 +78,7 @@ class Zstd(_Raw):
     def more(self) -> bytes:
         while True:
             if not self._input:
-                self._input = self._stream.read(CHUNK_BYTES >> 5)  # small: one piece may unfold to very much
+                self._input = self._stream.read(CHUNK_BYTES >> 7)  # small: one piece may unfold to very much
             if not self._input:
                 if not self._frame.eof:
                     raise EOFError("the last frame is not complete")
