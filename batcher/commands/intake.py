@@ -44,7 +44,9 @@ class Intake:
         self._files = files
         self._recreate = settings.recreate_undone
         self._validator = Validator(Reading(api_keys=api_keys))
-        self._checked = Checked(Claims(Places([Path("specs")]), same_rows=past.journaled.same_rows))
+        self._checked = Checked(
+            Claims(Places([Path("specs")]), same_rows=past.journaled.same_rows, is_filed=past.knows)
+        )
         self._number = 0
 
     def sent(self, specs: Iterable[Any] | AsyncIterable[Any]) -> Iterator[Spec] | AsyncIterator[Spec]:

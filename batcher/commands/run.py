@@ -27,12 +27,12 @@ from pathlib import Path
 import anyio
 
 from ..config import Files, RunSettings
-from ..errors import DiskTrouble, Stopped, UsageError
+from ..errors import DiskTrouble, InvalidInput, Stopped, UsageError
 from ..files.disk import Storage
 from ..files.earlier_results import in_lines
 from ..files.ledger import Ledger
 from ..files.lock import lock
-from ..files.past import RowState
+from ..files.past import Past, RowState
 from ..files.trouble import on_disk
 from ..models import stamp
 from ..plan.failures_input import is_fed_back
@@ -40,6 +40,7 @@ from ..plan.rows_file import write_rows
 from ..plan.seen_rows import SENT, SpooledRows, open_spools
 from ..plan.sheet import write_sheet
 from ..plan.survey import Survey, keep_edited, survey
+from ..read.sources import Source
 from ..read.temporary import temporary_place
 from ..report.observers import Observer
 from ..report.plan import Plan
@@ -79,9 +80,12 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
             write_rows(settings.rows_to, surveyed.same.unanswered)
             raise UsageError(surveyed.refusal)
         if is_written:
+            if kept := len(surveyed.same.holding):
+                rows = "1 row keeps" if kept == 1 else f"{kept:,} rows keep"
+                observer.warning(f"{rows} what was done under an earlier key")
             spooled.clear()
             past = past_of(settings.endpoint, settings.sending, settings.files, runtime)
-            surveyed = survey(settings, sources, runtime, Observer(), past, spooled)  # all else is told already
+            surveyed = _survey_again(settings, sources, runtime, observer, past, spooled)
         for warning in surveyed.warnings:
             observer.warning(warning)
         surveyed = replace(surveyed, started=started, begun=begun)
@@ -92,6 +96,22 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
         if not settings.endpoint.keys and (surveyed.plan.sending or surveyed.absent):
             raise UsageError(settings.endpoint.no_key_hint)
         return await _Run(settings, runtime, surveyed, spooled, observer, drain).live()
+
+
+def _survey_again(
+    settings: RunSettings,
+    sources: tuple[Source, ...],
+    runtime: Runtime,
+    observer: Observer,
+    past: Past,
+    spooled: SpooledRows,
+) -> Survey:
+    """All is told already, but for an invalid row whose document has turned out to be another row's: then all of them."""
+    try:
+        return survey(settings, sources, runtime, Observer(), past, spooled)
+    except InvalidInput:
+        spooled.clear()
+        return survey(settings, sources, runtime, observer, past, spooled)
 
 
 async def _make_durable(storage: Storage, files: Files, drain: Drain) -> None:

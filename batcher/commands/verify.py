@@ -61,7 +61,7 @@ async def verify(
     with runtime.open_inputs(settings.inputs, place) as sources, spool as specs, lines as files:
         past = read_past(runtime.storage, files, base_url, settings.sending.namespace)
         states = _RowStates(past, specs)
-        check_all = partial(check, sources, settings.reading, same_rows=past.journaled.same_rows)
+        check_all = partial(check, sources, settings.reading, same_rows=past.journaled.same_rows, is_filed=past.knows)
         checked = check_all(on_problem=lambda _: None, on_row=states.see)
         if states.shared.bases:
             shared = states.shared.keys(sources, settings.reading, runtime.storage, settings.files)

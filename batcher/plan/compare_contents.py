@@ -18,7 +18,7 @@ from ..report.observers import Observer
 from ..validate.check import Checked
 from ..validate.checked_rows import InvalidRow
 from .documents_left import Left, find_left
-from .same_content import Pair, Same, Seeking, Sought, answered, name_unclaimed, problem_of
+from .same_content import Pair, Same, Seeking, Sought, answered, name_unclaimed, problem_of, warn_of_others
 from .seen_rows import SENT, SeenRows, SpooledRows
 
 _NEW = (RowState.NEW, RowState.FAILED)  # a row that is new may have been invalid when it came: then it has failed since
@@ -47,12 +47,13 @@ class Comparison:
 
         def find(is_sought: Callable[[Sought], bool]) -> tuple[Seeking, list[Pair]]:
             lefts.append(self._left())
-            seeking, rows = self._seeking(lefts[-1]), (Sought.by(spec) for spec in self._new())
-            return seeking, seeking.pairs(row for row in rows if is_sought(row))
+            seeking = self._seeking(lefts[-1])
+            return seeking, seeking.pairs(row for row in self._new() if is_sought(row))
 
         same = answered(self.settings, find)
         if self._is_part:
             return same
+        warn_of_others(lefts[0], observer)
         base_url = self.settings.endpoint.base_url
         url = V1(base_url).url if base_url and not self.settings.endpoint.sandbox else str
         return name_unclaimed(lefts[0], same, self.seen.past.journaled.named, url, observer)
@@ -79,7 +80,7 @@ class Comparison:
             counts[RowState.CREATED] + counts[RowState.CHANGED] < len(past.created)
             or len(self.spooled.changed) > 0
             or any(
-                (history.is_open or history.failure is not None) and key not in keys
+                (history.is_open or history.failure is not None or history.is_undone) and key not in keys
                 for key, history in past.journaled.histories.items()
             )
         )
@@ -100,7 +101,7 @@ class Comparison:
             self.seen.past,
         )
 
-    def _new(self) -> Iterator[Spec]:
+    def _new(self) -> Iterator[Sought]:
         """The rows that may be others by their key alone, in input order.
 
         A failures file as the input holds no other rows of its run, so only those are in question that were never sent.
@@ -109,8 +110,9 @@ class Comparison:
         spools = (self.spooled.valid[state] for state in _NEW)
         for spec in merge(*spools, self._edited(), key=lambda spec: (places.get(spec.source, 0), spec.line)):
             failure = self.seen.past.history_of(spec.key).failure if self.only_failures else None
-            if failure is None or self._reason(failure) in _NEVER_SENT:
-                yield spec
+            reason = None if failure is None else self._reason(failure)
+            if reason is None or reason in _NEVER_SENT:
+                yield Sought.by(spec, is_held_back=reason is Reason.SAME_CONTENT)
 
     def _edited(self) -> Iterator[Spec]:
         """Rows with an unclear attempt of something else: they, too, may be others by their key alone."""

@@ -58,6 +58,7 @@ class Left:
     """What the journal says of such documents, and of rows without a row that have none.
 
     `unheld` are those whose key nobody has, `held` those whose row has changed: content, or model and name → offset (bytes).
+    `elsewhere`: contents created for inputs that are still there and not among these; `met`: places of rows that hold one.
     `last`: key → offset of its last intent. `unclaimed`: key → the created document.
     `fixed`: keys whose row failed once; what was fixed in one place may be fixed in the other later.
     """
@@ -67,6 +68,8 @@ class Left:
     last: dict[str, int] = field(default_factory=dict)
     unclaimed: dict[str, Unclaimed] = field(default_factory=dict)
     fixed: set[str] = field(default_factory=set)
+    elsewhere: Offsets = field(default_factory=Offsets)
+    met: list[str] = field(default_factory=list)
 
     def take(self, text: str, storage: Storage, journal: Path, is_free: Callable[[Intent], bool]) -> Intent | None:
         """A document that this text stands for, one without a row first; each once. Raises UsageError."""
@@ -89,9 +92,7 @@ def find_left(
 ) -> Left:
     """Read the journal for what these sources' rows left; of all sources with None. Raises UsageError for a corrupt line."""
     left, included = Left(), _Included(files, sources or ())
-    failed_in: dict[
-        str, str
-    ] = {}  # key → the input where its row was, since later attempts may come from the failures file
+    failed_in: dict[str, str] = {}  # key → its row's input, since later attempts may come from the failures file
     for line, offset in lines_about_rows(storage, files.journal, lambda key: is_claimed(key) and not has_changed(key)):
         match line:
             case RunBegan():
@@ -102,10 +103,12 @@ def find_left(
                     failed_in.setdefault(line.key, line.outcome.source)
             case Intent():
                 is_held = is_claimed(line.key)
-                if (is_held or sources is None or included.has(failed_in.get(line.key, line.source))) and _is_last(
-                    line, past
-                ):
+                if not _is_last(line, past):
+                    continue
+                if is_held or sources is None or included.has(failed_in.get(line.key, line.source)):
                     _add(left, line, offset, past, is_held=is_held)
+                elif line.key in past.created:
+                    left.elsewhere.add(content_hash(orjson.loads(line.body)), offset)
     return left
 
 
@@ -120,14 +123,14 @@ def _add(left: Left, intent: Intent, offset: int, past: Past, *, is_held: bool) 
 
 
 def _is_last(intent: Intent, past: Past) -> bool:
-    """Whether this is what was created, or may have been, or was refused last: not an attempt with another content."""
+    """Whether this is what was created (or may have been, or was undone) or was refused last: not another content."""
     made = past.created.get(intent.key)
     if made is not None:
         return made in (0, fingerprint(intent.spec_hash))
     history = past.history_of(intent.key)
     if history.is_open:
         return any(sent.spec_hash == intent.spec_hash for sent in history.unclear)
-    return history.failure is not None
+    return history.failure is not None or (history.is_undone and history.undone_hash in ("", intent.spec_hash))
 
 
 class _Included:

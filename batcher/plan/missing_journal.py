@@ -1,9 +1,15 @@
-"""Uncertain rows whose journal is missing: nobody knows what may not be sent again, so nothing is (contract 7)."""
+"""Uncertain rows whose journal is missing or old: nobody knows what may not be sent again, so nothing is (contract 7)."""
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
+
+import orjson
 
 from ..config import Files
 from ..files.disk import Storage
@@ -24,6 +30,34 @@ def is_uncertain_beside(storage: Storage, path: Path) -> bool:
         return False
     with storage.read(path) as stream:
         return any(_UNCERTAIN.search(line.replace(b"\0", b"")) for line in stream)
+
+
+def is_old_beside(storage: Storage, path: Path, past: Past) -> bool:
+    """Whether a failures file has an uncertain line whose key the journal never had: the journal is an old copy."""
+    keys = _uncertain_keys_csv if path.suffix.lower() == ".csv" else _uncertain_keys
+    if not storage.size(path):
+        return False
+    with storage.read(path) as stream:
+        return any(key not in past.created and key not in past.journaled.histories for key in keys(stream))
+
+
+def _uncertain_keys(stream: Iterable[bytes]) -> Iterator[str]:
+    for line in stream:
+        if _UNCERTAIN.search(line):
+            with contextlib.suppress(ValueError, AttributeError):  # somebody broke it: its row isn't uncertain for that
+                fields = orjson.loads(line)
+                if fields.get("outcome") == "uncertain":
+                    yield str(fields.get("key"))
+
+
+def _uncertain_keys_csv(stream: Iterable[bytes]) -> Iterator[str]:
+    lines = (line.decode("utf-8-sig", "replace") for line in stream)
+    first = next(lines, "")
+    delimiter = max(",;\t", key=first.count)
+    with contextlib.suppress(csv.Error):
+        for fields in csv.DictReader(chain([first], lines), delimiter=delimiter):
+            if fields.get("batcher_outcome") == "uncertain":
+                yield str(fields.get("batcher_key"))
 
 
 def put_it_back(files: Files, place: str) -> str:

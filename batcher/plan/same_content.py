@@ -34,19 +34,23 @@ _WAYS_OUT = (
 
 
 class Sought(NamedTuple):
-    """A row whose document is sought: its key in the files, its place, its content, and its `name_key`."""
+    """A row whose document is sought: its key in the files, its place, its content, and its `name_key`.
+
+    `is_held_back`: it is known to hold what another row's document holds, so it has one, if need be another's.
+    """
 
     key: str
     source: str
     line: int
     content: str
     named: str
+    is_held_back: bool = False
 
     @classmethod
-    def by(cls, spec: Spec) -> Sought:
+    def by(cls, spec: Spec, *, is_held_back: bool = False) -> Sought:
         """A row that is to be sent."""
-        named = name_key(spec.model_id, spec.name)
-        return cls(spec.key, spec.source, spec.line, content_hash(orjson.loads(spec.body)), named)
+        named, content = name_key(spec.model_id, spec.name), content_hash(orjson.loads(spec.body))
+        return cls(spec.key, spec.source, spec.line, content, named, is_held_back)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,16 @@ class Seeking:
 
     def pairs(self, new: Iterable[Sought]) -> list[Pair]:
         """Each new row with the document of the same content; each of those once, in input order. Raises UsageError."""
-        return [self._pair(row, intent) for row in new if (intent := self._other(row)) is not None]
+        found: list[Pair] = []
+        last: dict[str, Intent] = {}  # by content
+        for row in new:
+            intent = self._other(row) or (last.get(row.content) if row.is_held_back else None)
+            if intent is not None:
+                last[row.content] = intent
+                found.append(self._pair(row, intent))
+            elif self.left.elsewhere.take(row.content) is not None:
+                self.left.met.append(f"{row.source}:{row.line}")
+        return found
 
     def _other(self, row: Sought) -> Intent | None:
         """The document of this row's content, not the one that its own unclear attempt may have made."""
@@ -191,6 +204,17 @@ def refusal_of(unanswered: Sequence[Pair], observer: Observer) -> str | None:
         observer.problem(problem_of(pair))
     rows = "1 new row holds" if len(unanswered) == 1 else f"{len(unanswered):,} new rows hold"
     return f"{rows} what was created under another key. {_WAYS_OUT}"
+
+
+def warn_of_others(left: Left, observer: Observer) -> None:
+    """Tell which rows hold what was created for an input that is still there, and isn't among these: two of each will be."""
+    if left.met:
+        rows = "1 new row holds" if len(left.met) == 1 else f"{len(left.met):,} new rows hold"
+        more = f" and {len(left.met) - SHOWN:,} more" if len(left.met) > SHOWN else ""
+        observer.warning(
+            f"{rows} what was created for another input, which is still there: {', '.join(left.met[:SHOWN])}{more}. "
+            "A second document is created for each. If this input replaces the other, move that one away first."
+        )
 
 
 def name_unclaimed(

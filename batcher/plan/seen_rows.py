@@ -149,6 +149,8 @@ class SeenRows:
         problem = row.problems[0]
         what = f"{problem.field}: {problem.message}" if problem.field else problem.message
         self._remember(RowState.CHANGED, f"{row.row.place} (invalid now: {what})")
+        self.changed.add(row.key, 1)
+        self.spooled.changed.add(Sought(row.key, row.row.source, row.row.line, "", ""))  # like no document
         self._add_invalid(row)
         return True
 

@@ -26,7 +26,7 @@ from ..validate.check import Checked, check
 from .compare_contents import Comparison
 from .failures_input import as_journaled, is_fed_back
 from .mentions import Asked
-from .missing_journal import is_uncertain_beside
+from .missing_journal import is_old_beside, is_uncertain_beside
 from .same_content import Same, refusal_of
 from .seen_rows import SeenRows, SpooledRows
 
@@ -86,7 +86,10 @@ def survey(
     on_disk_now = (runtime.storage, files.failures, files.journal)
     edited = is_edited(*on_disk_now, past.journaled, form)
     current = past.journaled.header is None or is_current(*on_disk_now, past.journaled.histories, form)
-    lost = past.journaled.header is None and not is_input and is_uncertain_beside(runtime.storage, files.failures)
+    if past.journaled.header is None:
+        lost = not is_input and is_uncertain_beside(runtime.storage, files.failures)
+    else:
+        lost = edited and not is_input and is_old_beside(runtime.storage, files.failures, past)
     recreate, is_continued = settings.sending.recreate_undone, is_input and past.journaled.header is not None
     beside = len(sources) > 1
     nothing_seen = partial(
@@ -162,6 +165,7 @@ def _check_all(
         is_made=rows.is_made,
         expected=len(rows.past.created),
         same_rows=rows.past.journaled.same_rows,
+        is_filed=rows.past.knows,
         shared=shared,
     )
     if checked.invalid and not settings.skip_invalid and not is_look:

@@ -56,6 +56,7 @@ def check(
     is_made: Callable[[InvalidRow], bool] = lambda _: False,
     expected: int = 0,
     same_rows: Mapping[str, str] = MappingProxyType({}),
+    is_filed: Callable[[str], bool] = lambda _: True,
     shared: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Checked:
     """Read and validate every row of all inputs once; send nothing, write nothing.
@@ -70,12 +71,13 @@ def check(
         is_made: whether the document of an invalid row exists: then the row needs nothing, and isn't counted as invalid.
         expected: about how many rows there are, if that is known.
         same_rows: keys of rows that the files of earlier runs have under another key, and that key.
+        is_filed: whether the files say anything of a key that a failures line brings; else it is looked for in `same_rows`.
         shared: names that rows without a key share, and their keys in the order of these rows (`plan/shared_names.py`).
 
     Raises:
         UsageError: something is wrong with a whole file.
     """
-    checked = Checked(Claims.expecting(Places(inputs), expected, same_rows, shared))
+    checked = Checked(Claims.expecting(Places(inputs), expected, same_rows, shared, is_filed))
     for row in check_rows(inputs, reading, checked, all_rows=on_row is not None):
         if isinstance(row, InvalidRow) and is_made(row):
             checked.invalid -= 1

@@ -6,7 +6,7 @@ copy of a row is recognized, and a clash can name the other row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,6 +72,7 @@ class Claims:
     shared: Mapping[str, Sequence[str]] = field(
         default_factory=dict
     )  # name → keys of its rows, see `plan/shared_names.py`
+    is_filed: Callable[[str], bool] = lambda _: True  # whether the files say anything of a key
     in_order: dict[str, list[str]] = field(default_factory=dict)  # of those names, the keys that their rows have got
     own_keys: dict[str, str] = field(default_factory=dict)  # the other way round, for the rows so far
     displaced: list[str] = field(
@@ -81,15 +82,20 @@ class Claims:
 
     @classmethod
     def expecting(
-        cls, places: Places, count: int, same_rows: Mapping[str, str], shared: Mapping[str, Sequence[str]]
+        cls,
+        places: Places,
+        count: int,
+        same_rows: Mapping[str, str],
+        shared: Mapping[str, Sequence[str]],
+        is_filed: Callable[[str], bool],
     ) -> Claims:
         """No claims yet; about so many keys will come."""
-        return cls(places, Fingerprints(count), same_rows=same_rows, shared=shared)
+        return cls(places, Fingerprints(count), same_rows=same_rows, shared=shared, is_filed=is_filed)
 
     def claim(self, base: str, identifier: str | None, value: int, *, is_filed: bool = False) -> str | None:
         """Take `base` as a row's key, and its identifier: the key that the files have it under.
 
-        None, and nothing is taken, if another row has one of them. `is_filed`: `base` is of the files already.
+        None, and nothing is taken, if another row has one of them. `is_filed`: a failures line brought `base`.
         """
         if identifier is None:
             return self._take(base, value, is_filed=is_filed)
@@ -113,7 +119,7 @@ class Claims:
         """The key under which the files have the row with this key; its own if another row of the inputs has that one."""
         if own in self.shared and not is_filed:
             return self._take_shared(own, value)
-        known = None if is_filed else self.same_rows.get(own)
+        known = None if is_filed and self.is_filed(own) else self.same_rows.get(own)
         if known is None:
             if self.keys.add(own, value):
                 return own
@@ -143,9 +149,7 @@ class Claims:
 
     def _beside(self, own: str, value: int) -> str | None:
         """For a row whose key the files have for a row with another key; None if a second row has this key."""
-        if not self.keys.add(_as_written(own), value):
-            return None
-        return self._next(own, value)
+        return self._next(own, value) if self.keys.add(_as_written(own), value) else None
 
     def _next(self, own: str, value: int) -> str:
         number = 2

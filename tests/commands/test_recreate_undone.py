@@ -200,4 +200,7 @@ def test_the_quick_way_says_what_a_parser_says(data: st.DataObject) -> None:
     if said is not None:
         assert {key: index.get(key) for key in said} == said
         assert len(index) == len(said)
-    assert all(one.key in index for one in wrote if encode_line(one) in text)
+    lines = map(encode_line, wrote)  # one that follows NULs is what a power cut left, which is passed over
+    assert all(
+        one.key in index for one, line in zip(wrote, lines, strict=True) if line in text and b"\0" + line not in text
+    )
