@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import TypeGuard, assert_never
 
 import anyio
 
@@ -59,10 +59,13 @@ class Reconciler:
         if isinstance(look, Unknown):
             progress.last = look
         decision = self.decide(self._case(progress, look))
-        if isinstance(decision, SendAgain):
-            self._disprove(progress, decision.disproved)
-            return decision
-        return self._carry_out(progress, decision)
+        if not isinstance(decision, SendAgain):
+            return self._carry_out(progress, decision)
+        named = None if self.settings.resend_uncertain else self._named_instead(progress)
+        if named is not None and (outcome := await self._settle_named(progress, named)) is not None:
+            return outcome
+        self._disprove(progress, decision.disproved)
+        return decision
 
     async def refused(self, progress: RowProgress, refused: Refused) -> Outcome:
         """The outcome of a row whose last attempt was clearly refused. Reads may lag: then it's asked for 30 s."""
@@ -84,8 +87,8 @@ class Reconciler:
     async def settle_misnamed(self, progress: RowProgress, made: Made) -> Outcome:
         """The answer to this row's create named another document: was it another row's, or is that the row's own?
 
-        First its own identifier is looked up. If nothing is there, what the answer named may be its document, if that
-        reads the same and isn't another row's. Reads may lag: then it's asked for 30 s.
+        First its own identifier is looked up. If nothing is there, what the answer named is its document, if it exists and
+        isn't another row's, nor reads otherwise. Reads may lag: then it's asked for 30 s.
         """
         if progress.identifier is None:
             return await self.settle_unnamed(progress) or self._uncertain(progress, StillUncertain())
@@ -100,9 +103,33 @@ class Reconciler:
                     break
                 await self.pool.wait_without_slot(min(wait, left))
                 wait *= 2
-            if isinstance(look, There) and self._is_same(progress.body, look):
+            if self._may_be_own(look, progress):
                 return self._exists(progress, How.CREATED, look, made.identifier, None)
+            return replace(self._uncertain(progress, StillUncertain()), identifier=made.identifier)
         return self._uncertain(progress, StillUncertain())
+
+    def _may_be_own(self, look: There | Absent | Unknown | None, progress: RowProgress) -> TypeGuard[There]:
+        """Whether what the server named in answer to this row's create is the row's: it reads the same, or not at all."""
+        return isinstance(look, There) and (look.document is None or self._is_same(progress.body, look))
+
+    def _named_instead(self, progress: RowProgress) -> str | None:
+        """What the answer of an earlier run's attempt named instead of this row's identifier: it may be its document."""
+        failure = self.ledger.failure_of(progress.key) if self.ledger.history_of(progress.key).is_uncertain else None
+        if failure is None or failure.reason is not Reason.BAD_RESPONSE:
+            return None
+        own = {progress.identifier, *(sent.identifier for sent in self.ledger.unclear(progress.key))}
+        return None if failure.identifier in own else failure.identifier
+
+    async def _settle_named(self, progress: RowProgress, named: str) -> Outcome | None:
+        """Created if that reads the same, uncertain while anything is there; None if nothing is."""
+        look = await self._look_at(progress, named)
+        if isinstance(look, Absent):
+            return None
+        if self._may_be_own(look, progress):
+            return self._exists(progress, How.RECONCILED, look, named, None)
+        failure = self.ledger.failure_of(progress.key)
+        uncertain = self._uncertain(progress, StillUncertain())
+        return uncertain if failure is None else failure.become(Uncertain, at=uncertain.at, run=uncertain.run)
 
     async def settle_unnamed(self, progress: RowProgress) -> Outcome | None:
         """A row whose unclear attempt had no identifier. None if the outcome of an earlier run still says it all."""

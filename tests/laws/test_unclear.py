@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,20 @@ async def test_an_answer_with_another_identifier_keeps_the_outcome_and_stops(tmp
     assert (ran.code, ran.counts) == (0, {"created_before": 2, "created_now": 1})
     assert {line["identifier"] for line in job.results} == set(server.documents)
     assert len(server.commits) == 3
+
+
+async def test_a_server_that_names_documents_itself_and_reads_otherwise(tmp_path: Path) -> None:
+    """Seed 1091: each run after ten minutes made another document. Now the row waits for a person, run after run."""
+    job = Job(tmp_path)
+    job.rows(row("a"), row("b"))
+    async with FaultyServer("other-identifier", "other-name") as server:
+        for hours in range(3):
+            now = datetime.now(UTC) + timedelta(hours=hours)
+            later = replace(job, runtime=replace(job.runtime, now=lambda now=now: now))  # type: ignore[misc]
+            ran = await later.run(server.base_url, concurrency=1)
+            assert (ran.code, ran.counts["uncertain"]) == (3, 1) if hours == 0 else ran.code in (3, 5)
+        made = [document.name for document in server.commits]
+    assert sorted(made) == ["a", "b"]
 
 
 @pytest.mark.parametrize("guard", ["GET 403", "GET 422", "analysis"])

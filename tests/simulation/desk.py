@@ -136,12 +136,9 @@ class Desk:
         return DeskRow(number, MODELS[0], f"Café {number}", key=key, identifier=like.identifier and f"{number:05}")
 
     def _edit_keys(self, what: str) -> bool:
-        """Of all rows; not while one of them has another content that no run has seen to its end.
-
-        Nor while one has no name: one that failed under two keys is made twice if its old line is fixed, too (not fixed yet).
-        """
+        """Of all rows; not while one of them has another content that no run has seen to its end."""
         changed = [KEY_EDITS[what](row) for row in self.rows]
-        if changed == self.rows or any(row.touched == "content" or row.is_nameless for row in self.rows):
+        if changed == self.rows or any(row.touched == "content" for row in self.rows):
             return False
         keys = [row.key or row.identifier or (row.model_id, row.name + row.stray) for row in changed]
         if len(set(keys)) < len(keys):
@@ -155,9 +152,9 @@ class Desk:
     def _number_anew(self) -> bool:
         """A row on top, and all rows are numbered again.
 
-        With a row among them that has no name, or after --create-again, one may be made twice or left out (not fixed yet).
+        Not after --create-again: which of two documents of one content a row is, nobody can say, and one may be left out.
         """
-        if any(row.touched or row.is_nameless for row in self.rows) or any(self.seconds.values()):
+        if any(row.touched for row in self.rows) or any(self.seconds.values()):
             return False
         self.is_numbered_anew = True
         self.rows.insert(0, replace(self._another(), key="1"))
