@@ -20,7 +20,11 @@ async def write_same(same: Same, past: Past, files: Files, runtime: Runtime) -> 
     """
     at = stamp(runtime.now())
     lines = [SameRow(pair.own, pair.of, at, runtime.run_id).encode() for pair in same.holding]
-    lines += [Fixed(pair.key).encode() for pair in same.holding if past.history_of(pair.key).failure is not None]
+    lines += [
+        Fixed(pair.key).encode()
+        for pair in same.holding
+        if pair.key != pair.of and past.history_of(pair.key).failure is not None
+    ]
     lines += [Named(key).encode() for key in same.named]
     if not lines:
         return False

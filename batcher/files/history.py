@@ -44,6 +44,7 @@ class Journaled:
     """All that the journal says. `header` is None if there is no journal.
 
     `same_rows`: a row's key in the inputs → its key here. `named`: keys of documents that were told to have no row.
+    `runs`: the ids of all runs.
     """
 
     header: JournalHeader | None = None
@@ -53,6 +54,7 @@ class Journaled:
     rewritings: tuple[Announced, ...] = ()
     same_rows: dict[str, str] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
+    runs: set[str] = field(default_factory=set)
     has_created: bool = False
 
 
@@ -96,6 +98,7 @@ class _Reading:
     rewritings: list[Announced] = field(default_factory=list)
     same_rows: dict[str, str] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
+    runs: set[str] = field(default_factory=set)
     has_created: bool = False
 
     def take(self, line: JournalLine | Unknown, offset: int, is_created: Callable[[str], bool]) -> None:
@@ -111,7 +114,9 @@ class _Reading:
                 self.same_rows[line.key] = line.of
             case Named():
                 self.named.add(line.key)
-            case RunBegan() | Unknown():
+            case RunBegan():
+                self.runs.add(line.run)
+            case Unknown():
                 pass
             case UndoIntent():
                 self.open_undos[line.key, line.identifier] = line
@@ -134,6 +139,7 @@ class _Reading:
             tuple(self.rewritings),
             self.same_rows,
             self.named,
+            self.runs,
             self.has_created,
         )
 

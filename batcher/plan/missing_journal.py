@@ -33,31 +33,36 @@ def is_uncertain_beside(storage: Storage, path: Path) -> bool:
 
 
 def is_old_beside(storage: Storage, path: Path, past: Past) -> bool:
-    """Whether a failures file has an uncertain line whose key the journal never had: the journal is an old copy."""
-    keys = _uncertain_keys_csv if path.suffix.lower() == ".csv" else _uncertain_keys
+    """Whether a failures file has an uncertain line whose key and run the journal never had: the journal is an old copy.
+
+    A key alone may have been changed by the program that saved the file: then the journal knows that row all the same.
+    """
+    read = _uncertain_in_csv if path.suffix.lower() == ".csv" else _uncertain_in
     if not storage.size(path):
         return False
+    known, runs = past.journaled.histories, past.journaled.runs
     with storage.read(path) as stream:
-        return any(key not in past.created and key not in past.journaled.histories for key in keys(stream))
+        return any(key not in past.created and key not in known and run not in runs for key, run in read(stream))
 
 
-def _uncertain_keys(stream: Iterable[bytes]) -> Iterator[str]:
+def _uncertain_in(stream: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    """Key and run of each uncertain line."""
     for line in stream:
         if _UNCERTAIN.search(line):
             with contextlib.suppress(ValueError, AttributeError):  # somebody broke it: its row isn't uncertain for that
                 fields = orjson.loads(line)
                 if fields.get("outcome") == "uncertain":
-                    yield str(fields.get("key"))
+                    yield str(fields.get("key")), str(fields.get("run"))
 
 
-def _uncertain_keys_csv(stream: Iterable[bytes]) -> Iterator[str]:
+def _uncertain_in_csv(stream: Iterable[bytes]) -> Iterator[tuple[str, str]]:
     lines = (line.decode("utf-8-sig", "replace") for line in stream)
     first = next(lines, "")
     delimiter = max(",;\t", key=first.count)
     with contextlib.suppress(csv.Error):
         for fields in csv.DictReader(chain([first], lines), delimiter=delimiter):
             if fields.get("batcher_outcome") == "uncertain":
-                yield str(fields.get("batcher_key"))
+                yield str(fields.get("batcher_key")), str(fields.get("batcher_run"))
 
 
 def put_it_back(files: Files, place: str) -> str:

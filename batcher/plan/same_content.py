@@ -17,6 +17,7 @@ import orjson
 
 from ..config import RunSettings
 from ..files.disk import Storage
+from ..files.history import intent_at
 from ..files.journal_lines import Intent
 from ..files.past import Past
 from ..identity import KEY_LENGTH, content_hash, name_key
@@ -103,6 +104,13 @@ class Seeking:
         """The document of this row's content, not the one that its own unclear attempt may have made."""
         return self._take(row.content, lambda intent: intent.key != row.key)
 
+    def _is_own(self, row: Sought) -> bool:
+        """Whether its key's document holds the same after all: it differs in the identifier alone."""
+        offset = self.left.last.get(row.key)
+        if offset is None:
+            return False
+        return content_hash(orjson.loads(intent_at(self.storage, self.journal, offset).body)) == row.content
+
     def moves(self, found: Sequence[Pair]) -> list[Pair]:
         """What follows for rows that have changed: each with the document of its content.
 
@@ -114,7 +122,7 @@ class Seeking:
         moved = {
             row.key: self._pair(row, intent, moves=True)
             for row in changed.values()
-            if (intent := self._take(row.content)) is not None
+            if not self._is_own(row) and (intent := self._other(row)) is not None
         }
         fresh, waiting = set[str](), deque([*found, *moved.values()])
         while waiting:
