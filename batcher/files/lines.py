@@ -20,7 +20,7 @@ import orjson
 from ..errors import DiskTrouble
 from . import csv_form, csv_records
 from .disk import AppendFile, Storage
-from .trouble import corrupt, disk_trouble, foreign, on_disk
+from .trouble import corrupt, disk_trouble, foreign
 
 _SAMPLE_BYTES = 1 << 18
 
@@ -81,8 +81,10 @@ class Lines:
 
     def size(self) -> int:
         """Bytes in the file now, whoever wrote them. Raises DiskTrouble."""
-        with on_disk(self._path, "look at"):
+        try:
             return self._file.size()
+        except OSError as error:
+            raise disk_trouble(self._path, "look at", error) from error
 
 
 @dataclass(frozen=True, slots=True)

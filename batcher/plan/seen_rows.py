@@ -108,7 +108,7 @@ class SeenRows:
         self.counts[state] += 1
         if self.spooled.sheet is not None:
             self.spooled.sheet.add(row.row, row.key, note=_NOTE if state is RowState.CHANGED else "")
-        if row.is_sheet:
+        if row.content is None and row.is_sheet:
             self._judge_sheet(row.place, row.key, is_keyed=row.is_fed_back)
         if state is RowState.CREATED:
             return
@@ -119,7 +119,7 @@ class SeenRows:
             if state is RowState.CHANGED:
                 self._keep_changed(row)
             return
-        if row.is_fed_back:
+        if row.content is None and row.is_fed_back:
             self._check_key(row.place, row.key, state)
         if state is RowState.UNCERTAIN:
             sent = {attempt.spec_hash for attempt in self.past.history_of(row.key).unclear}
