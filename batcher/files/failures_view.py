@@ -26,6 +26,7 @@ from .key_history import KeyHistory
 from .lines import read_lines
 from .trouble import corrupt, on_disk
 
+_PIECE_BYTES = 1 << 18
 _BASES = 20  # announcements that are held against the file: so many refused rewritings in a row are still understood
 
 
@@ -107,9 +108,16 @@ def _was_written(storage: Storage, path: Path, journal: Path, base: Announced, f
     if not 0 <= base.size <= (storage.size(path) or 0):  # nor is so much read at once, whatever the journal says
         return False
     with storage.read(path) as stream:
-        if digest_of([stream.read(base.size)]) != (base.size, base.digest):
+        if digest_of(_pieces(stream, base.size)) != (base.size, base.digest):
             return False
         return _is_beginning(stream, _appended(storage, journal, base.offset, form))
+
+
+def _pieces(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    """So many bytes, or all that there are."""
+    while size > 0 and (piece := stream.read(min(size, _PIECE_BYTES))):
+        size -= len(piece)
+        yield piece
 
 
 def _appended(storage: Storage, journal: Path, start: int, form: Form) -> Iterator[bytes]:

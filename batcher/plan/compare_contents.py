@@ -17,8 +17,9 @@ from ..reasons import Reason
 from ..report.observers import Observer
 from ..validate.check import Checked
 from ..validate.checked_rows import InvalidRow
+from .content_messages import name_unclaimed, problem_of, warn_of_moved, warn_of_others
 from .documents_left import Left, find_left
-from .same_content import Pair, Same, Seeking, Sought, answered, name_unclaimed, problem_of, warn_of_others
+from .same_content import Pair, Same, Seeking, Sought, answered
 from .seen_rows import SENT, SeenRows, SpooledRows
 
 _NEW = (RowState.NEW, RowState.FAILED)  # a row that is new may have been invalid when it came: then it has failed since
@@ -40,6 +41,8 @@ class Comparison:
     def compare(self, observer: Observer) -> Same:
         """Which rows are which, as far as the options answer; documents that no row has any more are told. Raises UsageError."""
         same = self._compare(observer) if self._is_needed() else Same()
+        if not (self.settings.rekey or same.unanswered or self.is_part) and len(self.spooled.changed) > 1:
+            warn_of_moved(self._seeking(self._left()).moved(), observer)
         return same if same.unanswered else replace(same, holding=(*same.holding, *self._displaced(same)))
 
     def _compare(self, observer: Observer) -> Same:
@@ -50,8 +53,8 @@ class Comparison:
             seeking = self._seeking(lefts[-1])
             return seeking, seeking.pairs(row for row in self._new() if is_sought(row))
 
-        same = answered(self.settings, find)
-        if self._is_part:
+        same = answered(self.settings, find, is_part=self.is_part)
+        if self.is_part:
             return same
         warn_of_others(lefts[0], observer)
         base_url = self.settings.endpoint.base_url
@@ -59,7 +62,7 @@ class Comparison:
         return name_unclaimed(lefts[0], same, self.seen.past.journaled.named, url, observer)
 
     @property
-    def _is_part(self) -> bool:
+    def is_part(self) -> bool:
         """Whether the rows are some of those of other inputs, in a failures file or a sheet: all of these are compared."""
         return self.only_failures or self.seen.has_sheet
 
@@ -87,7 +90,7 @@ class Comparison:
 
     def _left(self) -> Left:
         is_claimed, has_changed = self.checked.claims.keys.__contains__, self.seen.changed.__contains__
-        sources = None if self._is_part else self.sources
+        sources = None if self.is_part else self.sources
         return find_left(self.storage, self.settings.files, self.seen.past, sources, is_claimed, has_changed)
 
     def _seeking(self, left: Left) -> Seeking:

@@ -12,7 +12,8 @@ import orjson
 
 from ..api_keys import looks_like_api_key
 from ..errors import UsageError
-from .same_content import Pair, problem_of
+from .content_messages import problem_of
+from .same_content import Pair
 
 _HEAD = """\
 # New rows that hold what was created under another key: one key a line.

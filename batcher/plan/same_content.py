@@ -8,8 +8,8 @@ changed: rows that were numbered anew have each other's keys. Such a row then ne
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,17 +21,10 @@ from ..files.history import intent_at
 from ..files.journal_lines import Intent
 from ..files.past import Past
 from ..identity import KEY_LENGTH, content_hash, name_key
-from ..models import Problem, Spec
-from ..read.json_text import shown
-from ..report.observers import Observer
-from .documents_left import Left, Unclaimed
+from ..models import Spec
+from .documents_left import Left
 
-SHOWN = 5
 _ROOM = 10  # characters that a key leaves for `~2`
-_WAYS_OUT = (
-    "Are they the same rows? Run again with --rekey, and nothing is created for them. "
-    "Do you want second documents? Run again with --create-again. Nothing was sent."
-)
 
 
 class Sought(NamedTuple):
@@ -111,6 +104,11 @@ class Seeking:
             return False
         return content_hash(orjson.loads(intent_at(self.storage, self.journal, offset).body)) == row.content
 
+    def moved(self) -> list[str]:
+        """The places of rows that have changed and hold what another key's document holds. Raises UsageError."""
+        rows = (row for row in self.changed().values() if not self._is_own(row) and self._other(row) is not None)
+        return [f"{row.source}:{row.line}" for row in rows]
+
     def moves(self, found: Sequence[Pair]) -> list[Pair]:
         """What follows for rows that have changed: each with the document of its content.
 
@@ -183,11 +181,16 @@ class Same:
     named: tuple[str, ...] = ()
 
 
-def answered(settings: RunSettings, find: Callable[[Callable[[Sought], bool]], tuple[Seeking, list[Pair]]]) -> Same:
-    """What the options say to the pairs that `find` finds for some of the new rows."""
+def answered(
+    settings: RunSettings, find: Callable[[Callable[[Sought], bool]], tuple[Seeking, list[Pair]]], *, is_part: bool
+) -> Same:
+    """What the options say to the pairs that `find` finds for some of the new rows.
+
+    `is_part`: the other rows of their inputs aren't here, and may have each other's keys: then --rekey is no answer.
+    """
     seeking, found = find(lambda _: True)
     asking = [pair for pair in found if pair.asks]
-    if not settings.rekey and not settings.create_again:
+    if not settings.create_again and (is_part or not settings.rekey):
         return Same(tuple(pair for pair in found if not pair.asks), tuple(asking))
     unanswered = {pair.key: pair for pair in asking if not (settings.rows is None or pair.own in settings.rows)}
     if settings.create_again:
@@ -195,52 +198,3 @@ def answered(settings: RunSettings, find: Callable[[Callable[[Sought], bool]], t
     if unanswered:
         seeking, found = find(lambda row: row.key not in unanswered)
     return Same((*found, *seeking.moves(found)), tuple(unanswered.values()))
-
-
-def problem_of(pair: Pair) -> Problem:
-    """What is told of a new row that nobody answered for."""
-    made = f" as {pair.identifier}" if pair.identifier else ""
-    text = f"the same was created under the key {shown(pair.of)}{made} (from {pair.was}); this row's key is {shown(pair.own)}"
-    return Problem(pair.source, pair.line, "", text, "same content")
-
-
-def refusal_of(unanswered: Sequence[Pair], observer: Observer) -> str | None:
-    """Why nothing is sent, with both ways out; the rows are told as problems. None: nothing speaks against it."""
-    if not unanswered:
-        return None
-    for pair in unanswered:
-        observer.problem(problem_of(pair))
-    rows = "1 new row holds" if len(unanswered) == 1 else f"{len(unanswered):,} new rows hold"
-    return f"{rows} what was created under another key. {_WAYS_OUT}"
-
-
-def warn_of_others(left: Left, observer: Observer) -> None:
-    """Tell which rows hold what was created for an input that is still there, and isn't among these: two of each will be."""
-    if left.met:
-        rows = "1 new row holds" if len(left.met) == 1 else f"{len(left.met):,} new rows hold"
-        more = f" and {len(left.met) - SHOWN:,} more" if len(left.met) > SHOWN else ""
-        observer.warning(
-            f"{rows} what was created for another input, which is still there: {', '.join(left.met[:SHOWN])}{more}. "
-            "A second document is created for each. If this input replaces the other, move that one away first."
-        )
-
-
-def name_unclaimed(
-    left: Left, same: Same, named: Container[str], url: Callable[[str], str], observer: Observer
-) -> Same:
-    """Tell which created documents no row has any more, since the run is about to create others: each once by name."""
-    paired = {pair.of for pair in (*same.holding, *same.unanswered)}
-    gone = {key: intent for key, intent in left.unclaimed.items() if key not in paired}
-    if not gone:
-        return same
-    what = "1 created document has" if len(gone) == 1 else f"{len(gone):,} created documents have"
-    new = [key for key in gone if key not in named]
-    texts = (f"{gone[key].name} ({_url(gone[key], url)})" for key in new[:SHOWN])
-    more = f" and {len(new) - SHOWN:,} more" if len(new) > SHOWN else ""
-    names = f": {', '.join(texts)}{more}" if new else " (named in an earlier run)"
-    observer.warning(f"{what} no row any more{names}. If you renamed a row, its old document still exists.")
-    return replace(same, named=tuple(new))
-
-
-def _url(document: Unclaimed, url: Callable[[str], str]) -> str:
-    return "its URL is in the results file" if document.identifier is None else url(document.identifier)

@@ -24,10 +24,11 @@ from ..report.plan import Plan
 from ..runtime import Runtime
 from ..validate.check import Checked, check
 from .compare_contents import Comparison
+from .content_messages import refusal_of
 from .failures_input import as_journaled, is_fed_back
 from .mentions import Asked
 from .missing_journal import is_old_beside, is_uncertain_beside
-from .same_content import Same, refusal_of
+from .same_content import Same
 from .seen_rows import SeenRows, SpooledRows
 
 
@@ -119,7 +120,7 @@ def survey(
         if settings.skip_invalid and not is_look:
             comparison.hold_back(same.unanswered, observer)
         else:
-            refusal = refusal_of(same.unanswered, observer)
+            refusal = refusal_of(same.unanswered, observer, is_part=comparison.is_part)
     histories = past.journaled.histories
     others = [history for key, history in histories.items() if key not in checked.claims.keys]
     untold = sum(history.is_open or history.failure is not None for history in others)

@@ -83,7 +83,10 @@ async def test_rekey_of_a_failures_file_that_somebody_edited(tmp_path: Path) -> 
         job.edit_failures(lambda line: line["spec"].update(name=line["spec"].get("name", "4")))
         with pytest.raises(UsageError, match="2 new rows hold"):
             await job.run(server.base_url, inputs=[job.files.failures])
-        assert (await job.run(server.base_url, inputs=[job.files.failures], rekey=True)).code == 0
+        with pytest.raises(UsageError, match="Run the input that they came from with --rekey"):
+            await job.run(server.base_url, inputs=[job.files.failures], rekey=True)
+        job.rows(row("1", key="k1"), row("2", key="k2"), row("3", key="k3"), row("4", key="k4"))
+        assert (await job.run(server.base_url, rekey=True)).code == 0
     assert names(server) == ["1", "2", "3", "4"]
 
 
@@ -97,7 +100,10 @@ async def test_two_lines_that_were_held_back_for_one_document(tmp_path: Path) ->
             job.rows(row("1", key=f"{key}1"), row("2", key=f"{key}2"))
             await job.run(server.base_url, skip_invalid=True)
         assert len(job.failures) == 4
-        await job.run(server.base_url, inputs=[job.files.failures], rekey=True)
+        for rekey in (False, True):
+            with pytest.raises(UsageError, match="4 new rows hold"):
+                await job.run(server.base_url, inputs=[job.files.failures], rekey=rekey)
+        assert (await job.run(server.base_url, rekey=True)).counts == {"created_before": 2}
     assert names(server) == ["1", "2"]
 
 

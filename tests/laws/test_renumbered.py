@@ -51,6 +51,21 @@ async def test_a_row_on_top(tmp_path: Path) -> None:
     assert names(server) == ["A", "B", "C", "L", "M", "N"]
 
 
+async def test_a_row_on_top_after_another_was_taken_out(tmp_path: Path) -> None:
+    """No key is new, so nothing is refused; but the row on top would never be made, and the warning says what to do."""
+    job = Job(tmp_path)
+    job.rows(*numbered("A", "B", "C"))
+    async with FaultyServer() as server:
+        await job.run(server.base_url)
+        job.rows(*numbered("N", "A", "B"))
+        assert "2 changed rows hold what was created under another key" in (await job.run(server.base_url)).warnings
+        assert (await job.run(server.base_url, rekey=True)).counts == {"created_now": 1, "created_before": 2}
+        assert (await job.run(server.base_url)).warnings == ""
+        job.rows(row("N", key="1", description="x"), row("A", key="2", description="x"), row("B", key="3"))
+        assert "--rekey" not in (await job.run(server.base_url)).warnings
+    assert names(server) == ["A", "B", "C", "N"]
+
+
 async def test_a_row_on_top_and_another_edited(tmp_path: Path) -> None:
     """The edited row is still its document's, which has changed; the new one is made."""
     job = Job(tmp_path)

@@ -158,8 +158,12 @@ class PeoplesWorld(World):
         return start
 
     def may_forget(self) -> bool:
-        """Whether a lost journal is within the promise: without identifiers that were filled in it isn't (contract 5)."""
-        return self.schedule.calm.sending.fill_identifiers
+        """Whether a lost journal is within the promise.
+
+        Without identifiers that were filled in it isn't (contract 5), nor is what `--rekey` said of rows numbered anew, which
+        stands in it alone (contract 7, files lost).
+        """
+        return self.schedule.calm.sending.fill_identifiers and not self.desk.is_numbered_anew
 
     def forget(self, since: int) -> None:
         """The journal knows nothing of what came after that run: a row edited since is made twice (contract 7, files lost)."""
