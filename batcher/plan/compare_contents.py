@@ -131,8 +131,7 @@ class Comparison:
         for state in SENT:
             for spec in self.spooled.take_out(state, lambda spec: spec.key in held):
                 problem = problem_of(held[spec.key])
-                if state is RowState.UNCERTAIN:  # no line of the failures file will say why
-                    observer.problem(problem)
+                observer.problem(problem)
                 self.seen.counts[state] -= 1
                 self.checked.invalid += 1
                 self.spooled.invalid.add(InvalidRow(spec.row, spec.key, (problem,), Reason.SAME_CONTENT))

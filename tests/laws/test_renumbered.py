@@ -152,6 +152,7 @@ async def test_with_skip_invalid_the_rest_is_sent(tmp_path: Path) -> None:
         job.rows(row("a"), row("b", key="k"), row("c"))
         for _ in range(2):
             ran = await job.run(server.base_url, skip_invalid=True)
+            assert ["this row's key is" in str(problem) for problem in ran.witness.problems] == [True]
             assert (ran.code, ran.counts["failed"], len(job.failures)) == (1, 1, 1)
             assert job.failures[0]["reason"] == "same_content"
             assert "--rekey" in job.failures[0]["hint"]
