@@ -27,12 +27,12 @@ from pathlib import Path
 import anyio
 
 from ..config import Files, RunSettings
-from ..errors import DiskTrouble, InvalidInput, Stopped, UsageError
+from ..errors import DiskTrouble, Stopped, UsageError
 from ..files.disk import Storage
 from ..files.earlier_results import in_lines
 from ..files.ledger import Ledger
 from ..files.lock import lock
-from ..files.past import Past, RowState
+from ..files.past import RowState
 from ..files.trouble import on_disk
 from ..models import stamp
 from ..plan.failures_input import is_fed_back
@@ -40,7 +40,6 @@ from ..plan.rows_file import write_rows
 from ..plan.seen_rows import SENT, SpooledRows, open_spools
 from ..plan.sheet import write_sheet
 from ..plan.survey import Survey, keep_edited, survey
-from ..read.sources import Source
 from ..read.temporary import temporary_place
 from ..report.observers import Observer
 from ..report.plan import Plan
@@ -54,10 +53,12 @@ from ..send.drain import Drain, End
 from ..send.preflight import budget_of, preflight
 from ..send.requester import Requester
 from .cut_undo import past_of, settled_past, warning_of
-from .same_rows import write_same
+from .same_rows import survey_again, write_same
 from .show_sheet import show
 from .summarise import count_unfinished, rows_left, summarise
 from .unknown_models import leave_out
+
+_MOST_ROUNDS = 5  # of giving rows their earlier keys, each of which may show one more
 
 
 async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtime: Runtime | None = None) -> Summary:
@@ -75,17 +76,21 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
         started, begun = stamp(runtime.now()), runtime.timer()
         past = await settled_past(settings.endpoint, settings.sending, settings.files, drain, runtime, observer.warning)
         surveyed = survey(settings, sources, runtime, observer, past, spooled)
-        is_written = await write_same(surveyed.same, past, settings.files, runtime)
+        for _ in range(_MOST_ROUNDS):
+            if not await write_same(surveyed.same, past, settings.files, runtime):
+                break
+            if kept := len(surveyed.same.holding):
+                observer.warning(
+                    f"{'1 row keeps' if kept == 1 else f'{kept:,} rows keep'} what was done under an earlier key"
+                )
+            if surveyed.refusal is not None:
+                break
+            spooled.clear()
+            past = past_of(settings.endpoint, settings.sending, settings.files, runtime)
+            surveyed = survey_again(settings, sources, runtime, observer, past, spooled)
         if surveyed.refusal is not None:
             write_rows(settings.rows_to, surveyed.same.unanswered)
             raise UsageError(surveyed.refusal)
-        if is_written:
-            if kept := len(surveyed.same.holding):
-                rows = "1 row keeps" if kept == 1 else f"{kept:,} rows keep"
-                observer.warning(f"{rows} what was done under an earlier key")
-            spooled.clear()
-            past = past_of(settings.endpoint, settings.sending, settings.files, runtime)
-            surveyed = _survey_again(settings, sources, runtime, observer, past, spooled)
         for warning in surveyed.warnings:
             observer.warning(warning)
         surveyed = replace(surveyed, started=started, begun=begun)
@@ -96,22 +101,6 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
         if not settings.endpoint.keys and (surveyed.plan.sending or surveyed.absent):
             raise UsageError(settings.endpoint.no_key_hint)
         return await _Run(settings, runtime, surveyed, spooled, observer, drain).live()
-
-
-def _survey_again(
-    settings: RunSettings,
-    sources: tuple[Source, ...],
-    runtime: Runtime,
-    observer: Observer,
-    past: Past,
-    spooled: SpooledRows,
-) -> Survey:
-    """All is told already, but for an invalid row whose document has turned out to be another row's: then all of them."""
-    try:
-        return survey(settings, sources, runtime, Observer(), past, spooled)
-    except InvalidInput:
-        spooled.clear()
-        return survey(settings, sources, runtime, observer, past, spooled)
 
 
 async def _make_durable(storage: Storage, files: Files, drain: Drain) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from ..config import Files
+import contextlib
+
+from ..config import Files, RunSettings
+from ..errors import InvalidInput
 from ..files.identity_lines import Named, SameRow
 from ..files.journal_lines import Fixed
 from ..files.lines import open_lines
 from ..files.past import Past
 from ..models import stamp
 from ..plan.same_content import Same
+from ..plan.seen_rows import SpooledRows
+from ..plan.survey import Survey, survey
+from ..read.sources import Source
+from ..report.observers import Observer
 from ..runtime import Runtime
 
 
@@ -32,3 +39,20 @@ async def write_same(same: Same, past: Past, files: Files, runtime: Runtime) -> 
         journal.write(b"".join(lines))
         await journal.sync()
     return True
+
+
+def survey_again(
+    settings: RunSettings,
+    sources: tuple[Source, ...],
+    runtime: Runtime,
+    observer: Observer,
+    past: Past,
+    spooled: SpooledRows,
+) -> Survey:
+    """All is told already, but for what stands against it only now that rows have other keys."""
+    with contextlib.suppress(InvalidInput):
+        surveyed = survey(settings, sources, runtime, Observer(), past, spooled)
+        if surveyed.refusal is None:
+            return surveyed
+    spooled.clear()
+    return survey(settings, sources, runtime, observer, past, spooled)

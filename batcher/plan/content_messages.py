@@ -39,6 +39,14 @@ def refusal_of(unanswered: Sequence[Pair], observer: Observer, *, is_part: bool)
     return f"{rows} what was created under another key. {_WAYS_OUT_OF_A_PART if is_part else _WAYS_OUT}"
 
 
+def warn_of_kept(same: Same, observer: Observer) -> None:
+    """Tell how many rows are known by another key from now on."""
+    if count := len(same.holding):
+        observer.warning(
+            f"{'1 row keeps' if count == 1 else f'{count:,} rows keep'} what was done under an earlier key"
+        )
+
+
 def warn_of_moved(places: Sequence[str], observer: Observer) -> None:
     """Tell which changed rows hold what was created under another key: a row among them may never have been created."""
     if places:

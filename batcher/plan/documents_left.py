@@ -58,6 +58,7 @@ class Left:
     """What the journal says of such documents, and of rows without a row that have none.
 
     `unheld` are those whose key nobody has, `held` those whose row has changed: content, or model and name → offset (bytes).
+    `undone`: those that undo deleted; one that exists comes first.
     `elsewhere`: contents created for inputs that are still there and not among these; `met`: places of rows that hold one.
     `last`: key → offset of its last intent. `unclaimed`: key → the created document.
     `fixed`: keys whose row failed once; what was fixed in one place may be fixed in the other later.
@@ -65,6 +66,7 @@ class Left:
 
     unheld: Offsets = field(default_factory=Offsets)
     held: Offsets = field(default_factory=Offsets)
+    undone: Offsets = field(default_factory=Offsets)
     last: dict[str, int] = field(default_factory=dict)
     unclaimed: dict[str, Unclaimed] = field(default_factory=dict)
     fixed: set[str] = field(default_factory=set)
@@ -73,7 +75,7 @@ class Left:
 
     def take(self, text: str, storage: Storage, journal: Path, is_free: Callable[[Intent], bool]) -> Intent | None:
         """A document that this text stands for, one without a row first; each once. Raises UsageError."""
-        for offsets in (self.unheld, self.held):
+        for offsets in (self.unheld, self.held, self.undone):
             while (offset := offsets.take(text)) is not None:
                 intent = intent_at(storage, journal, offset)
                 if self.last.get(intent.key) == offset and is_free(intent):
@@ -114,7 +116,7 @@ def find_left(
 
 def _add(left: Left, intent: Intent, offset: int, past: Past, *, is_held: bool) -> None:
     body = orjson.loads(intent.body)
-    offsets = left.held if is_held else left.unheld
+    offsets = left.held if is_held else left.undone if past.history_of(intent.key).is_undone else left.unheld
     offsets.add(content_hash(body), offset)
     offsets.add(name_key(str(body.get("modelId")), str(body.get("name"))), offset)
     left.last[intent.key] = offset
