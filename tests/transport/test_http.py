@@ -229,7 +229,7 @@ async def test_a_compressed_bomb() -> None:
     head = b"HTTP/1.1 201 Created\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
     reply = await post(head + bomb, timeout_seconds=10)
     assert isinstance(reply, Lost)
-    assert reply.cause is Cause.OVERSIZED
+    assert reply.cause in (Cause.OVERSIZED, Cause.UNREADABLE)  # the latter with aiohttp 3.13
 
 
 async def test_a_compressed_answer_is_read() -> None:
