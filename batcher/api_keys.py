@@ -18,10 +18,10 @@ def api_keys(texts: Iterable[str], origin: str) -> tuple[ApiKey, ...]:
     secrets = dict.fromkeys(text.strip() for text in texts)
     for secret in secrets:
         if not secret:
-            raise UsageError(f"{origin} is empty; give the key of an Omni user")
+            raise UsageError(f"{origin} is empty; set it to an API key")
         if not all("!" <= character <= "~" for character in secret) or secret[0] in _QUOTES or secret[-1] in _QUOTES:
             raise UsageError(
-                f"{origin} holds a space, quote or other character that no key has; set the bare key, without Bearer"
+                f"{origin} contains a space, quote, or other character that no key has; set only the key, without Bearer"
             )
     return tuple(ApiKey(secret, number) for number, secret in enumerate(secrets, 1))
 

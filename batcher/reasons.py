@@ -25,8 +25,8 @@ class Reason(StrEnum):
 HINTS = {
     Reason.INVALID: "Fix the row in the input, then run the same command again.",
     Reason.SAME_CONTENT: (
-        "If it is the same row, run again with --rekey; if you want a second document, with --create-again. With --rows FILE "
-        "either is meant for some rows only."
+        "If it's the same row, run again with --rekey; if you want a second document, with --create-again. --rows FILE limits "
+        "either one to some of the rows."
     ),
     Reason.REJECTED: "Read the message, fix the row and run again.",
     Reason.NOT_FOUND: (
@@ -34,26 +34,26 @@ HINTS = {
     ),
     Reason.FORBIDDEN: "The key's owner may not create documents on this model. Ask for the permission, or use another key.",
     Reason.IDENTIFIER_TAKEN: (
-        "Another document has this identifier. Choose another one; if the row names none, run with --namespace TEXT and other "
-        "--results; if it is this row's document, run with --adopt-existing."
+        "Another document has this identifier. Choose another one; if the row has none, run with --namespace TEXT and another "
+        "--results; if it's this row's document, run with --adopt-existing."
     ),
-    Reason.RATE_LIMITED: "Refused again and again while others pass: a firewall may object to its content. Look at the row.",
+    Reason.RATE_LIMITED: "Rejected repeatedly while others pass: a firewall may be objecting to its content. Look at the row.",
     Reason.SERVER_ERROR: "Run the same command again later.",
     Reason.TIMEOUT: "Run the same command again; a longer --timeout may help.",
     Reason.CONNECTION: "Run the same command again.",
-    Reason.BAD_RESPONSE: "Run the same command again; if it stays, look at what answers at the base URL.",
+    Reason.BAD_RESPONSE: "Run the same command again; if it stays that way, check what answers at the base URL.",
     Reason.INTERRUPTED: "Run the same command again.",
 }
 
-UNCERTAIN = "It may exist. Run the same command again: it is looked up first and never created twice."
+UNCERTAIN = "It may exist. Run the same command again: batcher looks it up first and never creates it twice."
 UNCERTAIN_UNNAMED = (
     "It may exist, under an identifier that the server chose. Look for it in Omni; if you find it, put its identifier into "
-    "this row's line of the failures file and run that file with --adopt-existing; if you are sure that it is not there, run "
-    "with --resend-uncertain."
+    "this row's line of the failures file and run that file with --adopt-existing; if you're sure it isn't there, run with "
+    "--resend-uncertain."
 )
 FIREWALL = (
-    "Something before the server (a firewall, a proxy) refuses this row while others pass: it may object to its content. "
-    "Look at the row, or have the firewall let it through, and run again."
+    "Something in front of the server (a firewall or proxy) blocks this row but not others; it may be objecting to its "
+    "content. Look at the row, or have the firewall let it through, and run again."
 )
 TRASH = " If no document has this identifier, Trash may still hold it: choose another identifier."
 UNREADABLE = (

@@ -92,7 +92,7 @@ def shared_pace_of(sending: Sending, environ: Mapping[str, str], warn: Callable[
     if directory is None:
         warn(
             "there is no home directory, so this run keeps to its rate, but doesn't see other runs with the same key; "
-            "set BATCHER_STATE_DIR to a directory that can be written"
+            "set BATCHER_STATE_DIR to a writable directory"
         )
         return None
     return LocalPaceStore(directory, warn)

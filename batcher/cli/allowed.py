@@ -33,7 +33,7 @@ def fitting(settings: RunSettings | UndoSettings, warn: Callable[[str], None]) -
     if room < 1:
         raise UsageError(f"{limit}, and needs {ours + each}; raise that limit. Nothing was sent.")
     warn(
-        f"{limit}: it works as with --concurrency {room}, not {sending.concurrency}; raise that limit if that's too slow"
+        f"{limit}, so it runs as with --concurrency {room}, not {sending.concurrency}; raise that limit if it's too slow"
     )
     return replace(sending, concurrency=room)
 
@@ -62,8 +62,8 @@ def check_threads() -> None:
             started.append(thread)
     except RuntimeError as error:
         raise UsageError(
-            f"this machine lets batcher start {len(started)} threads beside its first, and it needs {_THREADS}; raise the "
-            "limit of processes (ulimit -u, or the container's limit of pids). Nothing was sent."
+            f"batcher could start only {len(started)} of the {_THREADS} threads it needs; raise the process limit "
+            "(ulimit -u, or the container's pids limit). Nothing was sent."
         ) from error
     finally:
         done.set()

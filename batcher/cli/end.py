@@ -213,7 +213,7 @@ def _refused(invocation: Invocation, error: OSError) -> None:
         what = "the working directory: "  # what has no name, and is missing all the same
     invocation.code = UsageError.exit_code
     said = error.strerror or str(error)
-    invocation.failed(f"{what}{said}. Nothing was sent; remove what hinders it, and run it again (-v for the details)")
+    invocation.failed(f"{what}{said}. Nothing was sent; fix that and run it again (-v for the details)")
 
 
 def _unexpected(invocation: Invocation, error: BaseException) -> None:

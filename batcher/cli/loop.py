@@ -69,8 +69,8 @@ def carry_out(
     base_url = settings.endpoint.base_url  # none where nothing will be sent
     if settings.sending.rate is None and base_url and not settings.endpoint.sandbox and not is_local(base_url):
         observer.warning(
-            f"--rate none: nothing limits the requests to {base_url}; unless that server has no limit "
-            "of its own, use --rate 60/min, which is what Omni allows each key"
+            f"--rate none: requests to {base_url} aren't limited, and Omni allows each key 60 a minute. "
+            "Unless that server has no limit, use --rate 60/min"
         )
     runtime = runtime_of(settings.sending, os.environ, observer.warning)
     body = partial(command, settings, observer=observer, drain=interrupts.drain, runtime=runtime, **more)

@@ -32,7 +32,7 @@ async def _serve(invocation: Invocation, settings: SandboxSettings) -> None:
     def announce(base_url: str) -> None:
         print_text(base_url)
         kept = f"kept in {settings.state}" if settings.state else "kept in memory only"
-        invocation.console.note(f"sandbox: {base_url} takes any key; what it creates is {kept}; Ctrl-C ends it")
+        invocation.console.note(f"sandbox: {base_url} accepts any key; its documents are {kept}; Ctrl-C stops it")
 
     async with anyio.create_task_group() as tasks:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:

@@ -115,7 +115,7 @@ def _text(undoing: Undoing, line: CommandLine) -> Iterator[str]:
     yield next((text for applies, text in ladder if applies), "Finished.")
     yield f"  {undoing.deleted:>9,} deleted (moved to Trash)"
     if undoing.gone:
-        yield f"  {undoing.gone:>9,} gone already (deleted by somebody else)"
+        yield f"  {undoing.gone:>9,} already gone (deleted by someone else)"
     yield f"  {undoing.kept:>9,} not deleted" + (" (listed above)" if undoing.kept else "")
     yield f"  {undoing.left:>9,} left"
     yield f"Time: {duration_text(undoing.elapsed_seconds)}, {count(undoing.requests, 'request')}"

@@ -122,7 +122,7 @@ def unsettled(past: Past, files: Files) -> str:
     """Why uncertain rows come first, and how each kind of them is settled."""
     last = [past.history_of(key).unclear[-1] for key in past.uncertain]
     unnamed = sum(sent.identifier is None for sent in last)
-    sentences = [f"{_rows(len(last))} uncertain: nobody knows yet whether the document exists."]
+    sentences = [f"{_rows(len(last))} uncertain: it isn't known yet whether the document exists."]
     if len(last) > unnamed:
         which = f" {len(last) - unnamed:,} of them" if unnamed else " that"
         sentences.append(f"Run the same inputs again first, which settles{which}.")

@@ -176,7 +176,7 @@ class _Comparison:
                 self._compare(spec, identifier, document.fields)
             case Absent():
                 self._verified.missing += 1
-                self._problem(spec, "missing", f"there is no document {identifier}; it was deleted, or lies in Trash")
+                self._problem(spec, "missing", f"there is no document {identifier}; it was deleted, or is in Trash")
             case Unknown(status=status, message=message):
                 self._report_unreadable(spec, identifier, message if status is None else f"{status}: {message}")
             case _:
@@ -199,7 +199,7 @@ class _Comparison:
             self._verified.different += 1
         else:
             self._verified.same += 1
-            self._observer.done(f"{spec.place}: {identifier} is as the row says")
+            self._observer.done(f"{spec.place}: {identifier} matches its row")
 
     def _report_unreadable(self, spec: Spec, identifier: str, why: str) -> None:
         self._verified.unreadable += 1

@@ -16,7 +16,7 @@ class StrayQuoteError(ValueError):
     """The record that begins in this line (1-based) has a quote that makes cells of the records after it."""
 
     def __init__(self, line: int) -> None:
-        super().__init__("it has a quote too many or too few, which swallows the records after it")
+        super().__init__("it has one quote too many or too few, so it swallows the records after it")
         self.line = line
 
 

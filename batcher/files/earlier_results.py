@@ -38,11 +38,11 @@ def placed(files: Files) -> Files:
     lines = results.with_name(f"{stem}{SUFFIX}")
     if is_csv(results) and results.exists():
         if not is_results_csv(results):
-            raise UsageError(f"{results} is there and isn't a results file of batcher; name {lines} with --results")
+            raise UsageError(f"{results} already exists and isn't a batcher results file; name {lines} with --results")
         return replace(files, results=lines, earlier=results)
     rename = f", or rename {results.name} to {lines.name} if an earlier version wrote it" if results.exists() else ""
     raise UsageError(
-        f"{results}: results are JSON lines, and their name ends with {SUFFIX}: use --results {lines}{rename}. "
+        f"{results}: results are JSON Lines, and the file's name ends with {SUFFIX}: use --results {lines}{rename}. "
         "For a spreadsheet of what became of each row, add --sheet-out FILE.csv."
     )
 
@@ -76,7 +76,7 @@ def in_lines(
     files = placed(files)
     if files.earlier is not None:
         warn(
-            f"{files.earlier} is of an earlier version: its results go on in {files.results}, as JSON lines. "
+            f"{files.earlier} comes from an earlier version: results continue in {files.results}, as JSON Lines. "
             f"{files.earlier.name} stays as it is and gets no new rows"
         )
     if files.earlier is None or storage.size(files.results):
@@ -97,5 +97,5 @@ def _convert(storage: Storage, earlier: Path, results: Path) -> None:
     except OSError as error:
         raise UsageError(
             f"cannot convert {earlier} to {results}: {error.strerror or error}. Nothing was sent, and {earlier.name} is "
-            "as it was. Make room or fix the permissions, then run the same command again."
+            "as it was. Free up space or fix the permissions, then run the same command again."
         ) from error

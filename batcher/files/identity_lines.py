@@ -1,4 +1,4 @@
-"""The journal's lines about whose a document is: a row with another key, or no row any more (contract 5)."""
+"""The journal's lines about whose a document is: a row with another key, or no row anymore (contract 5)."""
 
 from __future__ import annotations
 

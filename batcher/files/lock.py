@@ -71,5 +71,5 @@ def _refused(files: Files, error: OSError, remedy: str) -> str:
     if named == str(files.journal):
         return f"{named}: can't be written ({error.strerror}). Change its permissions and run again; nothing was sent."
     if has_past(files):
-        remedy = "Make room or change its permissions, and run again; nothing was sent."
+        remedy = "Free up space or change its permissions, and run again; nothing was sent."
     return f"{files.journal.parent}: cannot write here ({error.strerror}). {remedy}"

@@ -116,11 +116,11 @@ def _check_header(path: Path, journaled: Journaled, base_url: str, namespace: st
         )
     if header.identifiers not in (None, CONTENT):
         raise UsageError(
-            f"{path}:1: this journal makes identifiers of {header.identifiers!r}, which this batcher doesn't know. Update it."
+            f"{path}:1: this journal makes identifiers from {header.identifiers!r}, which this batcher doesn't know. Update it."
         )
     for name, theirs, mine in (("baseUrl", header.base_url, base_url), ("namespace", header.namespace, namespace)):
         if theirs != mine and not (name == "baseUrl" and mine == ""):  # `status` needs no base URL
             raise UsageError(
-                f"{path} was begun with {name} {theirs!r}, this run has {mine!r}. The same rows on another {name} "
-                "are other documents: name other files with --results, or use the earlier setting."
+                f"{path} was begun with {name} {theirs!r}, but this run has {mine!r}. With another {name} the same "
+                "rows are other documents: name other files with --results, or use the earlier setting."
             )

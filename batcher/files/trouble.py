@@ -22,7 +22,7 @@ def disk_trouble(path: Path, verb: str, error: OSError) -> DiskTrouble:
     """One message for all failed writes."""
     return DiskTrouble(
         f"cannot {verb} {path}: {error.strerror or error}. Nothing new is sent. "
-        "Make room or fix the permissions, then run the same command again: what was in flight is looked up."
+        "Free up space or fix the permissions, then run the same command again: what was in flight is looked up."
     )
 
 

@@ -99,7 +99,7 @@ _ITEM = Object(
 DOCUMENT = Object(  # in the API's own order, which is the order of a body
     {
         "modelId": Field(Text(pattern=_UUID), _A_UUID, is_required=True, is_id=True),
-        "name": Field(Text(1, 254, NOT_BLANK), "text of 1 to 254 characters, not only blanks", is_required=True),
+        "name": Field(Text(1, 254, NOT_BLANK), "text of 1 to 254 characters, not just spaces", is_required=True),
         "description": Field(Text(1, 1024, NO_NUL), "text of 1 to 1024 characters (or leave it out)"),
         "identifier": Field(
             Text(2, 48, _IDENTIFIER),

@@ -32,9 +32,7 @@ class KeysRefused(Stopped):
     """No key is left to send with."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "no API key is left: the server refused every one; give a working key and run the same command again"
-        )
+        super().__init__("the server rejected every API key; set a valid OMNI_API_KEY and run the same command again")
 
 
 class Gate:
@@ -215,4 +213,4 @@ class Gate:
         if pacer.rate is None or share >= 1.0:
             return ""
         which = f"key {pacer.key.number}" if pacer.key.number > 1 or len(self._turn) > 1 else "the key"
-        return f"somebody else is using {which}: pace lowered to {share:.0%}"
+        return f"someone else is using {which}: pace lowered to {share:.0%}"

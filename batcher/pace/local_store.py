@@ -136,7 +136,7 @@ class LocalShare:
             if code in _DAMAGE and not self._was_damaged:
                 self._replace()
                 return self.attempt(action, busy=busy, alone=alone)
-            self._go_alone("another run holds its lock and doesn't let go" if code in _BUSY else str(error))
+            self._go_alone("another run holds its lock and doesn't release it" if code in _BUSY else str(error))
             return alone
         except OSError as error:
             self._go_alone(error.strerror or str(error))
@@ -173,9 +173,7 @@ class LocalShare:
     def _replace(self) -> None:
         """Delete the damaged file, unless another run has done that already."""
         self._was_damaged = True
-        self._warn(
-            f"{self._path}: damaged, or not a pace file of batcher; replaced: what was sent just now is forgotten"
-        )
+        self._warn(f"{self._path}: damaged, or not a batcher pace file; replaced: what was sent just now is forgotten")
         self._disconnect()
         with suppress(OSError):  # then the next try finds it damaged again
             if self._inode == self._inode_at_path():
@@ -185,7 +183,7 @@ class LocalShare:
     def _go_alone(self, why: str) -> None:
         self._warn(
             f"{self._path}: {why}: this run keeps to its rate, but doesn't see other runs with the same key; "
-            "set BATCHER_STATE_DIR to a directory that can be written"
+            "set BATCHER_STATE_DIR to a writable directory"
         )
         self.is_alone = True
         self._disconnect()

@@ -82,7 +82,7 @@ def name_unclaimed(
     texts = (f"{gone[key].name} ({_url(gone[key], url)})" for key in new[:SHOWN])
     more = f" and {len(new) - SHOWN:,} more" if len(new) > SHOWN else ""
     names = f": {', '.join(texts)}{more}" if new else " (named in an earlier run)"
-    observer.warning(f"{what} no row any more{names}. If you renamed a row, its old document still exists.")
+    observer.warning(f"{what} no row anymore{names}. If you renamed a row, its old document still exists.")
     return replace(same, named=tuple(new))
 
 

@@ -1,4 +1,4 @@
-"""Documents that no row of the inputs holds as they are: their key has no row any more, or its row has changed.
+"""Documents that no row of the inputs holds as they are: their key has no row anymore, or its row has changed.
 
 The journal's intents say what each was sent with. They are read once more, only by a run that may send the same under
 another key; a resume keeps nothing for it.

@@ -206,7 +206,7 @@ class SeenRows:
     def warnings(self) -> Iterator[str]:
         """Name the rows that are passed over although somebody may expect otherwise."""
         for state, what in (
-            (RowState.CHANGED, "created already, but changed since; not sent again"),
+            (RowState.CHANGED, "already created, but changed since; not sent again"),
             (RowState.UNDONE, "deleted by undo; not created again without --recreate-undone"),
         ):
             count, places = self.counts[state], self.places.get(state, [])

@@ -26,7 +26,7 @@ from .json_text import BrokenJson, parse_object
 
 OUTCOMES = ("failed", "uncertain")
 _REPEATED = re.compile(r"(?!name:|id:).+~\d+", re.DOTALL)  # for a second row with somebody's own key
-_FAULT = 'spec {}; replace it by the row as a JSON object, like {{"modelId": "…", "name": "…"}}'
+_FAULT = 'spec {}; replace it with the row as a JSON object, like {{"modelId": "…", "name": "…"}}'
 _CSV_FAULT = (
     "batcher_rest holds what was read of the row, which {}; fill in the row's own columns instead, modelId and name"
 )

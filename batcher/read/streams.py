@@ -109,7 +109,7 @@ class LineGuard(_Raw):
         end = max(data.rfind(b"\n"), data.rfind(b"\r"))
         self._length = len(data) - 1 - end if end >= 0 else self._length + len(data)
         if self._length > self._most:
-            raise UsageError(f"{self._name}: has a line of more than {self._most} bytes; is it really a table in CSV?")
+            raise UsageError(f"{self._name}: has a line of more than {self._most} bytes; is it really CSV?")
         return data
 
 

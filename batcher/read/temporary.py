@@ -17,7 +17,7 @@ def temporary_place() -> Path:
         return Path(tempfile.gettempdir())
     except OSError as error:
         raise UsageError(
-            "there is no directory for temporary files that can be written; set TMPDIR to one. Nothing was sent."
+            "there's no writable directory for temporary files; set TMPDIR to one. Nothing was sent."
         ) from error
 
 
@@ -42,9 +42,9 @@ def keeping(directory: Path | None, what_fails: str) -> Iterator[None]:
     except OSError as error:
         if directory is None:
             where = f"the directory for temporary files, {temporary_place()}"
-            remedy = "make room there, or set TMPDIR to another one"
+            remedy = "free up space there, or set TMPDIR to another one"
         else:
-            where, remedy = str(directory), "make room there, or name another place with --results FILE"
+            where, remedy = str(directory), "free up space there, or name another place with --results FILE"
         raise UsageError(
             f"{what_fails} into {where}: {error.strerror or error}; {remedy}. Nothing was sent."
         ) from error

@@ -38,7 +38,7 @@ def quote_after_blank(lines: Sequence[str], cells: Sequence[str], delimiter: str
     for number, written in enumerate(_as_written(delimiter).findall("".join(lines)), 1):
         if BLANK_AND_QUOTE(written):
             return (
-                f"cell {number}: a quote after a blank; take the blank out "
+                f"cell {number}: a quote after a space; remove the space "
                 "(or, if both are meant, put the whole cell in quotes and double the quotes in it)"
             )
     return None

@@ -52,8 +52,8 @@ def _require_near(archive: zipfile.ZipFile, part: zipfile.ZipInfo, name: str) ->
         rows, width = _reach(archive, part, _REFERENCE)
     if rows * width > MOST_CELLS:
         raise UsageError(
-            f"{name}: a sheet reaches to row {rows} and column {width}, most of it surely empty; "
-            "delete what stands far out, or save the sheet as CSV"
+            f"{name}: a sheet reaches to row {rows} and column {width}, most of it probably empty; "
+            "delete the cells far out, or save the sheet as CSV"
         )
 
 

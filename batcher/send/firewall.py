@@ -16,8 +16,8 @@ TIMES_EACH = 3
 MOST_ROWS = 1000  # that wait for another try; they are kept in memory
 
 _STOP = (
-    "something before the server (a firewall, a proxy) refuses the requests: HTTP {status}, and it isn't Omni's own answer "
-    "({message}). Have it let batcher's requests to the API through, and run the same command again; nothing has failed by it."
+    "something in front of the server (a firewall or proxy) is blocking requests: HTTP {status}, and the answer isn't Omni's "
+    "({message}). Have it let batcher's API requests through, then run the same command again; no row has failed because of it."
 )
 
 

@@ -38,7 +38,7 @@ class Hopeless:
         elif now - self._braked_since >= self._give_up_after_seconds:
             self._stop(
                 f"the server has answered nothing but {status} for {now - self._braked_since:.0f} s. Run the same command "
-                "again later; run and undo wait as long as --give-up-after says. If it is always the same row, look at that row."
+                "again later; --give-up-after sets how long to wait. If it's always the same row, look at that row."
             )
 
     def unreadable(self, reply: Lost) -> None:
@@ -48,6 +48,6 @@ class Hopeless:
         self._unreadable += 1
         if self._unreadable >= UNREADABLE_AT_FIRST:
             self._stop(
-                f"the first {UNREADABLE_AT_FIRST} answers can't be read: {reply.message}. Look at what answers at the base "
-                "URL (a proxy?), and run the same command again: what may have been created is looked up first."
+                f"the first {UNREADABLE_AT_FIRST} answers can't be read: {reply.message}. Check what's answering at the "
+                "base URL (a proxy?), then run the same command again: what may have been created is looked up first."
             )

@@ -18,13 +18,13 @@ from .requester import Requester
 from .row_progress import RowProgress
 
 _STOP = (
-    "{place}: the answer to its create names {made!r}, {why}. What keeps batcher from creating twice and from taking one row's "
-    "document for another's does not hold on this server or on the way to it, so nothing more is sent. {after}"
+    "{place}: the answer to its create names {made!r}, {why}. With this server, or something on the way to it, "
+    "batcher can't be sure to create each document once and to tell them apart, so it stopped sending. {after}"
 )
-_RENAMED = "although {asked_for!r} was asked for"
-_TWICE = "which another row of this run has already"
+_RENAMED = "but {asked_for!r} was requested"
+_TWICE = "which another row of this run already has"
 _AFTER = "To go on without that protection, use --no-fill-identifiers."
-_AFTER_TWICE = "Look at what lies before the server (a proxy that repeats answers?)."
+_AFTER_TWICE = "Check what's in front of the server (a proxy that repeats answers?)."
 
 
 @dataclass(frozen=True, slots=True)

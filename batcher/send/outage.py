@@ -37,7 +37,7 @@ class Outage:
         """For the progress line."""
         if not self.is_on:
             return ""
-        return f"server in trouble ({self._what}); trying again every {self._pause:.0f} s"
+        return f"the server is in trouble ({self._what}); trying again every {self._pause:.0f} s"
 
     async def enter(self) -> bool:
         """Wait until a request may go. True if it goes as the probe: then `leave` must be called after it."""
@@ -81,8 +81,8 @@ class Outage:
             self._pause = min(LONGEST_PAUSE_SECONDS, self._pause * 2)
         if now - self._since >= self._give_up_after:
             self._give_up(
-                f"no good answer from the server for {self._give_up_after:.0f} s ({what}). "
-                "Run the same command again when it is back; run and undo wait as long as --give-up-after says."
+                f"no usable answer from the server for {self._give_up_after:.0f} s ({what}). "
+                "Run the same command again when it's back; --give-up-after sets how long to wait."
             )
 
     def _wake(self) -> None:

@@ -114,8 +114,8 @@ class _Asking:
                 f"{'keys' if len(numbers) > 1 else 'key'} {', '.join(map(str, numbers))}" for numbers in groups.values()
             )
             self.requester.warn(
-                f"the API keys belong to {len(groups)} different users ({owned}), and documents land in the own folder of "
-                "the key's owner: which row lands where is left to chance. Use keys of one user."
+                f"the API keys belong to {len(groups)} different users ({owned}), and documents go to the personal "
+                "folder of each key's owner, so which row goes where is random. Use keys of one user."
             )
 
     def _model_question(self, model_id: str) -> Callable[[], Awaitable[None]]:
@@ -136,8 +136,8 @@ class _Asking:
             if isinstance(look, There):
                 self.result.taken += 1
                 self.requester.warn(
-                    f"{self.asked.identifiers[identifier]}: the identifier {identifier!r} is taken already; the row will "
-                    "fail, or with --adopt-existing become that document if it reads the same"
+                    f"{self.asked.identifiers[identifier]}: the identifier {identifier!r} is already taken; the row will "
+                    "fail, unless --adopt-existing is set and that document matches it"
                 )
             self.result.identifiers += isinstance(look, There | Absent)
 

@@ -223,8 +223,8 @@ class Reconciler:
     def _adopted(self, progress: RowProgress, there: There) -> Created:
         identifier = progress.identifier or ""
         self.requester.warn(
-            f"{progress.spec.place}: adopted the document {identifier} that exists already and reads the same; "
-            "batcher did not create it in this run, and undo will not touch it"
+            f"{progress.spec.place}: adopted the existing document {identifier}, which matches this row; "
+            "batcher didn't create it in this run, and undo won't touch it"
         )
         return self._exists(progress, How.ADOPTED, there, identifier, None)
 

@@ -102,7 +102,7 @@ class Sender:
 
     def _book_unwritten(self, progress: RowProgress, identifier: str) -> None:
         """Created, but the results file does not take it: uncertain, as far as the journal takes that."""
-        message = f"created as {identifier}, but that could not be written down; the next run finds it again"
+        message = f"created as {identifier}, but that couldn't be recorded; the next run will find it"
         self.requester.warn(f"{progress.spec.place}: {message}")
         with suppress(DiskTrouble):
             self.book(progress.uncertain(self.ledger.run, self.requester.now(), message=message))

@@ -22,7 +22,7 @@ from ..reasons import HINTS, TRASH, UNCERTAIN_UNNAMED, UNREADABLE
 LAG_SECONDS = 30.0  # how long a refusal is held against a GET that says 404
 SETTLED_SECONDS = 600.0  # a GET 404 this long after an unclear attempt proves that it did nothing
 MAY_LAG = (400, 409, 422)  # refusals that an earlier attempt's document may have caused
-ANOTHERS = "another document with other content has it"
+ANOTHERS = "another document with different content has it"
 STILL_UNCLEAR = "the attempt without an identifier is still unclear"
 
 

@@ -25,9 +25,9 @@ def normalise(text: str, origin: str) -> str:
     if scheme not in ("http", "https"):
         raise UsageError(f"{origin}: {pasted!r} isn't a web address; write it as in https://acme.omniapp.co")
     if scheme == "http" and not is_loopback(host):
-        raise UsageError(f"{origin}: {pasted!r} is not encrypted and would show the key; write https://{host}")
+        raise UsageError(f"{origin}: {pasted!r} isn't encrypted and would expose the key; write https://{host}")
     if parts.path.rstrip("/").lower() not in _PATHS or parts.query or parts.fragment:
-        raise UsageError(f"{origin}: {pasted!r} goes on after the host; write only {scheme}://{host}")
+        raise UsageError(f"{origin}: {pasted!r} has more after the host; write only {scheme}://{host}")
     try:
         port = parts.port
     except ValueError as error:
@@ -84,7 +84,7 @@ def _address(host: str, origin: str, pasted: str) -> str:
         address = None
     if address is None or address.scope_id is not None:
         raise UsageError(
-            f"{origin}: {pasted!r} holds no IPv6 address in its brackets; write it as in https://[2001:db8::1]"
+            f"{origin}: {pasted!r} has no IPv6 address in its brackets; write it as in https://[2001:db8::1]"
         )
     return host
 
@@ -98,5 +98,5 @@ def _host(parts: SplitResult, origin: str, pasted: str) -> str:
     except UnicodeError:
         ascii_host = ""
     if not _HOST.fullmatch(ascii_host):
-        raise UsageError(f"{origin}: {pasted!r} names no host; write it as in https://acme.omniapp.co")
+        raise UsageError(f"{origin}: {pasted!r} has no host; write it as in https://acme.omniapp.co")
     return ascii_host

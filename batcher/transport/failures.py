@@ -74,14 +74,14 @@ def _of_certificate(error: Exception) -> str:
     remedy = "Check the base URL and this machine's clock"
     if code in _UNKNOWN_AUTHORITY:
         remedy = (
-            "Its authority isn't known here. If a proxy of your company inspects TLS, name its CA file in SSL_CERT_FILE"
+            "Its authority isn't trusted here. If your company's proxy inspects TLS, set SSL_CERT_FILE to its CA file"
         )
     elif code in _WRONG_TIME:
         remedy = "Check this machine's clock"
     elif code in _WRONG_NAME or not isinstance(error, ssl.SSLCertVerificationError):
-        remedy = "It is another host's. Check the base URL"
+        remedy = "It belongs to another host. Check the base URL"
     said = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
-    return f"the server's certificate is not valid: {said}. {remedy}"
+    return f"the server's certificate isn't valid: {said}. {remedy}"
 
 
 def _why(error: OSError) -> str:

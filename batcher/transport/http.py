@@ -39,7 +39,7 @@ _HEADER_BYTES = 1 << 16  # of one header: policies and cookies outgrow the 8 KB 
 _OWN_HEADERS = ("content-length", "content-type")  # of a request without a body
 _UNFIT_AT_MOST = 3  # new connections in a row that turn out to be unfit; then the server is in trouble
 _INTERIM_AT_MOST = 100
-_TOO_LATE = NotSent(Cause.CONNECT_TIMEOUT, "the server did not take the connection in time")
+_TOO_LATE = NotSent(Cause.CONNECT_TIMEOUT, "the server didn't accept the connection in time")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -100,7 +100,7 @@ class HttpTransport:
                 if message.code >= 200 or message.code == 101:  # interim answers are passed over
                     break
             else:
-                return Lost(Cause.UNREADABLE, "the answer can't be understood (interim answers without end)")
+                return Lost(Cause.UNREADABLE, "the answer can't be understood (endless interim answers)")
             status = message.code
             # a small body is often here already
             answered = _whole(message, content) or await exchange.read(protocol, content)
@@ -113,7 +113,7 @@ class HttpTransport:
             return Answer(status, self._mask.headers(message.headers, message.raw_headers), answered, now - started)
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             if self._timeouts.has_run_out(exchange):
-                return Lost(Cause.TIMEOUT, f"no whole answer within {self._timeouts.seconds:g} s", status)
+                return Lost(Cause.TIMEOUT, f"no complete answer within {self._timeouts.seconds:g} s", status)
             broken = lost(error, status)
             return replace(broken, message=self._mask.text(broken.message))
         finally:
@@ -135,7 +135,7 @@ class HttpTransport:
                 if is_fit(connection):
                     return connection
                 connection.close()
-            return NotSent(Cause.REFUSED, "the server does not keep its connections open")
+            return NotSent(Cause.REFUSED, "the server doesn't keep its connections open")
         except TimeoutError:
             return _TOO_LATE
         except (aiohttp.ClientError, OSError) as error:
@@ -215,6 +215,6 @@ def _proxy_of(url: URL) -> tuple[URL | None, aiohttp.BasicAuth | None]:
         proxy = URL(named if "://" in named else f"http://{named}")
     if proxy is None or proxy.scheme != "http" or not proxy.host or not proxy.port:
         raise UsageError(
-            "https_proxy in the environment names no HTTP proxy; write it as in http://proxy.example:3128, or unset it"
+            "https_proxy in the environment isn't an HTTP proxy; write it as in http://proxy.example:3128, or unset it"
         )
     return strip_auth_from_url(proxy)

@@ -55,7 +55,7 @@ class Lost:
 
 
 Reply = Answer | NotSent | Lost
-HELD = NotSent(Cause.HELD, "it was not to be sent any more once the connection was there")
+HELD = NotSent(Cause.HELD, "it was no longer to be sent when the connection was ready")
 
 
 def at_once() -> bool:

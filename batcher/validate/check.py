@@ -191,4 +191,4 @@ def _claim(row: Row, body: Body, value: int, checked: Checked) -> tuple[str, lis
 
 def _repeats_in_words(count: int) -> str:
     rows = "1 row is" if count == 1 else f"{count} rows are"
-    return f"{rows} identical to an earlier row; each will become a document of its own"
+    return f"{rows} identical to an earlier row; each becomes a separate document"

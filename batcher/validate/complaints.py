@@ -77,7 +77,7 @@ def of_complaint(kind: str, place: tuple[int | str, ...], value: object) -> tupl
         case "string_pattern_mismatch" if "\0" in str(value):
             return path, f"{shown(value)} contains a NUL character; is the file damaged?"
         case "string_pattern_mismatch" if path == "name" and str(value).strip():
-            return path, f"{shown(value)} contains a line break; write the name in one line"
+            return path, f"{shown(value)} contains a line break; write the name on one line"
         case "string_pattern_mismatch" if path in IDS and not str(value).isascii():
             return path, f"{shown(value)} contains {_odd(str(value), str.isascii)}; allowed: {allowed}"
         case "string_pattern_mismatch":

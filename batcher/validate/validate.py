@@ -47,8 +47,8 @@ class Validator:
         value = row.fields.get(KEY)
         if isinstance(value, str) and looks_like_api_key(value.strip(), self._api_keys):
             raise UsageError(
-                f"{row.source}:{row.line}: key: this looks like an API key; a row's key names the row, and stands in files "
-                "and messages. Remove it or give another one; the API key goes into OMNI_API_KEY. Nothing was sent."
+                f"{row.source}:{row.line}: key: this looks like an API key; a row's key names the row, and appears in "
+                "files and messages. Remove it or use another one; the API key goes into OMNI_API_KEY. Nothing was sent."
             )
 
     def problems(self, row: Row, body: Body | None = None) -> list[Problem]:

@@ -194,7 +194,7 @@ def test_a_table_that_is_cut_off_or_quoted_oddly_is_refused(tmp_path: Path) -> N
     (tmp_path / "bad.csv").write_text(f'modelId,name,description\n{MODEL}, "Sales, EU"\n{MODEL},Quarterly rep')
     done = start(tmp_path, "run", "bad.csv", "--sandbox", "--rate", "none")
     assert done.returncode == 2
-    assert "bad.csv:2: cell 2: a quote after a blank; take the blank out" in done.stderr
+    assert "bad.csv:2: cell 2: a quote after a space; remove the space" in done.stderr
     assert "bad.csv:3: is cut off: it has 2 of 3 cells and no line end" in done.stderr
     assert [path.name for path in tmp_path.glob("*.results.jsonl")] == []
 
@@ -408,7 +408,7 @@ def test_completion_knows_commands_and_options(tmp_path: Path) -> None:
 
 
 def test_the_sandbox_serves_until_interrupted(tmp_path: Path) -> None:
-    """Its first line on standard output is its base URL; Ctrl-C ends it with exit code 0."""
+    """Its first line on standard output is its base URL; Ctrl-C stops it with exit code 0."""
     process = subprocess.Popen(
         [sys.executable, "-m", "batcher", "sandbox"],
         cwd=tmp_path,
@@ -423,7 +423,7 @@ def test_the_sandbox_serves_until_interrupted(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 0
-    assert "Ctrl-C ends it" in errors
+    assert "Ctrl-C stops it" in errors
     assert "Traceback" not in errors
 
 

@@ -98,15 +98,15 @@ def test_loopback_and_ports(pasted: str, normal: str) -> None:
 @pytest.mark.parametrize(
     ("pasted", "message"),
     [
-        ("http://acme.omniapp.co", "not encrypted"),
-        ("http://127.0.0.1.evil.example", "not encrypted"),
-        ("https://acme.omniapp.co/dashboards/1", "goes on after the host; write only https://acme.omniapp.co"),
-        ("https://acme.omniapp.co?x=1", "goes on after the host"),
+        ("http://acme.omniapp.co", "isn't encrypted"),
+        ("http://127.0.0.1.evil.example", "isn't encrypted"),
+        ("https://acme.omniapp.co/dashboards/1", "has more after the host; write only https://acme.omniapp.co"),
+        ("https://acme.omniapp.co?x=1", "has more after the host"),
         ("https://me:pw@acme.omniapp.co", "hold a user name"),
         ("ftp://acme.omniapp.co", "a web address"),
-        ("https://", "names no host"),
-        ("", "names no host"),
-        ("https://a b.example", "names no host"),
+        ("https://", "has no host"),
+        ("", "has no host"),
+        ("https://a b.example", "has no host"),
         ("https://acme.omniapp.co:99999", "port"),
         ("https://[::1", "a web address"),
     ],
@@ -219,7 +219,7 @@ def test_pyproject_counts_only_with_its_table(tmp_path: Path) -> None:
         ("sheet = [1]", "one text, number, true or false"),
         ("fsync-ms = 1\nfsync_ms = 2", "given twice"),
         ("rate = ", "not valid TOML"),
-        ('base-url = "http://acme.omniapp.co"', "not encrypted"),
+        ('base-url = "http://acme.omniapp.co"', "isn't encrypted"),
         ('base-url = "a.omniapp.co"\ninstance = "b"', "both name the instance"),
     ],
 )
@@ -283,7 +283,7 @@ def test_keys_from_the_environment(tmp_path: Path, environ: dict[str, str], keys
 @pytest.mark.parametrize("text", ["Bearer abc", '"abc"', "ab\ncd", "schlüssel"])
 def test_what_cannot_be_a_key_is_not_shown(tmp_path: Path, text: str) -> None:
     """The message names the variable and not its value."""
-    with pytest.raises(UsageError, match="OMNI_API_KEY holds a space, quote or other") as caught:
+    with pytest.raises(UsageError, match="OMNI_API_KEY contains a space, quote, or other") as caught:
         sources(tmp_path, {"instance": "acme"}, {"OMNI_API_KEY": text}).endpoint()
     assert text not in str(caught.value)
 
@@ -295,7 +295,7 @@ def test_a_profiles_key_goes_to_its_own_endpoint_only(tmp_path: Path) -> None:
     assert sources(tmp_path, {"instance": "acme"}, environ).endpoint().keys
     other = sources(tmp_path, {"instance": "other"}, environ).endpoint()
     assert (other.base_url, other.keys) == ("https://other.omniapp.co", ())
-    with pytest.raises(UsageError, match="its key goes nowhere else"):
+    with pytest.raises(UsageError, match="its key is never sent anywhere else"):
         sources(tmp_path, {"instance": "other", "profile": "prod"}, environ).endpoint()
 
 
@@ -314,7 +314,7 @@ def test_profiles_that_are_missing_or_broken(tmp_path: Path) -> None:
     environ = with_profiles(tmp_path, prod={"apiEndpoint": ACME, "authMethod": "api-key"})
     with pytest.raises(UsageError, match="no such profile; it has prod"):
         sources(tmp_path, {"profile": "prd"}, environ)
-    assert "holds no API key" in sources(tmp_path, {"profile": "prod"}, environ).endpoint().no_key_hint
+    assert "has no API key" in sources(tmp_path, {"profile": "prod"}, environ).endpoint().no_key_hint
     (tmp_path / "omni.json").write_text("{not json")
     with pytest.raises(UsageError, match="can't be read as the Omni CLI's profiles"):
         sources(tmp_path, {"profile": "prod"}, environ)

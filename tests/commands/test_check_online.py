@@ -27,7 +27,7 @@ def test_it_does_not_sit_out_an_outage(tmp_path: Path) -> None:
     async def main() -> float:
         memory, begun = Memory(MaybeUnreached(unreachable)), virtual.loop().time()
         settings = job.settings(BASE, give_up_after_seconds=3600.0)
-        with memory.serving(), pytest.raises(UsageError, match="no good answer from the server for 20 s"):
+        with memory.serving(), pytest.raises(UsageError, match="no usable answer from the server for 20 s"):
             await look(settings, observer=Witness(), drain=Drain(), runtime=virtual_world(memory))
         return virtual.loop().time() - begun
 

@@ -122,7 +122,7 @@ async def test_a_stray_quote_does_not_cut_off_the_records_after_it(tmp_path: Pat
         await job.run(server.base_url, fill_identifiers=False, concurrency=1)
         text = into_csv(job.files.results).read_bytes()
         job.files.results.write_bytes(text.replace(b",pipe 0 inch,", b',pipe 0",', 1))
-        with pytest.raises(UsageError, match=r"results\.csv:2: .*a quote too many or too few"):
+        with pytest.raises(UsageError, match=r"results\.csv:2: .*one quote too many or too few"):
             await job.run(server.base_url, fill_identifiers=False)
     assert len(job.files.results.read_bytes().splitlines()) == 5
 

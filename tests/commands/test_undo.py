@@ -255,7 +255,7 @@ async def test_a_refused_key_stops_it(tmp_path: Path) -> None:
         await job.run(server.base_url)
         found = await undone(job, server.base_url)
     assert (found.deleted + found.left, found.exit_code) == (2, 3)
-    assert "no API key is left" in (found.stopped or "")
+    assert "the server rejected every API key" in (found.stopped or "")
 
 
 async def test_what_settles_rows_without_identifier_is_said(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ async def test_what_settles_rows_without_identifier_is_said(tmp_path: Path) -> N
         with pytest.raises(UsageError) as caught:
             await undone(job, server.base_url)
     assert str(caught.value) == (
-        "2 rows are uncertain: nobody knows yet whether the document exists. Run the same inputs again first, which "
+        "2 rows are uncertain: it isn't known yet whether the document exists. Run the same inputs again first, which "
         "settles 1 of them. 1 row is to be settled by a person, having been sent without an identifier: as the hint of "
         f"each in {job.files.failures} says. Or leave them as they are with --force. Nothing was deleted."
     )

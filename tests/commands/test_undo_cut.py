@@ -141,7 +141,7 @@ async def test_what_cannot_be_looked_up_stays_open(tmp_path: Path) -> None:
         ran = await job.run(server.base_url)
         assert (ran.code, ran.counts) == (0, {"created_before": 1})
         assert "an undo was cut off: run it again" in ran.warnings
-        assert "Nobody knows yet whether it deleted 1 document." in ran.warnings
+        assert "It isn't known yet whether it deleted 1 document." in ran.warnings
         ran = await job.run(server.base_url)
         assert (ran.warnings.count("cut off"), ran.counts) == (0, {"undone": 1})
     assert len(server.commits) == 1

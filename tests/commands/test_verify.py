@@ -184,7 +184,7 @@ async def test_missing_and_unreadable_documents(tmp_path: Path) -> None:
         found = await verified(job, server.base_url, told)
     assert (found.same, found.missing, found.unreadable, found.exit_code) == (1, 1, 2, 1)
     said = {problem.line: f"{problem.field}: {problem.message}" for problem in told.problems}
-    assert said[1] == "missing: there is no document n-0; it was deleted, or lies in Trash"
+    assert said[1] == "missing: there is no document n-0; it was deleted, or is in Trash"
     assert said[2] == "unreadable: n-1: exists, but cannot be read (403)"
     assert said[3].startswith("unreadable: n-2: 500")
 
@@ -327,7 +327,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert done.returncode == 1
     lines = done.stderr.splitlines()
     assert re.fullmatch(r'd\.csv:2: renamed: \S+ is named "Renamed", the row says "Sheet 0"', lines[0])
-    assert re.fullmatch(r"d\.csv:3: missing: there is no document \S+; it was deleted, or lies in Trash", lines[1])
+    assert re.fullmatch(r"d\.csv:3: missing: there is no document \S+; it was deleted, or is in Trash", lines[1])
     assert lines[2:7] == [
         "2 of 4 documents match.",
         "          4 rows read, 4 of them created",

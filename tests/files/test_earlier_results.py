@@ -35,7 +35,7 @@ def files(results: Path) -> Files:
         ("d", None, r"use --results .*/d\.jsonl\."),
         ("d.v2", b"{}\n", r"use --results .*d\.v2\.jsonl, or rename d\.v2 to d\.v2\.jsonl if an earlier version"),
         ("d.json", b"{}\n", r"rename d\.json to d\.jsonl if"),
-        ("d.csv", b"name,modelId\nA,b\n", r"d\.csv is there and isn't a results file of batcher; name .*d\.jsonl"),
+        ("d.csv", b"name,modelId\nA,b\n", r"d\.csv already exists and isn't a batcher results file; name .*d\.jsonl"),
     ],
 )
 def test_other_results_are_refused(tmp_path: Path, name: str, text: bytes | None, message: str) -> None:
@@ -59,7 +59,7 @@ async def test_a_run_goes_on_from_it(tmp_path: Path) -> None:
     assert [line["name"] for line in job.results] == ["a", "=b", "c"]
     assert job.files.results.read_bytes() == before
     for ran in (first, second):
-        assert "d.results.csv is of an earlier version" in ran.warnings
+        assert "d.results.csv comes from an earlier version" in ran.warnings
         assert ran.summary.files is not None
         assert ran.summary.files.results.name == "d.results.jsonl"
 
@@ -74,7 +74,7 @@ async def test_commands_that_read_write_nothing(tmp_path: Path) -> None:
         before, witness = contents(tmp_path), Witness()
         plan = status(job.settings(server.base_url), observer=witness, runtime=job.runtime)
         assert (plan.created, contents(tmp_path)) == (2, before)
-        assert "is of an earlier version" in witness.warnings[0]
+        assert "comes from an earlier version" in witness.warnings[0]
         await job.run(server.base_url)
         job.files.results.write_bytes(results_header())
         assert status(job.settings(server.base_url), observer=witness, runtime=job.runtime).created == 2
@@ -142,7 +142,8 @@ def test_the_command_finds_it_by_default(tmp_path: Path) -> None:
     again = start(tmp_path, "run", "d.csv", "--sandbox", "--rate", "none")
     assert (again.returncode, "2 created (2 before)" in again.stderr) == (0, True), again.stderr
     assert (
-        "d.sandbox.results.csv is of an earlier version: its results go on in d.sandbox.results.jsonl" in again.stderr
+        "d.sandbox.results.csv comes from an earlier version: results continue in d.sandbox.results.jsonl"
+        in again.stderr
     )
     refused = start(tmp_path, "run", "d.csv", "--sandbox", "--results", "other.csv")
     assert (refused.returncode, "use --results other.jsonl" in refused.stderr) == (2, True), refused.stderr

@@ -133,7 +133,7 @@ def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
     """Neither as results, nor as journal, nor, unless it is a failures file by its content, as failures."""
     sheet = tmp_path / "d.csv"
     sheet.write_text("name,modelId\nA,b\n")
-    with pytest.raises(UsageError, match="is there and isn't a results file of batcher; name"):
+    with pytest.raises(UsageError, match="already exists and isn't a batcher results file; name"):
         files_of([str(sheet)], results=sheet)
     with pytest.raises(UsageError, match="its rows aren't failures"):
         files_of([str(sheet)], failures=sheet)

@@ -283,12 +283,12 @@ async def test_bodies_of_earlier_runs_are_read_from_the_journal(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("head", "words"),
     [
-        ({"version": 1, "baseUrl": "elsewhere", "namespace": ""}, "baseUrl 'elsewhere', this run has 'base'"),
-        ({"version": 1, "baseUrl": "base", "namespace": "eu"}, "namespace 'eu', this run has ''"),
+        ({"version": 1, "baseUrl": "elsewhere", "namespace": ""}, "baseUrl 'elsewhere', but this run has 'base'"),
+        ({"version": 1, "baseUrl": "base", "namespace": "eu"}, "namespace 'eu', but this run has ''"),
         ({"version": 2, "baseUrl": "base", "namespace": ""}, "has version 2; this batcher reads version 1"),
         (
             {"version": 1, "baseUrl": "base", "namespace": "", "identifiers": "dice"},
-            "makes identifiers of 'dice'.* Update",
+            "makes identifiers from 'dice'.* Update",
         ),
     ],
 )

@@ -21,7 +21,7 @@ from ..support.runs import BASE, Job, MaybeUnreached, Memory, Ran, Script, answe
 
 RESET = Lost(Cause.RESET, "the connection was lost")
 REFUSED = NotSent(Cause.REFUSED, "no connection to omni.test:80 (Connection refused)")
-TIMEOUT = Lost(Cause.TIMEOUT, "no whole answer within 60 s")
+TIMEOUT = Lost(Cause.TIMEOUT, "no complete answer within 60 s")
 
 
 def live(job: Job, memory: Memory, body: Callable[[], Awaitable[None]]) -> None:
@@ -174,7 +174,7 @@ def test_an_outage_longer_than_give_up_after_ends_the_run(tmp_path: Path) -> Non
     assert ran.counts["uncertain"] + ran.counts["to_do"] == 50
     assert ran.counts["uncertain"] <= 6, "rows that wait in an outage keep their places, so few become unclear"
     assert 120 <= seconds <= 125
-    assert "no good answer from the server for 120 s" in (ran.summary.stopped or "")
+    assert "no usable answer from the server for 120 s" in (ran.summary.stopped or "")
     assert memory.documents == []
     assert all(line["outcome"] == "uncertain" for line in job.failures)
 

@@ -203,7 +203,7 @@ async def test_what_has_no_row_any_more_is_named_once(tmp_path: Path) -> None:
     async with FaultyServer("400@3", "400@4", "400@5") as server:
         await job.run(server.base_url)
         job.rows(row("a"), row("Board three"))
-        assert "1 created document has no row any more: Board 3 (http" in (await job.run(server.base_url)).warnings
+        assert "1 created document has no row anymore: Board 3 (http" in (await job.run(server.base_url)).warnings
         warnings = (await job.run(server.base_url)).warnings
     assert "Board 3" not in warnings
-    assert "no row any more (named in an earlier run)" in warnings
+    assert "no row anymore (named in an earlier run)" in warnings

@@ -231,7 +231,7 @@ async def test_what_lost_its_row_is_named(tmp_path: Path) -> None:
         await job.run(server.base_url)
         job.rows(row("a"), row("Board three"))
         ran = await job.run(server.base_url)
-        assert "1 created document has no row any more: Board 3 (http" in ran.warnings
+        assert "1 created document has no row anymore: Board 3 (http" in ran.warnings
         assert (await job.run(server.base_url)).warnings == ""
 
 

@@ -235,7 +235,7 @@ async def test_nobody_there_gives_up(tmp_path: Path) -> None:
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         ran = await job.run(base_url, give_up_after_seconds=0.3)
     assert (ran.code, ran.counts, job.failures) == (3, {"to_do": 5}, [])
-    assert "no good answer from the server" in (ran.summary.stopped or "")
+    assert "no usable answer from the server" in (ran.summary.stopped or "")
     assert "--give-up-after" in (ran.summary.stopped or "")
 
 

@@ -392,7 +392,7 @@ def test_the_note_names_the_other_client() -> None:
                 await anyio.sleep(30)
                 await started(gate)
                 gate.passed(ONE)
-            assert gate.note == "somebody else is using the key: pace lowered to 70%"
+            assert gate.note == "someone else is using the key: pace lowered to 70%"
             await anyio.sleep(3600)
             assert gate.note == ""
 

@@ -380,7 +380,7 @@ def test_a_broken_rows_text_stays_broken_until_it_is_fixed(tmp_path: Path) -> No
     """As an object in `spec`, or as text that is one; its key is the same all the while."""
     told = Told(write(tmp_path / "a.jsonl", failure("1,2,3", key="raw:1") + failure("[1", key="raw:2")))
     assert [key for _, key in told.invalid] == ["raw:1", "raw:2"]
-    assert "replace it by the row as a JSON object" in told.said[0]
+    assert "replace it with the row as a JSON object" in told.said[0]
     assert [as_read(row) for row, _ in told.invalid] == ["1,2,3", "[1"]
     fixed = failure(f'{{"modelId": "{MODEL}", "name": "x"}}', key="raw:1")
     assert Told(write(tmp_path / "b.jsonl", fixed)).keys == ["raw:1"]

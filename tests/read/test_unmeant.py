@@ -40,15 +40,15 @@ def test_a_quote_after_a_blank(tmp_path: Path, line: str, cell: int, end: str) -
     """Else the quote becomes a part of the text, and a delimiter within ends the cell. The next row is read."""
     (found,) = said(tmp_path, HEADER + line + end + f"{MODEL},fine\n")
     assert found[0] == 2
-    assert found[1].startswith(f"cell {cell}: a quote after a blank; take the blank out")
+    assert found[1].startswith(f"cell {cell}: a quote after a space; remove the space")
 
 
 def test_a_quote_after_a_blank_in_other_dialects(tmp_path: Path) -> None:
     """With semicolons and tabs; and in the header, which is then no header."""
     for delimiter in ";\t":
         (found,) = said(tmp_path, f'modelId{delimiter}name\n{MODEL}{delimiter} "Plain"\n')
-        assert found[1].startswith("cell 2: a quote after a blank")
-    with pytest.raises(UsageError, match=r"a\.csv:1: cell 2: a quote after a blank"):
+        assert found[1].startswith("cell 2: a quote after a space")
+    with pytest.raises(UsageError, match=r"a\.csv:1: cell 2: a quote after a space"):
         said(tmp_path, f'modelId, "name"\n{MODEL},x\n')
 
 

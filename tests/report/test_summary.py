@@ -146,7 +146,7 @@ def test_a_run_shorter_than_a_period_is_not_said_to_have_overstepped() -> None:
     ("fields", "headline"),
     [
         ({"created_now": 2}, "Finished: every row is created."),
-        ({"created_before": 2}, "Nothing to do: every row is created already."),
+        ({"created_before": 2}, "Nothing to do: every row is already created."),
         ({"rows": 0}, "Nothing to do: the input has no rows."),
         ({"created_now": 16, "failed": 4}, "Finished: 16 of 20 created, 4 failed."),
         ({"to_do": 1, "interrupted": True}, "Interrupted. All requests in flight are accounted for."),

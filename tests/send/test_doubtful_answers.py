@@ -158,7 +158,7 @@ def test_the_ten_minutes_count_from_an_attempts_end(tmp_path: Path) -> None:
 
             async def late() -> Reply:
                 await anyio.sleep(900)
-                return Lost(Cause.TIMEOUT, "no whole answer within 900 s")
+                return Lost(Cause.TIMEOUT, "no complete answer within 900 s")
 
             return late()
         if name_of(call):

@@ -124,7 +124,7 @@ def test_it_gives_up_in_time() -> None:
         ends.append(anyio.current_time() - begun)
 
     [told] = within(100, body)
-    assert "no good answer from the server for 100 s (refused)" in told
+    assert "no usable answer from the server for 100 s (refused)" in told
     assert 100 <= ends[0] < 100.1
 
 

@@ -139,7 +139,7 @@ async def test_unknown_models_and_taken_identifiers_are_named(tmp_path: Path) ->
     assert unknown.endswith("and 1 more rows)")
     assert {line["reason"] for line in job.failures} == {"not_found", "identifier_taken"}
     [taken] = ran.witness.warnings
-    assert taken.startswith(f"{place}200: the identifier 'taken-1' is taken already")
+    assert taken.startswith(f"{place}200: the identifier 'taken-1' is already taken")
     assert (ran.code, ran.summary.failed) == (1, 7)
 
 
@@ -152,7 +152,7 @@ async def test_a_refused_key_stops_before_the_first_create(tmp_path: Path) -> No
         assert not server.commits
     assert (ran.code, ran.counts, ran.summary.requests) == (3, {"to_do": 3}, 1)
     assert "API key 1 was refused (403: Invalid bearer token)" in ran.warnings
-    assert "no API key is left" in (ran.summary.stopped or "")
+    assert "the server rejected every API key" in (ran.summary.stopped or "")
 
 
 async def test_each_of_several_keys_is_asked(tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ async def test_a_server_that_is_down_at_the_start(tmp_path: Path) -> None:
         base_url = server.base_url
     ran = await run(job, replace_url(server, base_url), give_up_after_seconds=1.0)
     assert (ran.code, ran.counts) == (3, {"to_do": 3})
-    assert "no good answer from the server for 1 s" in (ran.summary.stopped or "")
+    assert "no usable answer from the server for 1 s" in (ran.summary.stopped or "")
     assert ran.summary.requests >= 2
 
 

@@ -240,7 +240,7 @@ class SimulatedTransport:
         reply = _reply(wire.chance, fault, answer, wire.server)
         if back >= left or (isinstance(reply, Lost) and reply.cause is Cause.TIMEOUT):
             await anyio.sleep(left)
-            return Lost(Cause.TIMEOUT, f"no whole answer within {self._timeout_seconds:g} s")
+            return Lost(Cause.TIMEOUT, f"no complete answer within {self._timeout_seconds:g} s")
         await anyio.sleep(back)
         return reply
 

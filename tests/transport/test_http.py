@@ -425,7 +425,7 @@ async def test_each_request_has_its_own_time() -> None:
                 tasks.start_soon(ask, number)
     for number, reply in replies.items():
         if number % 3 == 0:
-            assert reply == Lost(Cause.TIMEOUT, "no whole answer within 0.4 s", None)
+            assert reply == Lost(Cause.TIMEOUT, "no complete answer within 0.4 s", None)
             assert ended[number] - begun[number] > 0.39
         else:
             assert isinstance(reply, Answer), reply

@@ -97,7 +97,7 @@ def test_copies_are_allowed_with_one_warning(tmp_path: Path) -> None:
     """Wholly identical rows only; the order of their keys does not matter in a table's row, content does."""
     found = told(tmp_path, [doc(), doc(description="y"), doc(), doc(description="y"), doc("z"), doc(description="q")])
     assert (found.checked.valid, found.checked.repeats) == (6, 2)
-    assert found.warnings == ["2 rows are identical to an earlier row; each will become a document of its own"]
+    assert found.warnings == ["2 rows are identical to an earlier row; each becomes a separate document"]
 
 
 def test_many_rows_of_one_name_are_no_matter(tmp_path: Path) -> None:

@@ -38,9 +38,9 @@ def body_of(fields: dict[str, object], **how: object) -> dict[str, object]:
         ({"modelId": 7}, "modelId: must be a UUID such as 123e4567-e89b-42d3-a456-426614174000, but is the number 7"),
         ({"name": None}, "name: missing; required: text of 1 to 254 characters"),
         ({"name": ""}, "name: is empty; allowed: text of 1 to 254"),
-        ({"name": " \t"}, 'name: " \\t" isn\'t valid; allowed: text of 1 to 254 characters, not only blanks'),
+        ({"name": " \t"}, 'name: " \\t" isn\'t valid; allowed: text of 1 to 254 characters, not just spaces'),
         ({"name": "x" * 255}, f'name: "{"x" * 60}…" has 255 characters; allowed: text of 1 to 254'),
-        ({"name": 5}, "name: must be text of 1 to 254 characters, not only blanks, but is the number 5"),
+        ({"name": 5}, "name: must be text of 1 to 254 characters, not just spaces, but is the number 5"),
         ({"name": "a\0b"}, 'name: "a\\u0000b" contains a NUL character'),
         ({"description": ""}, "description: is empty; allowed: text of 1 to 1024 characters (or leave it out)"),
         ({"description": "x" * 1025}, "description: "),
@@ -209,7 +209,7 @@ def test_a_cell_that_a_spreadsheet_program_cut_off_is_told_apart(tmp_path: Path)
 @pytest.mark.parametrize("name", ["Sales\nEU", "Sales\r\nEU", "Sales\rEU", "Sales\n"])
 def test_a_line_break_in_a_name_is_a_problem_in_every_format(tmp_path: Path, name: str) -> None:
     """Alt+Enter in a spreadsheet, a quote in the wrong place: the API would take it, but nobody means it."""
-    told = f"name: {orjson.dumps(name).decode()} contains a line break; write the name in one line"
+    told = f"name: {orjson.dumps(name).decode()} contains a line break; write the name on one line"
     assert said_of(GOOD | {"name": name}) == [told]
     first = f"modelId,name\n{MODEL},fine\n"  # from here on rows of this model take the quickest way
     assert Told(write(tmp_path / "a.csv", f'{first}{MODEL},"{name}"\n')).said == [told]
@@ -219,7 +219,7 @@ def test_a_line_break_in_a_name_is_a_problem_in_every_format(tmp_path: Path, nam
 def test_a_name_of_blank_lines_is_blank() -> None:
     """That is said rather than to write it in one line."""
     assert said_of(GOOD | {"name": "\n"}) == [
-        'name: "\\n" isn\'t valid; allowed: text of 1 to 254 characters, not only blanks'
+        'name: "\\n" isn\'t valid; allowed: text of 1 to 254 characters, not just spaces'
     ]
 
 

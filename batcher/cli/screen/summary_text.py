@@ -55,7 +55,7 @@ def _headline(summary: Summary) -> str:
         (summary.deadline_reached and summary.to_do > 0, f"Stopped at the deadline: {done}."),
         (summary.limit_reached and summary.to_do > 0, f"Stopped at the limit: {done}."),
         (summary.rows == 0, "Nothing to do: the input has no rows."),
-        (everything and summary.created_before == summary.rows, "Nothing to do: every row is created already."),
+        (everything and summary.created_before == summary.rows, "Nothing to do: every row is already created."),
         (everything, "Finished: every row is created."),
     )
     text = next((text for applies, text in ladder if applies), f"Finished: {done}.")

@@ -128,8 +128,8 @@ READING = (
     _flag("--ignore-unknown", "Input", "ignore unknown columns", lasting=True),
 )
 INVALID = (_flag("--skip-invalid", "Input", "record invalid rows as failures, create the rest", lasting=True),)
-NAMESPACE = (_value("--namespace", "TEXT", "Identity", "gives the same rows other identifiers (empty)"),)
-FILLING = (_flag("--no-fill-identifiers", "Identity", "let the server choose; resending is unsafe then", lasting=True),)
+NAMESPACE = (_value("--namespace", "TEXT", "Identity", "give the same rows different identifiers (empty)"),)
+FILLING = (_flag("--no-fill-identifiers", "Identity", "let the server choose (makes resending unsafe)", lasting=True),)
 IDENTITY = (
     *NAMESPACE,
     *FILLING,
@@ -138,9 +138,9 @@ IDENTITY = (
     _flag("--recreate-undone", "Identity", "re-create documents removed by undo"),
 )
 SAME_CONTENT = (
-    _flag("--rekey", "Identity", "new rows whose content was created are those rows"),
+    _flag("--rekey", "Identity", "treat new rows with created content as those rows"),
     _flag("--create-again", "Identity", "create second documents for such rows"),
-    _file("--rows", "Identity", "only rows whose keys it has; alone: write it"),
+    _file("--rows", "Identity", "only for the keys in FILE; alone: write it"),
 )
 JSON = (_output("--json", is_flag=True, text="one final JSON object on standard output"),)
 SUMMARY = (_output("--summary", value="FILE", type=click.Path(), text="write that object to a file"),)
@@ -184,15 +184,15 @@ UNDO = (
 _ONCE: dict[str, Any] = {"lasting": False}
 SANDBOX = (
     _value("--port", "N", "Server", "on 127.0.0.1; 0 is any free one (0)", whole(0, 65535), default="0", **_ONCE),
-    _value("--rate", "N/PERIOD", "Server", "allow each key so much, as Omni: 60/min (none)", RATE, **_ONCE),
-    _flag("--blocked-count", "Server", "blocked requests fill the window too"),
+    _value("--rate", "N/PERIOD", "Server", "what each key may send; Omni: 60/min (none)", RATE, **_ONCE),
+    _flag("--blocked-count", "Server", "blocked requests count against it, too"),
     _value("--latency", "SECONDS", "Server", "how long each answer takes (0)", SECONDS, **_ONCE),
     _file("--key-file", "Server", "accept only the keys in it, one per line (any)"),
     _value("--unknown-model", "UUID", "Server", "a model that gets a 404; repeatable", multiple=True, **_ONCE),
     _file("--state", "State", "an SQLite file that keeps the documents"),
     _file("--log", "State", "a JSON line for each request"),
     _value("--fault", "FAULT", "Faults", "what goes wrong; repeatable", multiple=True, **_ONCE),
-    _value("--seed", "N", "Faults", "of faults with a probability (0)", whole(0, 1 << 53), default="0", **_ONCE),
+    _value("--seed", "N", "Faults", "for faults with a probability (0)", whole(0, 1 << 53), default="0", **_ONCE),
     _flag("--faults", "Faults", "list what --fault accepts, and exit"),
     *LOUDNESS,
 )

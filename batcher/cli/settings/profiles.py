@@ -87,7 +87,7 @@ def _profile(name: str, entry: dict[str, object], path: Path, now: datetime) -> 
     if entry.get("authMethod") == "oauth":
         return _oauth(name, entry, path, url, now)
     secret = _text(entry.get("apiKey"))
-    trouble = "" if secret else f"profile {name} in {path} holds no API key; {_USE_KEY}"
+    trouble = "" if secret else f"profile {name} in {path} has no API key; {_USE_KEY}"
     return Profile(name, path, url, secret, trouble)
 
 
@@ -95,7 +95,7 @@ def _oauth(name: str, entry: dict[str, object], path: Path, url: str, now: datet
     token, expires = _text(entry.get("accessToken")), _moment(entry.get("tokenExpiresAt"))
     if token is None:
         return Profile(
-            name, path, url, None, f"profile {name} in {path} signs in with OAuth and holds no token; {_USE_KEY}"
+            name, path, url, None, f"profile {name} in {path} signs in with OAuth and has no token; {_USE_KEY}"
         )
     if expires is not None and expires <= now:
         ended = f"the sign-in (OAuth) of profile {name} in {path} expired at {expires:%Y-%m-%d %H:%M} UTC"

@@ -28,11 +28,13 @@ def sheet_file(given: Path, others: Iterable[Path]) -> Path:
     if any(path.resolve() == other.resolve() or _is_same(path, other) for other in others):
         raise UsageError(f"{option} is an input, or a file of the run itself; name another file")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"{option}: can't be written; name a file in a directory that is there and can be written to")
+        raise UsageError(f"{option}: can't be written; name a file in a directory that exists and is writable")
     if path.exists() and not path.is_file():
-        raise UsageError(f"{option} is no plain file; name another one")
+        raise UsageError(f"{option} isn't a regular file; name another one")
     if path.exists() and path.stat().st_size and not is_sheet_file(path):
-        raise UsageError(f"{option} is there and isn't a sheet of batcher; it would be written over. Name another file")
+        raise UsageError(
+            f"{option} already exists and isn't a batcher sheet; it would be overwritten. Name another file"
+        )
     return path
 
 

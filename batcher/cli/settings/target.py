@@ -68,7 +68,7 @@ def target_of(given: Given, now: datetime | None = None) -> Target:
         if origin in ("--base-url", "--instance") and url != profile.base_url:
             raise UsageError(
                 f"{origin} says {url}, but profile {profile.name} belongs to {profile.base_url}, "
-                "and its key goes nowhere else; leave one of the two out"
+                "and its key is never sent anywhere else; drop one of the two"
             )
         return _with_profile(profile, now)
     found = found_keys(os.environ)
