@@ -34,7 +34,7 @@ def leave_out(
         models = "1 model isn't" if len(unknown) == 1 else f"{len(unknown):,} models aren't"
         raise InvalidInput(
             f"{models} known there; no document was created. Fix these rows, or skip them with --skip-invalid "
-            "(--no-preflight sends them all the same)."
+            "(--no-preflight sends them anyway)."
         )
     for state in (RowState.NEW, RowState.FAILED) if unknown else ():
         for spec in spooled.take_out(state, lambda spec: spec.model_id in unknown):

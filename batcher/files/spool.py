@@ -86,7 +86,7 @@ class Spool(Generic[T]):
         except OSError as error:
             raise UsageError(
                 f"{self._beside.parent}: cannot keep the checked rows here ({error.strerror or error}). "
-                "Make room there, then run again; nothing was sent."
+                "Free up space there, then run again; nothing was sent."
             ) from error
 
 

@@ -151,7 +151,7 @@ class _Asking:
         if self.result.offers_create is False:
             self._stop(
                 "this instance no longer offers v1 create: its openapi.json has no POST /api/v1/documents. "
-                "Ask the vendor which version it offers; --no-preflight tries all the same."
+                "Ask the vendor which version it offers; --no-preflight tries anyway."
             )
 
     async def _ask(self, what: str, question: Question[Look]) -> Look | None:

@@ -197,7 +197,7 @@ class Reconciler:
             case StillUncertain():
                 return self._uncertain(progress, decision)
             case SendAgain() | AskAgain():
-                raise InternalError(f"{progress.spec.place}: {decision} is no outcome")
+                raise InternalError(f"{progress.spec.place}: {decision} isn't an outcome")
             case _:
                 assert_never(decision)
 

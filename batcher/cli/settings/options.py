@@ -150,7 +150,7 @@ LOUDNESS = (
     _output("-q", "--quiet", is_flag=True, text="only problems, warnings and errors"),
     _output("-v", "--verbose", is_flag=True, text="also each outcome; tracebacks"),
 )
-ALL = (_flag("--all", "Output", "every problem on a line of its own"),)
+ALL = (_flag("--all", "Output", "one line for each problem"),)
 OUTPUT = (*JSON, *SUMMARY, *LOG_FORMAT, *LOUDNESS)
 
 RUN = (
