@@ -21,6 +21,7 @@ from .errors import InternalError as InternalError
 from .errors import InvalidInput as InvalidInput
 from .errors import Locked as Locked
 from .errors import Stopped as Stopped
+from .errors import StopReason as StopReason
 from .errors import UsageError as UsageError
 from .files.results import read_results as read_results
 from .models import Created as Created

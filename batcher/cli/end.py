@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from ..errors import BatcherError, DiskTrouble, InternalError, UsageError
+from ..errors import BatcherError, DiskTrouble, InternalError, StopReason, UsageError
 from ..masking import Mask
 from .screen.console import Console, Unbreakable, as_json, print_text
 from .settings.key_sources import secrets_of
@@ -77,10 +77,10 @@ class Invocation:
         for note in given.target.notes:
             self.console.warning(note)
 
-    def failed(self, message: str) -> None:
+    def failed(self, message: str, stop_reason: StopReason) -> None:
         """Say what ended the command, on standard error and, if asked for, as the final object."""
-        self.console.error(message, self.code)
-        self.final({"error": message})
+        self.console.error(message, self.code, stop_reason)
+        self.final({"error": message, "stoppedReason": stop_reason})
 
     def final(self, fields: Mapping[str, object]) -> None:
         """Print the final object with `--json` and write it with `--summary`. What of that fails shows in `code`."""
@@ -112,6 +112,7 @@ class Invocation:
             f"{where}: can't be written: {trouble.strerror or trouble}. {state}; free up space or name another file, "
             "and run the same command again",
             self.code,
+            StopReason.DISK,
         )
 
     def clean(self, text: str) -> str:
@@ -126,14 +127,13 @@ def end(invocation: Invocation) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         invocation.code = INTERRUPTED
-        invocation.failed(
-            "interrupted; the next run settles the requests that were in flight" if invocation.has_sent() else UNSENT
-        )
+        message = "interrupted; the next run settles the requests that were in flight"
+        invocation.failed(message if invocation.has_sent() else UNSENT, StopReason.INTERRUPTED)
     except BatcherError as error:
         invocation.code = error.exit_code
         if isinstance(error, InternalError):
             _keep_traceback(invocation)
-        invocation.failed(str(error))
+        invocation.failed(str(error), error.stop_reason)
     except BrokenPipeError:
         invocation.code = 0  # the reader of --help or the like has seen enough
     except BaseExceptionGroup as group:
@@ -213,14 +213,16 @@ def _refused(invocation: Invocation, error: OSError) -> None:
         what = "the working directory: "  # what has no name, and is missing all the same
     invocation.code = UsageError.exit_code
     said = error.strerror or str(error)
-    invocation.failed(f"{what}{said}. Nothing was sent; fix that and run it again (-v for the details)")
+    message = f"{what}{said}. Nothing was sent; fix that and run it again (-v for the details)"
+    invocation.failed(message, StopReason.USAGE)
 
 
 def _unexpected(invocation: Invocation, error: BaseException) -> None:
     invocation.code = InternalError.exit_code
     kept = _keep_traceback(invocation)
     where = f"the details are in {kept}" if kept else "run it again with -v for the details"
-    invocation.failed(f"internal error ({type(error).__name__}); {where}. Everything recorded is safe; run it again.")
+    message = f"internal error ({type(error).__name__}); {where}. Everything recorded is safe; run it again."
+    invocation.failed(message, StopReason.INTERNAL)
 
 
 def _keep_traceback(invocation: Invocation) -> Path | None:

@@ -97,7 +97,7 @@ async def _until_deadline(
     interrupts.begin()
     if deadline_seconds is None:
         return await body()
-    timer = asyncio.get_running_loop().call_later(deadline_seconds, interrupts.drain.start, End.DEADLINE, "deadline")
+    timer = asyncio.get_running_loop().call_later(deadline_seconds, interrupts.drain.start, End.DEADLINE)
     try:
         return await body()
     finally:
@@ -169,7 +169,7 @@ class Interrupts:
             again = "Press Ctrl-C again" if name == "SIGINT" else f"{name}; send it again"
             wait = f": waiting for {count(waiting, 'request')} to finish" if waiting else ""
             self.say(f"Stopping{wait}. {again} to quit now.")
-            self.drain.start(End.INTERRUPTED, "interrupted")
+            self.drain.start(End.INTERRUPTED)
         else:
             self.say("Quitting now. The next run settles the requests in flight.")
             self.drain.abort()

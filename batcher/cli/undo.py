@@ -27,7 +27,7 @@ from .settings.types import file_named
 LISTED = 20
 _WIDEST = 48
 _COUNTS = "deleted gone left adopted undone_before uncertain"
-_FIELDS = f"base_url {_COUNTS} requests elapsed_seconds stopped interrupted deadline_reached"
+_FIELDS = f"base_url {_COUNTS} requests elapsed_seconds stopped stopped_reason interrupted deadline_reached"
 
 
 def undo(invocation: Invocation, given: Given) -> int:

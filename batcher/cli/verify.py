@@ -19,7 +19,7 @@ from .settings.given import Given
 
 _FIELDS = (
     "base_url rows created same different missing unreadable left changed undone not_created invalid requests "
-    "elapsed_seconds stopped interrupted"
+    "elapsed_seconds stopped stopped_reason interrupted"
 )
 
 

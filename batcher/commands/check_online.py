@@ -10,7 +10,7 @@ from ..report.observers import Observer
 from ..report.plan import Plan
 from ..runtime import Runtime
 from ..send.connect import open_requester
-from ..send.drain import Drain, End
+from ..send.drain import Drain
 from ..send.preflight import Preflight, budget_when_asked_for, preflight
 from .run import survey_only
 
@@ -55,8 +55,8 @@ async def look(
         )
     for problem in asked.unknown.values():
         observer.problem(problem)
-    if trouble := asked.trouble or drain.reasons.get(End.STOPPED):
-        raise UsageError(trouble)
+    if asked.trouble or drain.stopped:
+        raise UsageError(asked.trouble or str(drain.stopped))
     named = len(surveyed.asked.models) + len(surveyed.asked.identifiers)
     is_refused = surveyed.refusal is not None or bool(asked.unknown)
     return OnlineCheck(surveyed.plan, asked, named - asked.models - asked.identifiers, is_refused)

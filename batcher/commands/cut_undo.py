@@ -36,7 +36,7 @@ async def settled_past(
                 for intent in past.journaled.open_undos.values():
                     await _settle(intent, requester, journal, sending, runtime)
         except DiskTrouble as trouble:
-            requester.stop(str(trouble))
+            requester.stop(str(trouble), trouble.stop_reason)
         except KeysRefused:
             pass  # the requester has stopped the run
     past = past_of(endpoint, sending, files, runtime)

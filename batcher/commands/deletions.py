@@ -17,7 +17,7 @@ from functools import partial
 import anyio
 
 from ..config import Sending
-from ..errors import DiskTrouble
+from ..errors import DiskTrouble, StopReason
 from ..files.lines import Lines
 from ..files.owned import OwnedDocument
 from ..files.run_lines import RunBegan
@@ -77,7 +77,7 @@ class Deletions:
                     return False
             await self._journal.sync()
         except DiskTrouble as trouble:
-            self._requester.stop(str(trouble))
+            self._requester.stop(str(trouble), trouble.stop_reason)
             return False
         except KeysRefused:
             return False
@@ -144,7 +144,8 @@ class Deletions:
         self._undoing.kept += 1
         self._observer.problem(Problem(document.source, document.line, document.identifier, f"not deleted: {why}"))
         if self._streak.add(why, document.identifier):
-            self._requester.stop(f"{self._streak.times} documents in a row were not deleted: {self._streak.text}")
+            message = f"{self._streak.times} documents in a row were not deleted: {self._streak.text}"
+            self._requester.stop(message, StopReason.SAME_FAILURE)
 
     def _now(self) -> str:
         return stamp(self._runtime.now())

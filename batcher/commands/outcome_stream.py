@@ -10,7 +10,7 @@ import anyio
 from ..errors import Stopped
 from ..models import Outcome
 from ..send.batch import Tally
-from ..send.drain import Drain, End
+from ..send.drain import Drain
 
 MOST_UNREAD = 1000  # outcomes that may wait for the program; then no new spec is begun
 
@@ -40,8 +40,8 @@ class Outcomes:
         """The next outcome, waiting for it."""
         while not self._unread:
             if self._is_over:
-                if End.STOPPED in self._drain.reasons:
-                    raise Stopped(self._drain.reasons[End.STOPPED])
+                if stopped := self._drain.stopped:
+                    raise Stopped(str(stopped), stopped.stop_reason)
                 raise StopAsyncIteration
             await self._changed.wait()
         if len(self._unread) == MOST_UNREAD:

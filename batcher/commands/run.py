@@ -49,7 +49,7 @@ from ..send.absent_rows import left_open, settle_absent
 from ..send.batch import Batch
 from ..send.before_sending import book_edits, book_invalid
 from ..send.connect import open_run
-from ..send.drain import Drain, End
+from ..send.drain import Drain
 from ..send.preflight import budget_of, preflight
 from ..send.requester import Requester
 from .cut_undo import past_of, settled_past, warning_of
@@ -111,7 +111,7 @@ async def _make_durable(storage: Storage, files: Files, drain: Drain) -> None:
                 with on_disk(path, "fsync"), storage.append(path) as file:
                     await file.sync()
     except DiskTrouble as trouble:
-        drain.start(End.STOPPED, str(trouble))
+        drain.stop(str(trouble), trouble.stop_reason)
 
 
 def status(settings: RunSettings, *, observer: Observer, runtime: Runtime | None = None) -> Plan:
@@ -167,7 +167,7 @@ class _Run:
                     if self.survey.plan.sending or self.survey.absent:
                         await self._send_all(requester, ledger, batch)
                 except Stopped as stopped:
-                    self.drain.start(End.STOPPED, str(stopped))
+                    self.drain.stop(str(stopped), stopped.stop_reason)
             kept = await self._close_files(ledger, requester, batch) or kept
             show(self.settings.files, self.runtime, self.survey.past, self.spooled, ledger.histories, self.drain)
         return summarise(
@@ -218,7 +218,7 @@ class _Run:
                 if not left or not is_fed_back(self.settings):
                     return await ledger.rewrite_failures()
             except DiskTrouble as trouble:
-                requester.stop(str(trouble))
+                requester.stop(str(trouble), trouble.stop_reason)
         return None
 
     def _open(self) -> AbstractAsyncContextManager[tuple[Requester, Ledger]]:

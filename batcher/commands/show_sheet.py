@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..config import Files
-from ..errors import UsageError
+from ..errors import StopReason, UsageError
 from ..files.key_history import KeyHistory
 from ..files.past import Past
 from ..plan.seen_rows import SpooledRows
 from ..plan.sheet import write_sheet
 from ..runtime import Runtime
-from ..send.drain import Drain, End
+from ..send.drain import Drain
 
 
 def show(
@@ -30,4 +30,4 @@ def show(
         try:
             write_sheet(runtime.storage, files, spooled.sheet, histories, past.journaled.undone)
         except UsageError as error:
-            drain.start(End.STOPPED, str(error))
+            drain.stop(str(error), StopReason.DISK)

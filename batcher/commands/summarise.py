@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import RunSettings
+from ..errors import StopReason
 from ..files.key_history import NO_HISTORY, KeyHistory
 from ..models import stamp
 from ..plan.seen_rows import SpooledRows
@@ -77,6 +78,7 @@ def summarise(
     histories = survey.past.journaled.histories if batch is None else batch.sender.ledger.histories
     unfinished = count_unfinished(survey, spooled, histories)
     tally = batch.tally if batch is not None else Tally()
+    is_limit_reached = batch is not None and batch.is_limit_reached
     return Summary(
         run=runtime.run_id,
         started=survey.started,
@@ -100,11 +102,12 @@ def summarise(
         requests=requests,
         rate=str(settings.sending.rate) if settings.sending.rate else "none",
         keys=max(1, len(settings.endpoint.keys)),
-        stopped=drain.reasons.get(End.STOPPED),
+        stopped=str(drain.stopped) if drain.stopped else None,
+        stop_reason=drain.stop_reason or (StopReason.LIMIT if is_limit_reached else None),
         foreign_writer=batch is not None and batch.sender.ledger.has_foreign,
-        interrupted=End.INTERRUPTED in drain.reasons,
-        deadline_reached=End.DEADLINE in drain.reasons,
-        limit_reached=batch is not None and batch.is_limit_reached,
+        interrupted=End.INTERRUPTED in drain.ends,
+        deadline_reached=End.DEADLINE in drain.ends,
+        limit_reached=is_limit_reached,
         files=settings.files,
         kept_failures=kept_failures,
         first_failures=tuple(tally.first),

@@ -69,9 +69,10 @@ async def undo(
         with in_lines(runtime.storage, settings.files, keeps=True):
             await _delete_all(settings, undoing, observer, drain, runtime)
         undoing.elapsed_seconds = perf_counter() - begun
-    undoing.stopped = drain.reasons.get(End.STOPPED)
-    undoing.interrupted = End.INTERRUPTED in drain.reasons
-    undoing.deadline_reached = End.DEADLINE in drain.reasons
+    undoing.stopped = str(drain.stopped) if drain.stopped else None
+    undoing.stop_reason = drain.stop_reason
+    undoing.interrupted = End.INTERRUPTED in drain.ends
+    undoing.deadline_reached = End.DEADLINE in drain.ends
     return undoing
 
 
@@ -113,7 +114,7 @@ async def _delete_all(
                 with observer.working(len(undoing.chosen), requester):
                     await deletions.run()
         except DiskTrouble as trouble:
-            requester.stop(str(trouble))
+            requester.stop(str(trouble), trouble.stop_reason)
             undoing.foreign_writer = isinstance(trouble, ForeignWriter)
         undoing.requests = requester.requests
 

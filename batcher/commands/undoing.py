@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..errors import StopReason
 from ..files.owned import OwnedDocument
 
 
@@ -27,6 +28,7 @@ class Undoing:
     requests: int = 0
     elapsed_seconds: float = 0.0
     stopped: str | None = None
+    stop_reason: StopReason | None = None
     foreign_writer: bool = False
     interrupted: bool = False
     deadline_reached: bool = False
@@ -40,6 +42,12 @@ class Undoing:
     def left(self) -> int:
         """Documents that a further undo will delete."""
         return len(self.owned) - self.deleted - self.gone - self.kept
+
+    @property
+    def stopped_reason(self) -> StopReason | None:
+        """What ended it before everything was deleted."""
+        is_limited = not self.is_dry and len(self.chosen) < len(self.owned)
+        return (self.stop_reason or (StopReason.LIMIT if is_limited else None)) if self.left else None
 
     @property
     def exit_code(self) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..errors import StopReason
+
 
 @dataclass(slots=True)
 class Verified:
@@ -26,6 +28,7 @@ class Verified:
     requests: int = 0
     elapsed_seconds: float = 0.0
     stopped: str | None = None
+    stopped_reason: StopReason | None = None
     interrupted: bool = False
 
     @property

@@ -77,8 +77,9 @@ async def verify(
                 settings, files.results, verified, past.journaled.undone, iter(specs), observer, drain, runtime
             )
     verified.elapsed_seconds = perf_counter() - begun
-    verified.stopped = drain.reasons.get(End.STOPPED)
-    verified.interrupted = End.INTERRUPTED in drain.reasons
+    verified.stopped = str(drain.stopped) if drain.stopped else None
+    verified.stopped_reason = drain.stop_reason
+    verified.interrupted = End.INTERRUPTED in drain.ends
     return verified
 
 
@@ -167,7 +168,7 @@ class _Comparison:
         except KeysRefused:
             return False
         except (Stopped, UsageError) as error:
-            self._requester.stop(str(error))
+            self._requester.stop(str(error), error.stop_reason)
             return False
         match look:
             case There(document=None, status=status):

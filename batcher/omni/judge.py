@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
+from ..errors import StopReason
 from ..reasons import Reason
 from ..transport.headers import printable, retry_after
 from ..transport.reply import Answer, Cause, Lost, NotSent, Reply
@@ -54,7 +55,8 @@ def judge_create(reply: Reply, *, is_proven: bool, has_created: bool, now: datet
             if 300 <= status < 400 and not is_proven:
                 target = printable(reply.headers.get("location", "nowhere")).split("?")[0]
                 what = f"{status}, a redirect to {target}"
-                return EndpointUnusable(_NO_OMNI.format(what=what, and_then="; nothing was created by that request"))
+                message = _NO_OMNI.format(what=what, and_then="; nothing was created by that request")
+                return EndpointUnusable(message, StopReason.NOT_OMNI)
             return _judge_common(reply, now) or _judge_refusal(reply, has_created=has_created)
         case NotSent():
             return _unsent(reply)
@@ -192,7 +194,7 @@ def _judge_refusal(answer: Answer, *, has_created: bool) -> Refused | Blocked | 
         case 404 | 405 if has_created:
             return Blocked(status, message)
         case 404 | 405 | 410:
-            return EndpointUnusable(_NO_CREATE.format(status=status, message=message))
+            return EndpointUnusable(_NO_CREATE.format(status=status, message=message), StopReason.ENDPOINT_GONE)
         case 403 if not is_omnis:
             return Blocked(status, message)
         case 403:
@@ -207,5 +209,6 @@ def _judge_refusal(answer: Answer, *, has_created: bool) -> Refused | Blocked | 
 
 def _unsent(reply: NotSent) -> EndpointUnusable | Unsent:
     if reply.cause is Cause.CERTIFICATE:
-        return EndpointUnusable(f"{reply.message}. The key is not sent to such a server.")
+        message = f"{reply.message}. The key is not sent to such a server."
+        return EndpointUnusable(message, StopReason.CERTIFICATE)
     return Unsent(reply.cause, reply.message)

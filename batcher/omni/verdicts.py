@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ..errors import StopReason
 from ..reasons import Reason
 from ..transport.reply import Cause
 
@@ -74,6 +75,7 @@ class EndpointUnusable:
     """Clear, and the whole run is pointless: not an Omni base URL, no v1 create here, a bad certificate."""
 
     message: str
+    stop_reason: StopReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ..api_keys import ApiKey
-from ..errors import Stopped
+from ..errors import Stopped, StopReason
 from .pacer import Pacer, Slot
 from .rate import Rate
 from .store import PaceStore
@@ -30,6 +30,8 @@ __all__ = ["Gate", "KeysRefused", "Slot"]
 
 class KeysRefused(Stopped):
     """No key is left to send with."""
+
+    stop_reason = StopReason.KEY_REFUSED
 
     def __init__(self) -> None:
         super().__init__("the server rejected every API key; set a valid OMNI_API_KEY and run the same command again")

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import Files
+from ..errors import StopReason
 from ..models import Failed, Uncertain
 from .json_fields import fields_of
 
 SHOWN_FAILURES = 10
 _FIELDS = (  # that are in the object as they are here
     "elapsed_seconds inputs base_url sandbox rows created created_now created_before reconciled adopted failed invalid "
-    "uncertain not_attempted to_do undone changed other_failures requests rate stopped interrupted deadline_reached "
-    "limit_reached warnings"
+    "uncertain not_attempted to_do undone changed other_failures requests rate stopped stopped_reason "
+    "interrupted deadline_reached limit_reached warnings"
 )
 
 
@@ -50,6 +51,7 @@ class Summary:
     rate: str = ""
     keys: int = 1
     stopped: str | None = None
+    stop_reason: StopReason | None = None
     foreign_writer: bool = False
     interrupted: bool = False
     deadline_reached: bool = False
@@ -68,6 +70,13 @@ class Summary:
     def not_attempted(self) -> int:
         """Rows that were not sent and have no document."""
         return self.to_do + self.undone
+
+    @property
+    def stopped_reason(self) -> StopReason | None:
+        """What ended the run before each row had its outcome; None if nothing did."""
+        if not self.adds_up:
+            return StopReason.INTERNAL
+        return self.stop_reason if self.to_do or self.interrupted or self.stopped is not None else None
 
     @property
     def adds_up(self) -> bool:

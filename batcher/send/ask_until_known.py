@@ -49,8 +49,8 @@ async def ask_until_known(
         match (await requester.ask_with_key(row, question, before))[1]:
             case There() | Absent() | Refused() as known:
                 return known
-            case EndpointUnusable(message):
-                requester.stop(message)
+            case EndpointUnusable(message, stop_reason):
+                requester.stop(message, stop_reason)
                 return None
             case Unknown() as look if (
                 not requester.outage.is_on

@@ -9,11 +9,11 @@ from functools import partial
 import anyio
 
 from ..config import Sending
-from ..errors import BatcherError, InternalError
+from ..errors import BatcherError, InternalError, StopReason
 from ..files.ledger import Ledger
 from ..models import Created, Failed, How, Outcome, Spec, Uncertain
 from ..runtime import Runtime
-from .drain import Drain, End
+from .drain import Drain
 from .requester import Requester
 from .sender import Sender
 from .settle_rules import decide
@@ -129,12 +129,12 @@ class Batch:
         ours, rest = group.split(BatcherError)
         if ours is None or rest is not None:
             raise group
-        error: BaseException = ours
+        error: BatcherError | BaseExceptionGroup[BatcherError] = ours
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         if isinstance(error, InternalError):
             raise error from group
-        self._requester.stop(str(error))
+        self._requester.stop(str(error), error.stop_reason)
 
     def book(self, outcome: Outcome) -> None:
         """Write it down, count it, tell; and stop when the same failure comes again and again."""
@@ -149,8 +149,8 @@ class Batch:
 
     def _count_streak(self, outcome: Failed | Uncertain) -> None:
         if self._streak.add(f"{outcome.reason}: {outcome.message}", outcome.identifier, outcome.key):
-            self._drain.start(
-                End.STOPPED,
+            self._drain.stop(
                 f"{self._streak.times} rows in a row failed the same way ({self._streak.text}), so the rows are probably "
                 "not to blame. Fix the cause and run again; --stop-after changes the limit.",
+                StopReason.SAME_FAILURE,
             )

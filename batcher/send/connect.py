@@ -14,7 +14,7 @@ from ..omni.v1 import V1
 from ..pace.gate import Gate
 from ..runtime import Runtime
 from ..transport.http import open_transport
-from .drain import Drain, End
+from .drain import Drain
 from .requester import Requester
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def open_run(
             namespace=sending.namespace,
             directory=runtime.directory,
             fsync_ms=sending.fsync_ms,
-            on_trouble=lambda trouble: drain.start(End.STOPPED, str(trouble)),
+            on_trouble=lambda trouble: drain.stop(str(trouble), trouble.stop_reason),
             appends_failures=appends_failures,
         ) as ledger,
     ):

@@ -18,6 +18,7 @@ from typing import assert_never
 import anyio
 
 from ..config import Sending
+from ..errors import StopReason
 from ..files.journal_lines import Intent
 from ..files.ledger import Ledger
 from ..models import Created, How, Outcome
@@ -101,8 +102,8 @@ class CreateStep:
                 return await self.reconciler.refused(progress, verdict)
             case Blocked():
                 return await self._settle_blocked(progress, verdict)
-            case EndpointUnusable(message):
-                self.requester.stop(message)
+            case EndpointUnusable(message, stop_reason):
+                self.requester.stop(message, stop_reason)
                 return None
             case Braked(status, message):
                 if status == RATE_LIMITED and self.requester.limited.is_hopeless(progress.key):
@@ -119,7 +120,7 @@ class CreateStep:
         is_outage = self.requester.outage.is_on
         progress.counted += not is_outage
         if verdict.end is not None:
-            self.requester.stop(verdict.end)
+            self.requester.stop(verdict.end, StopReason.NOT_OMNI)
             return progress.uncertain(self.ledger.run, self.requester.now())
         if progress.identifier is None:
             return await self.reconciler.settle_unnamed(progress)

@@ -8,18 +8,19 @@ from enum import StrEnum
 
 import anyio
 
+from ..errors import Stopped, StopReason
+
 
 class End(StrEnum):
-    """Why nothing more is sent."""
+    """What else than a trouble ends a run."""
 
     INTERRUPTED = "interrupted"
     DEADLINE = "deadline"
-    STOPPED = "stopped"
     CLOSED = "closed"  # a program left the block
 
 
 class Drain:
-    """Begun by a signal, a deadline or a reason to stop; may be begun several times, for several reasons.
+    """Begun by a signal, a deadline or a trouble; may be begun several times: `ends` are all, `stopped` is the first trouble.
 
     Everything that waits is inside `waits`; in there, a request that must not be torn off is inside a scope that is one of
     `flights`, from `take_off` until it has landed. `is_on`: nothing more may be sent.
@@ -27,14 +28,32 @@ class Drain:
 
     def __init__(self) -> None:
         self.is_on = False
-        self.reasons: dict[End, str] = {}
+        self.ends: set[End] = set()
+        self.stopped: Stopped | None = None
         self._waits: list[anyio.CancelScope] = []
         self.flights: set[anyio.CancelScope] = set()
         self._is_aborted = False
 
-    def start(self, end: End, message: str = "") -> None:
+    def start(self, end: End) -> None:
         """Send nothing more; what is in flight is waited for."""
-        self.reasons.setdefault(end, message)
+        self.ends.add(end)
+        self._begin()
+
+    def stop(self, message: str, stop_reason: StopReason) -> None:
+        """As `start`, for a trouble; the first one is told."""
+        self.stopped = self.stopped or Stopped(message, stop_reason)
+        self._begin()
+
+    @property
+    def stop_reason(self) -> StopReason | None:
+        """What ended the run, the weightiest first (contract 10)."""
+        if End.INTERRUPTED in self.ends:
+            return StopReason.INTERRUPTED
+        if self.stopped is not None:
+            return self.stopped.stop_reason
+        return StopReason.DEADLINE if End.DEADLINE in self.ends else None
+
+    def _begin(self) -> None:
         self.is_on = True
         for scope in self._waits:
             scope.cancel()

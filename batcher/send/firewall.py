@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..errors import StopReason
 from ..omni.verdicts import Blocked, Refused
 from ..reasons import FIREWALL, Reason
 
@@ -24,7 +25,7 @@ _STOP = (
 class Firewall:
     """Shared by all workers of a run. `stop` is called with a message once it refuses everything."""
 
-    def __init__(self, stop: Callable[[str], None]) -> None:
+    def __init__(self, stop: Callable[[str, StopReason], None]) -> None:
         self._stop = stop
         self._times: dict[str, int] = {}  # by row
         self._in_a_row: set[str] = set()  # rows that met it for the first time, since a row last passed
@@ -44,6 +45,6 @@ class Firewall:
             self._in_a_row.add(row)
         is_last = times >= TIMES_EACH or len(self._times) > MOST_ROWS
         if len(self._in_a_row) >= ROWS_IN_A_ROW or (is_last and not self._has_passed):
-            self._stop(_STOP.format(status=blocked.status, message=blocked.message))
+            self._stop(_STOP.format(status=blocked.status, message=blocked.message), StopReason.FIREWALL)
             return None
         return Refused(Reason.FORBIDDEN, blocked.status, blocked.message, hint=FIREWALL) if is_last else None

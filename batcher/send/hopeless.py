@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import anyio
 
+from ..errors import StopReason
 from ..transport.reply import Lost
 
+RATE_LIMITED = 429
 UNREADABLE_AT_FIRST = 3
 
 
@@ -17,7 +19,7 @@ class Hopeless:
     `has_answer`: one came that could be read.
     """
 
-    def __init__(self, give_up_after_seconds: float, stop: Callable[[str], None]) -> None:
+    def __init__(self, give_up_after_seconds: float, stop: Callable[[str, StopReason], None]) -> None:
         self._give_up_after_seconds = give_up_after_seconds
         self._stop = stop
         self._braked_since: float | None = None  # when the server began to answer nothing but 429 and 503
@@ -38,7 +40,8 @@ class Hopeless:
         elif now - self._braked_since >= self._give_up_after_seconds:
             self._stop(
                 f"the server has answered nothing but {status} for {now - self._braked_since:.0f} s. Run the same command "
-                "again later; --give-up-after sets how long to wait. If it's always the same row, look at that row."
+                "again later; --give-up-after sets how long to wait. If it's always the same row, look at that row.",
+                StopReason.RATE_LIMITED if status == RATE_LIMITED else StopReason.UNREACHABLE,
             )
 
     def unreadable(self, reply: Lost) -> None:
@@ -49,5 +52,6 @@ class Hopeless:
         if self._unreadable >= UNREADABLE_AT_FIRST:
             self._stop(
                 f"the first {UNREADABLE_AT_FIRST} answers can't be read: {reply.message}. Check what's answering at the "
-                "base URL (a proxy?), then run the same command again: what may have been created is looked up first."
+                "base URL (a proxy?), then run the same command again: what may have been created is looked up first.",
+                StopReason.UNREADABLE,
             )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import anyio
 
+from ..errors import StopReason
 from ..models import Outcome
 from ..omni.verdicts import Made, Unclear
 from ..reasons import Reason
@@ -65,9 +66,8 @@ class Misnaming:
             self.rows.discard(progress.key)
             if not self.rows:
                 after = _AFTER_TWICE if asked_for is None else _AFTER
-                self._requester.stop(
-                    _STOP.format(place=progress.spec.place, made=made.identifier, why=why, after=after)
-                )
+                message = _STOP.format(place=progress.spec.place, made=made.identifier, why=why, after=after)
+                self._requester.stop(message, StopReason.WRONG_DOCUMENT)
 
     async def wait(self) -> None:
         """Nothing else is created: wait for the run to stop."""

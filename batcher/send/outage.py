@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import anyio
 
+from ..errors import StopReason
+
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 ROWS_IN_A_ROW = 3  # this many different rows with the same kind of trouble are no longer the rows' own
@@ -21,7 +23,7 @@ class Outage:
     `is_on`: the server counts as not there now. `troubled`: the rows that met trouble since the last good answer.
     """
 
-    def __init__(self, give_up_after_seconds: float, give_up: Callable[[str], None]) -> None:
+    def __init__(self, give_up_after_seconds: float, give_up: Callable[[str, StopReason], None]) -> None:
         self._give_up_after = give_up_after_seconds
         self._give_up = give_up
         self.troubled: dict[str, None] = {}
@@ -82,7 +84,8 @@ class Outage:
         if now - self._since >= self._give_up_after:
             self._give_up(
                 f"no usable answer from the server for {self._give_up_after:.0f} s ({what}). "
-                "Run the same command again when it's back; --give-up-after sets how long to wait."
+                "Run the same command again when it's back; --give-up-after sets how long to wait.",
+                StopReason.UNREACHABLE,
             )
 
     def _wake(self) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 
 from ..api_keys import ApiKey
+from ..errors import StopReason
 from ..models import Problem
 from ..omni.api import Question
 from ..omni.verdicts import Absent, Braked, EndpointUnusable, KeyRefused, Look, There, Unknown, Unsent
@@ -151,7 +152,8 @@ class _Asking:
         if self.result.offers_create is False:
             self._stop(
                 "this instance no longer offers v1 create: its openapi.json has no POST /api/v1/documents. "
-                "Ask the vendor which version it offers; --no-preflight tries anyway."
+                "Ask the vendor which version it offers; --no-preflight tries anyway.",
+                StopReason.ENDPOINT_GONE,
             )
 
     async def _ask(self, what: str, question: Question[Look]) -> Look | None:
@@ -170,8 +172,8 @@ class _Asking:
             key, look = await requester.ask_with_key(f"preflight: {what}", question)
             self.result.requests += requester.requests - before
             match look:
-                case EndpointUnusable(message):
-                    self._stop(message)
+                case EndpointUnusable(message, stop_reason):
+                    self._stop(message, stop_reason)
                     return None
                 case KeyRefused():
                     if not requester.gate.keys_left:
@@ -190,9 +192,9 @@ class _Asking:
                     return key, look
         return None
 
-    def _stop(self, message: str) -> None:
+    def _stop(self, message: str, stop_reason: StopReason) -> None:
         self.result.trouble = message
-        self.requester.stop(message)
+        self.requester.stop(message, stop_reason)
 
 
 def _not_of_key(look: Look) -> Look:

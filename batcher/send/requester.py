@@ -21,6 +21,7 @@ import anyio
 import anyio.lowlevel
 
 from ..api_keys import ApiKey
+from ..errors import StopReason
 from ..omni.api import Api, Question, Request, V
 from ..omni.verdicts import (
     Absent,
@@ -41,7 +42,7 @@ from ..omni.verdicts import (
 from ..pace.gate import Gate, KeysRefused, Slot
 from ..transport.headers import announced_end
 from ..transport.reply import HELD, Answer, Cause, Lost, NotSent, Reply, Transport
-from .drain import Drain, End
+from .drain import Drain
 from .hopeless import Hopeless
 from .outage import Outage
 from .rate_limited_rows import LimitedRows
@@ -91,7 +92,7 @@ class Requester:
                 if is_probe:
                     self.outage.leave()
                 if isinstance(error, KeysRefused):
-                    self.stop(str(error))
+                    self.stop(str(error), error.stop_reason)
                     await anyio.lowlevel.checkpoint()  # inside `Drain.waits`, this ends here
                 raise
             if not self.drain.is_on and (is_probe or not self.outage.is_on):
@@ -117,9 +118,9 @@ class Requester:
                     self.learn(permit, reply, verdict)
                     return permit.slot.key, verdict
 
-    def stop(self, message: str) -> None:
+    def stop(self, message: str, stop_reason: StopReason) -> None:
         """End the run: nothing more is sent."""
-        self.drain.start(End.STOPPED, message)
+        self.drain.stop(message, stop_reason)
 
     @property
     def in_flight(self) -> int:
@@ -169,7 +170,8 @@ class Requester:
     def _miss(self, permit: Permit, unsent: Unsent) -> None:
         """The server was not reached."""
         if unsent.cause is Cause.DNS and not self.hopeless.has_answer:
-            self.stop(f"{unsent.message}. Check --base-url or --instance, and this machine's network.")
+            check = "Check --base-url or --instance, and this machine's network."
+            self.stop(f"{unsent.message}. {check}", StopReason.UNREACHABLE)
         self.outage.bad(permit.row, unsent.message, is_certain=True, is_probe=permit.is_probe)
 
     def _is_outage(self, verdict: Unclear | Unknown) -> bool:
@@ -197,7 +199,7 @@ class Requester:
         rest = f"{left} left" if left else "none is left"
         self.warn(f"API key {key.number} was refused ({refused.status}: {refused.message}); {rest}")
         if not left:
-            self.stop(str(KeysRefused()))
+            self.stop(str(KeysRefused()), StopReason.KEY_REFUSED)
 
 
 @dataclass(slots=True)

@@ -63,7 +63,7 @@ class Sender:
             try:
                 outcome = await step.take(progress, flight)
             except DiskTrouble as trouble:
-                self.requester.stop(str(trouble))
+                self.requester.stop(str(trouble), trouble.stop_reason)
             except KeysRefused:
                 pass  # the requester has stopped the run already
             finally:
@@ -96,7 +96,7 @@ class Sender:
         try:
             self.book(outcome)
         except DiskTrouble as trouble:
-            self.requester.stop(str(trouble))
+            self.requester.stop(str(trouble), trouble.stop_reason)
             if isinstance(outcome, Created):
                 self._book_unwritten(progress, outcome.identifier)
 

@@ -20,7 +20,7 @@ from batcher.cli.app import batcher, execute
 from batcher.cli.end import Invocation, end
 from batcher.cli.settings.given import default_of, shown
 from batcher.cli.settings.options import SETTINGS
-from batcher.errors import Locked, Stopped, UsageError
+from batcher.errors import Locked, Stopped, StopReason, UsageError
 from batcher.version import __version__
 
 from ..support.command import environment, feed, start
@@ -462,7 +462,13 @@ def ended(invocation: Invocation, error: BaseException) -> None:
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(UsageError("x"), 2), (Stopped("x"), 3), (Locked("x"), 4), (KeyboardInterrupt(), 130), (ValueError("x"), 70)],
+    [
+        (UsageError("x"), 2),
+        (Stopped("x", StopReason.FIREWALL), 3),
+        (Locked("x"), 4),
+        (KeyboardInterrupt(), 130),
+        (ValueError("x"), 70),
+    ],
 )
 def test_every_error_has_its_exit_code(error: BaseException, code: int, capsys: pytest.CaptureFixture[str]) -> None:
     """Also when a task group has wrapped it."""

@@ -21,6 +21,7 @@ from batcher.cli.screen.bar import picture
 from batcher.cli.screen.console import Console, Unbreakable, one_line
 from batcher.cli.screen.observer import ConsoleObserver
 from batcher.cli.screen.progress import Snapshot, Tally, Watch, line_text, plan_text, rate_text
+from batcher.errors import StopReason
 from batcher.models import Created, Failed, How, Problem
 from batcher.pace.rate import Rate
 from batcher.reasons import Reason
@@ -231,7 +232,7 @@ def test_json_lines_carry_the_same_as_fields() -> None:
     observer.warning("changed")
     observer.outcome(created())
     observer.outcome(failed())
-    writer.error("the end", 3)
+    writer.error("the end", 3, StopReason.DISK)
     lines = [orjson.loads(line) for line in stream.getvalue().splitlines()]
     assert [(line["level"], line["event"]) for line in lines] == [
         ("error", "problem"),

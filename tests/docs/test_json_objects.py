@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from batcher import StopReason
+
 from ..support.command import start
 from .pages import ROOT, text_of
 
@@ -62,4 +64,11 @@ def test_of_a_command_that_ends_with_an_error(tmp_path: Path) -> None:
     last = json.loads(shown.stdout)
     assert last["exitCode"] == shown.returncode == 2
     assert "missing.csv" in last["error"]
+    assert last["stoppedReason"] == "usage"
     assert set(last) <= documented("run") | {"error"}
+
+
+def test_the_page_lists_every_stopped_reason() -> None:
+    """A program that acts on one finds them all."""
+    [table] = re.findall(r"^## stoppedReason\n(.*?)(?=^## )", text_of(PAGE), re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^\| ([a-z_]+) \|", table, re.MULTILINE)[1:] == list(StopReason)

@@ -29,7 +29,7 @@ def specs(count: int) -> list[dict[str, str]]:
     return [row(f"n{n}") for n in range(count)]
 
 
-@pytest.mark.parametrize(("end", "code"), [(End.INTERRUPTED, 130), (End.DEADLINE, 6), (End.STOPPED, 3)])
+@pytest.mark.parametrize(("end", "code"), [(End.INTERRUPTED, 130), (End.DEADLINE, 6)])
 async def test_a_drain_waits_for_what_is_in_flight(tmp_path: Path, end: End, code: int) -> None:
     """Nothing more is sent, requests in flight get their outcome; each reason has its exit code; the next run ends it."""
     job = Job(tmp_path)

@@ -17,7 +17,7 @@ def within(seconds: float, body: Callable[[Outage, list[str]], Awaitable[None]])
     told: list[str] = []
 
     async def main() -> None:
-        await body(Outage(seconds, told.append), told)
+        await body(Outage(seconds, lambda message, _: told.append(message)), told)
 
     virtual.run(main)
     return told

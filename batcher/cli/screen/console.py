@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ...errors import StopReason
 from ...masking import Mask
 from ...models import Created, Outcome, Problem
 from ...report.json_fields import fields_of
@@ -103,9 +104,10 @@ class Console:
         """What a signal does; shown even with -q."""
         self._put("warning", "warning", message, {})
 
-    def error(self, message: str, code: int) -> None:
+    def error(self, message: str, code: int, stop_reason: StopReason) -> None:
         """What ends the command."""
-        self._put("error", "error", message, {"exitCode": code}, prefix="batcher: ")
+        fields = {"exitCode": code, "stoppedReason": stop_reason}
+        self._put("error", "error", message, fields, prefix="batcher: ")
 
     def note(self, message: str) -> None:
         """An explanation; not with -q."""
