@@ -10,6 +10,7 @@ slot of the rate → intent on disk → POST → verdict ┬ made               
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime
@@ -148,7 +149,7 @@ class CreateStep:
         requester, api = self.requester, self.requester.api
         while True:
             if self._misnaming.rows:
-                await self._misnaming.wait()
+                await self.pool.wait_without_slot(math.inf)  # for the run to stop
             with await requester.permit(progress.spec.key) as permit:
                 await self._intend(progress)
                 reply = await permit.send(api.create(progress.body), flight, progress.leaves)

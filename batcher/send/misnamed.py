@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import anyio
-
 from ..errors import StopReason
 from ..models import Outcome
 from ..omni.verdicts import Made, Unclear
@@ -68,7 +66,3 @@ class Misnaming:
                 after = _AFTER_TWICE if asked_for is None else _AFTER
                 message = _STOP.format(place=progress.spec.place, made=made.identifier, why=why, after=after)
                 self._requester.stop(message, StopReason.WRONG_DOCUMENT)
-
-    async def wait(self) -> None:
-        """Nothing else is created: wait for the run to stop."""
-        await anyio.sleep_forever()

@@ -266,6 +266,7 @@ def test_an_error_is_the_final_object_too(tmp_path: Path) -> None:
         "command": "run",
         "exitCode": 2,
         "error": "none.csv: can't be read: No such file or directory",
+        "stoppedReason": "usage",
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from batcher.errors import StopReason
@@ -28,7 +29,7 @@ def ran_with(tmp_path: Path, script: Answers, **settings: Any) -> Ran:
     job.rows(*[row(f"n{n}") for n in range(20)])
 
     async def body() -> None:
-        with memory.serving():
+        with memory.serving(), anyio.fail_after(3600):
             job.runtime = virtual_world(memory)
             ran.append(await job.run(BASE, **{"concurrency": 1, "give_up_after_seconds": 60.0, **settings}))
 
@@ -77,6 +78,19 @@ async def test_an_answer_that_names_another_document(tmp_path: Path) -> None:
     async with FaultyServer("other-identifier@2") as server:
         ran = await job.run(server.base_url, concurrency=1)
     assert (ran.code, ran.summary.stopped_reason) == (3, StopReason.WRONG_DOCUMENT)
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_such_a_document_that_is_nowhere_to_be_found(tmp_path: Path, concurrency: int) -> None:
+    """Its row is asked for again and again, for which it gets a place (failed before: others kept it, and the run hung)."""
+    made = b'{"workbook": {"identifier": "another"}, "dashboard": {}}'
+
+    def script(call: Call, _number: int) -> Reply | None:
+        return Answer(201, {}, made, 0.01) if call.method == "POST" else None
+
+    ran = ran_with(tmp_path, script, concurrency=concurrency)
+    assert (ran.code, ran.summary.stopped_reason) == (3, StopReason.WRONG_DOCUMENT)
+    assert ran.counts == {"uncertain": concurrency, "to_do": 20 - concurrency}
 
 
 @pytest.mark.parametrize("end", [End.INTERRUPTED, End.DEADLINE])
