@@ -39,15 +39,14 @@ class Misnaming:
     def __init__(self, requester: Requester, reconciler: Reconciler) -> None:
         self._requester = requester
         self._reconciler = reconciler
-        self._servers_choice: set[str] = set()  # identifiers that the server chose, for rows that asked for none
+        self._named: set[str] = set()  # by the answers to this run's creates, if rows leave the choice to the server
         self.rows: set[str] = set()  # those that are looked up now
 
     def takes(self, identifier: str, asked_for: str | None) -> bool:
         """Whether a create's answer may be the row's. If not, the connection that it came on carries nothing more."""
-        if identifier == asked_for:
-            return True
-        if asked_for is None and identifier not in self._servers_choice:
-            self._servers_choice.add(identifier)
+        if identifier == asked_for or (asked_for is None and identifier not in self._named):
+            if not self._reconciler.settings.fill_identifiers:
+                self._named.add(identifier)
             return True
         self._requester.transport.drop_kept()  # another answer may be on its way there
         return False

@@ -76,7 +76,7 @@ class Requester:
         self.hopeless = Hopeless(give_up_after_seconds, self.stop)
         self.requests = 0
         self.is_proven = False  # an answer has shown that the base URL is Omni's
-        self.nobodys: There | Absent | None = None  # the answer to a look-up of what nobody has made
+        self.proves_nothing: set[int] = set()  # what a look-up is answered whatever it asks for (see look_up.py)
         self._is_end_told = False
 
     async def permit(self, row: str) -> Permit:

@@ -145,6 +145,47 @@ def test_an_answer_to_any_look_up_proves_nothing(tmp_path: Path, status: int) ->
     assert sum("nobody-has-used" in call.path for _, call in memory.calls) == 1, "asked once a run"
 
 
+def test_what_a_look_up_proves_may_end_in_the_middle(tmp_path: Path) -> None:
+    """A document that can't be read was proven by 403; later each look-up is answered so. (Failed before: `reconciled`.)"""
+    posted = list[str]()
+
+    def script(call: Call, _number: int) -> Reply | None:
+        if name := name_of(call):
+            posted.append(name)
+            if name == "n0":
+                memory_of[0].carry_out(call)
+            return answer(500) if name in ("n0", "n2") else None
+        is_refused = "/documents/n0-" in call.path or "n2" in posted
+        return say(403, {"message": "Forbidden"}) if is_refused else None
+
+    job, memory, ran = Job(tmp_path), Memory(script), list[Ran]()
+    memory_of[:] = [memory]
+    job.rows(*[row(f"n{n}") for n in range(4)])
+
+    async def body() -> None:
+        ran.append(await job.run(BASE, concurrency=1))
+
+    live(job, memory, body)
+    assert (ran[0].code, ran[0].counts) == (5, {"created_now": 2, "reconciled": 1, "uncertain": 1})
+    assert {why.split()[0] for why in job.reasons.values()} == {"uncertain"}
+
+
+def test_a_refused_look_up_is_asked_again_once_others_are_not_refused(tmp_path: Path) -> None:
+    """It ended just then, and what nobody has used is Not Found: that proves nothing of the first answer."""
+    looks = list[str]()
+
+    def script(call: Call, _number: int) -> Reply | None:
+        if call.method == "GET" and "/documents/" in call.path:
+            looks.append(call.path)
+            return say(403, {"message": "Forbidden"}) if len(looks) == 1 else None
+        return answer(500) if name_of(call) == "n1" and not looks else None
+
+    ran, _, memory = runs(tmp_path, 2, script)
+    assert (ran[0].code, ran[0].counts, len(memory.documents)) == (0, {"created_now": 2}, 2)
+    assert looks[0] == looks[2]
+    assert "nobody-has-used" in looks[1]
+
+
 def test_the_ten_minutes_count_from_an_attempts_end(tmp_path: Path) -> None:
     """It was waited for 15 minutes; the 404 right afterwards settles nothing, and the late commit is found.
 
@@ -241,6 +282,19 @@ def test_an_answer_that_comes_twice(tmp_path: Path, *, fills: bool) -> None:
     by_name = {document.name: document.identifier for document in memory.documents}
     assert all(line["identifier"] == by_name[line["name"]] for line in job.results)
     assert ran[1].code == (0 if fills else 5)
+
+
+def test_an_answer_that_comes_twice_for_a_row_without_identifier(tmp_path: Path) -> None:
+    """The one before it had its own. (Failed before: both were booked under that one.)"""
+    job, memory, ran = Job(tmp_path), Memory(twice("n0")), list[Ran]()
+    memory_of[:] = [memory]
+    job.rows(row("n0", identifier="mine-1"), row("n1"))
+
+    async def body() -> None:
+        ran.append(await job.run(BASE, concurrency=1, fill_identifiers=False))
+
+    live(job, memory, body)
+    assert (ran[0].code, ran[0].counts) == (3, {"created_now": 1, "uncertain": 1})
 
 
 def test_the_first_three_answers_cannot_be_read(tmp_path: Path) -> None:

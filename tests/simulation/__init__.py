@@ -3,7 +3,7 @@
 clock.py     a loop whose time jumps, and whose order of events never depends on addresses in memory
 disk.py      a disk that knows what was fsynced, and forgets the rest in a power cut
 server.py    an Omni in memory: documents, lagging reads, late commits, strangers
-wire.py      the transport between the two: faults before and after the server has seen a request
+transport.py the wire between the two: faults before and after the server has seen a request, and of what lies between
 schedule.py  what one seed stands for: rows, settings, faults, edits of the input, crashes
 world.py     one process after the other, over one disk and one server; records.py: what is written down of it
 laws.py      what must hold of every life

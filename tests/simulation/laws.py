@@ -29,7 +29,7 @@ from .server import Document, Guard, Post
 if TYPE_CHECKING:
     from .world import World
 
-SETTLED_SECONDS = 600.0  # a GET 404 this long after an unclear attempt proves that it did nothing
+SETTLED_SECONDS = 600.0  # a GET 404 this long after the end of an unclear attempt proves that it did nothing
 WINDOW = 1.005  # at most N starts in a window this much longer than the period
 JITTER_SECONDS = 1e-6
 
@@ -76,7 +76,7 @@ def _is_settled(world: World, post: Post) -> bool:
     """A GET said 404 long after it; or, at the user's own identifier, showed that a stranger has it."""
     is_own = post.identifier in world.users_own
     return any(
-        (read.status == 404 and read.at >= post.at + SETTLED_SECONDS)
+        (read.status == 404 and read.at >= post.ended_at + SETTLED_SECONDS)
         or (is_own and read.status == 200 and read.at >= post.ended_at)
         for read in world.server.reads
         if read.identifier == post.identifier
@@ -94,6 +94,7 @@ def after_run(world: World, start: Start) -> None:
         raise world.broken(f"the run ended with {start.error!r}")
     if start.died or start.summary is None:
         return
+    _check_blocked(world, start)
     _check_counts(world, start, start.summary)
     if any(line.get("run") == run_id(start) for line in world.lines(FILES.journal)) and not had_disk_trouble(start):
         _check_durable(world)
@@ -152,6 +153,20 @@ def _check_pace(world: World, start: Start) -> None:
         for first, last in zip(times, times[limit:], strict=False):
             if last - first < window - JITTER_SECONDS:
                 raise world.broken(f"{limit + 1} requests within {last - first:.3f} s at {sending.rate}")
+
+
+def _check_blocked(world: World, start: Start) -> None:
+    """A firewall's word fails a row only after three times, and only if something passes (contract 9)."""
+    posts = [post for post in world.wire.posts if post.run == start.number]
+    blocked = Counter(post.key for post in posts if post.is_blocked)
+    passed = any(post.status is not None and post.clear and not post.is_blocked for post in posts)
+    known = world.known(start)
+    for line in world.lines(FILES.failures):
+        key, is_forbidden = line["key"], (line["outcome"], line["reason"]) == ("failed", "forbidden")
+        if not is_forbidden or line["run"] != run_id(start) or key not in known or known[key].row.refuse == 403:
+            continue
+        if blocked[key] < 3 or not passed:
+            raise world.broken(f"{key} is failed, but a firewall refused it {blocked[key]} times (passes: {passed})")
 
 
 def _check_counts(world: World, start: Start, summary: Summary) -> None:

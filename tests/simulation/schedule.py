@@ -15,8 +15,8 @@ from typing import Any
 from batcher.config import Sending
 from batcher.pace.rate import Rate
 
-from .server import Habits
-from .transport import Fault, Outage, Weather
+from .server import BLOCKED, Habits
+from .transport import LONG_TIMEOUT_SECONDS, Blindness, Fault, Outage, Weather
 
 MODELS = ("6f0b7c1e-3a52-4a55-9a0e-111111111111", "6f0b7c1e-3a52-4a55-9a0e-222222222222")
 _UNCLEAR = (
@@ -29,6 +29,11 @@ _CLEAR = (
     Fault.PROXY_404, Fault.KEY_REFUSED, Fault.SLOW,
 )  # fmt: skip
 _REFUSALS = (400, 403, 404, 413, 422, 429)
+_MIDDLEMEN = (
+    Fault.CLOUD_BEFORE, Fault.CLOUD_AFTER, Fault.CLOUD_LATE, Fault.FIREWALL,
+    Fault.TWICE_BEFORE, Fault.TWICE_AFTER, Fault.STRANGERS,
+)  # fmt: skip
+BESET = 0.3  # of the lives: those with something between batcher and the server, or a server that hides its documents
 CHANGING = 0.3  # of the lives: those whose runs have other switches than the ones before them
 
 
@@ -131,7 +136,7 @@ def draw(seed: int) -> Schedule:
         rate=None,
         give_up_after_seconds=900.0,
     )
-    return Schedule(
+    schedule = Schedule(
         seed=seed,
         rows=rows,
         habits=habits,
@@ -142,6 +147,36 @@ def draw(seed: int) -> Schedule:
         loses_input=chance.random() < 0.12,
         settles_by_hand=chance.random() < 0.5,
     )
+    beset = random.Random(f"{seed}:middlemen")  # drawn apart: all other lives stay what they are
+    return _beset(beset, schedule) if beset.random() < BESET and not habits.ignores_identifiers else schedule
+
+
+def _beset(chance: random.Random, schedule: Schedule) -> Schedule:
+    """The life with firewalls, proxies that mix answers up, look-ups that prove nothing, or a long timeout in it."""
+    weather, rows, runs, calm = schedule.weather, schedule.rows, schedule.runs, schedule.calm
+    kinds = (*weather.kinds, *chance.sample(_MIDDLEMEN, chance.choice((0, 1, 1, 2, 3))))
+    outages, blindness = weather.outages, None
+    start = chance.uniform(0, 300)
+    if chance.random() < 0.3:
+        fault = chance.choice((Fault.FIREWALL, Fault.FIREWALL, Fault.CLOUD_BEFORE, Fault.CLOUD_AFTER))
+        outages = (*outages, Outage(start, start + chance.choice((5.0, 60.0, 400.0)), fault))
+    if chance.random() < 0.4:
+        blindness = Blindness(
+            start, start + chance.choice((5.0, 60.0, 400.0, 1e6)), chance.choice((403, 403, 422, 400))
+        )
+    if chance.random() < 0.3:
+        rows = tuple(replace(row, refuse=BLOCKED) if chance.random() < 0.3 else row for row in rows)
+    if chance.random() < 0.2:
+        runs = tuple(replace(run, sending=_patient(run.sending)) for run in runs)
+        calm = replace(
+            calm, sending=_patient(calm.sending), gap_seconds=calm.gap_seconds + LONG_TIMEOUT_SECONDS
+        )  # a killed run's attempt may have ended so late
+    weather = replace(weather, kinds=kinds, outages=outages, blindness=blindness)
+    return replace(schedule, weather=weather, rows=rows, runs=runs, calm=calm)
+
+
+def _patient(sending: Sending) -> Sending:
+    return replace(sending, timeout_seconds=LONG_TIMEOUT_SECONDS)
 
 
 def _rows(chance: random.Random) -> tuple[SimRow, ...]:

@@ -24,6 +24,8 @@ from batcher.transport.reply import Answer
 DOCUMENTS = "/api/v1/documents"
 JSON_HEADERS = {"content-type": "application/json"}
 HTML_HEADERS = {"content-type": "text/html"}
+BLOCKED = 1403  # as a row's `refuse`: HTTP 403, but a firewall's, in HTML
+NEVER_OMNIS = (429, BLOCKED)  # of a row's `refuse`: something before the server objects to its content, for good
 _REFUSE = re.compile(r"refuse:(\d+)")
 _LISTING = {"pageSize", "sortField", "sortDirection", "cursor", "folderId", "creatorId", "labels"}
 
@@ -70,6 +72,7 @@ class Post:
     ended_at: float = 0.0
     status: int | None = None
     resend_allowed: bool = False
+    is_blocked: bool = False  # its answer was a firewall's
 
 
 @dataclass(slots=True)
@@ -113,6 +116,7 @@ class SimulatedServer:
         self.documents: dict[str, Document] = {}
         self.reads: list[Read] = []
         self.users_own: set[str] = set()
+        self.refuses_reads: int | None = None  # the status of every look-up of a document, if it is there or not
         self.before_delete: Callable[[str], None] = _never
         self._late: list[_Late] = []
         self._order = itertools.count()
@@ -147,6 +151,11 @@ class SimulatedServer:
             identifier, body["name"], body["modelId"], body, None, now, now, guard, twin=like is not None
         )
 
+    def make_strangers(self, now: float, identifier: str) -> Answer:
+        """What somebody else's create of this identifier is answered."""
+        self.place_stranger(now, identifier)
+        return self._made_answer(self.documents[identifier])
+
     def create(self, now: float, post: Post, body: dict[str, Any]) -> Answer:
         """Carry out one POST that has arrived."""
         refused = _REFUSE.search(str(body.get("description", "")))
@@ -165,7 +174,9 @@ class SimulatedServer:
     def get(self, now: float, identifier: str) -> Answer:
         """Read one document back."""
         document = self.documents.get(identifier)
-        if document is None or now < document.visible_at:
+        if self.refuses_reads is not None:
+            answer = self._unreadable(self.refuses_reads)
+        elif document is None or now < document.visible_at:
             answer = self.error(404, f'Document with identifier "{identifier}" not found', shape=0)
         else:
             answer = self._read_answer(document)
@@ -241,6 +252,8 @@ class SimulatedServer:
                 return self.error(404, "Model with id not found")
             case 403:
                 return self.error(403, "You do not have permission to create content here")
+            case _ if status == BLOCKED:
+                return Answer(403, HTML_HEADERS, b"<html>Access denied</html>", 0.1)
             case 413:
                 return Answer(413, HTML_HEADERS, b"<html><h1>413 Request Entity Too Large</h1></html>", 0.1)
             case 429:
@@ -273,7 +286,13 @@ class SimulatedServer:
         )
 
     def _read_answer(self, document: Document) -> Answer:
-        match document.guard:
+        if document.guard is not Guard.OPEN:
+            return self._unreadable(int(document.guard))
+        shown = {name: value for name, value in document.body.items() if name != "identifier"}
+        return self.json(200, shown | {"name": document.name, "refreshInterval": None})
+
+    def _unreadable(self, status: int) -> Answer:
+        match Guard(str(status)):
             case Guard.FORBIDDEN:
                 return self.error(403, "You do not have permission to view this document")
             case Guard.ANALYSIS:
@@ -281,8 +300,7 @@ class SimulatedServer:
             case Guard.UNPROCESSABLE:
                 return self.error(422, "Unprocessable document")
             case Guard.OPEN:
-                shown = {name: value for name, value in document.body.items() if name != "identifier"}
-                return self.json(200, shown | {"name": document.name, "refreshInterval": None})
+                raise AssertionError(status)
 
     def _list(self, now: float, query: Mapping[str, str]) -> Answer:
         unknown = set(query) - _LISTING

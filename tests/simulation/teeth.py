@@ -1,9 +1,9 @@
 """Teeth: copies of the program with one safeguard switched off. The laws must notice each of them.
 
-Each copy hands in another disk or another decision, as the program takes them from outside; only for two checks of what
-people bring back there is no such way, so a function takes their place. Where a law looks straight at the safeguard (an
-intent on disk before the request leaves), that law is switched off too: what must be noticed is the damage, not the
-missing step.
+Each copy hands in another disk or another decision, as the program takes them from outside; where there is no such way (two
+checks of what people bring back, what answers prove), a function takes their place. Where a law looks straight at the
+safeguard (an intent on disk before the request leaves), that law is switched off too: what must be noticed is the damage,
+not the missing step.
 """
 
 from __future__ import annotations
@@ -24,7 +24,12 @@ from batcher.files.intended import Intended
 from batcher.omni.verdicts import There
 from batcher.plan import seen_rows
 from batcher.report.summary import Summary
+from batcher.send import firewall, reconcile
+from batcher.send.ask_until_known import ask_until_known
+from batcher.send.misnamed import Misnaming
+from batcher.send.requester import Requester
 from batcher.send.settle_rules import Adopted, Case, Decision, SendAgain, Taken, decide
+from batcher.send.workers import WorkerPool
 
 from .disk import Inode, ProcessDisk, SimulatedFile
 from .kinds import KINDS
@@ -158,6 +163,52 @@ class NoStrangerRule(Real):
         return decision
 
 
+class NoControlQuestion(Real):
+    """A 403 or 422 to a look-up proves that the document is there, whatever else is answered so."""
+
+    async def live(self, world: World, start: Start, process: ProcessDisk, transport: SimulatedTransport) -> Summary:
+        """As `Real`."""
+        with patch.object(reconcile, "look_up", _believe):
+            return await super().live(world, start, process, transport)
+
+
+async def _believe(requester: Requester, pool: WorkerPool, row: str, identifier: str, attempts: int) -> object:
+    return await ask_until_known(requester, pool, row, requester.api.get(identifier), attempts)
+
+
+class NoCheckOfNames(Real):
+    """An answer that names another document than the one asked for is the row's own all the same."""
+
+    async def live(self, world: World, start: Start, process: ProcessDisk, transport: SimulatedTransport) -> Summary:
+        """As `Real`."""
+        with patch.object(Misnaming, "takes", lambda *_: True):
+            return await super().live(world, start, process, transport)
+
+
+class NoSecondTry(Real):
+    """A row fails the first time that a firewall refuses it."""
+
+    async def live(self, world: World, start: Start, process: ProcessDisk, transport: SimulatedTransport) -> Summary:
+        """As `Real`."""
+        with patch.object(firewall, "TIMES_EACH", 1):
+            return await super().live(world, start, process, transport)
+
+
+class FromTheStart(Real):
+    """The ten minutes count from when an attempt began, however long it was waited for."""
+
+    timeout_seconds = 0.0
+
+    def settings(self, start: Start) -> RunSettings:
+        """As `Real`."""
+        self.timeout_seconds = start.run.sending.timeout_seconds
+        return super().settings(start)
+
+    def decide(self, case: Case) -> Decision:
+        """As `Real`."""
+        return decide(replace(case, age_seconds=case.age_seconds + self.timeout_seconds))
+
+
 class NoContentCheck(Real):
     """A new row is compared with nothing that was created under another key."""
 
@@ -192,6 +243,10 @@ TEETH: dict[str, Callable[[], Real]] = {
     "atomic compaction": NoAtomicReplace,
     "resume filter": NoResumeFilter,
     "stranger rule": NoStrangerRule,
+    "control question": NoControlQuestion,
+    "check of names": NoCheckOfNames,
+    "firewall's second try": NoSecondTry,
+    "ten minutes from the end": FromTheStart,
     "content check": NoContentCheck,
 }
 PEOPLES_TEETH: dict[str, Callable[[], Real]] = {

@@ -15,7 +15,7 @@ from batcher.transport.reply import Answer, Cause, Lost, NotSent, Reply
 from .clock import Deadlock, ProcessDied, SimulatedLoop, steady_order
 from .disk import SimulatedDisk
 from .server import DOCUMENTS, Habits, SimulatedServer
-from .transport import Fault, SimulatedWire, Weather, is_clear
+from .transport import MISROUTED, Blindness, Fault, SimulatedWire, Weather, is_clear
 
 FILE = Path("a.jsonl")
 KEY = ApiKey("secret")
@@ -301,16 +301,18 @@ class TestWire:
         replies = TestServer().request(wire, ("POST", DOCUMENTS, body()))
         if fault is Fault.PROXY_404:
             return  # only reads meet it
+        if fault in MISROUTED:
+            return  # only where there is another's answer: below
         made_now = len(server.ours)
         server.advance(1e9)
         match fault:
             case Fault.REFUSED | Fault.DNS | Fault.TLS | Fault.CONNECT_TIMEOUT:
                 assert isinstance(replies[0], NotSent)
                 assert server.ours == []
-            case Fault.MAINTENANCE | Fault.BRAKE | Fault.BRAKE_BARE | Fault.KEY_REFUSED:
+            case Fault.MAINTENANCE | Fault.BRAKE | Fault.BRAKE_BARE | Fault.KEY_REFUSED | Fault.FIREWALL:
                 assert is_clear(replies[0])
                 assert server.ours == []
-            case Fault.TIMEOUT_BEFORE | Fault.RESET_BEFORE | Fault.ERROR_BEFORE | Fault.ODD_BEFORE:
+            case Fault.TIMEOUT_BEFORE | Fault.RESET_BEFORE | Fault.ERROR_BEFORE | Fault.ODD_BEFORE | Fault.CLOUD_BEFORE:
                 assert not is_clear(replies[0])
                 assert server.ours == []
             case Fault.UNAVAILABLE:
@@ -321,6 +323,29 @@ class TestWire:
             case _:
                 assert not is_clear(replies[0])
                 assert len(server.ours) == 1
+
+    @pytest.mark.parametrize("fault", sorted(MISROUTED))
+    def test_a_misrouted_answer_is_another_creates(self, fault: Fault) -> None:
+        """The row's own document is made, or not, as the fault's name says; the answer names a document that is there."""
+        server = SimulatedServer(random.Random(1), Habits())
+        wire = SimulatedWire(random.Random(5), server, Weather(chance=1.0, kinds=(fault,), budget=1))
+        first, second = TestServer().request(wire, ("POST", DOCUMENTS, body()), ("POST", DOCUMENTS, body("two")))
+        assert isinstance(first, Answer)
+        assert isinstance(second, Answer)
+        named = orjson.loads(second.body)["workbook"]["identifier"]
+        assert (second.status, named != "two", named in server.documents) == (201, True, True)
+        assert ("two" in server.documents) is (fault is not Fault.TWICE_BEFORE)
+        assert wire.posts[1].clear is False
+
+    def test_a_blind_server_answers_every_look_up_alike(self) -> None:
+        """Whether there is such a document or not."""
+        server = SimulatedServer(random.Random(1), Habits())
+        wire = SimulatedWire(random.Random(5), server, Weather(blindness=Blindness(5.0, 15.0, 403)))
+        made, *reads, seen = TestServer().request(
+            wire, ("POST", DOCUMENTS, body()), ("GET", f"{DOCUMENTS}/one", None), ("GET", f"{DOCUMENTS}/one", None)
+        )
+        statuses = [reply.status for reply in (made, *reads, seen) if isinstance(reply, Answer)]
+        assert statuses == [201, 403, 200]
 
     def test_a_timeout_takes_the_whole_timeout(self) -> None:
         """The transport, not its caller, gives up."""

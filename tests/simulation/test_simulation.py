@@ -46,6 +46,8 @@ BROKEN_ONCE = (
     885,
     1091,
     1720,
+    1648,
+    3080,
 )
 PEOPLE_BROKEN_ONCE = (47, 185, 268, 302, 624, 823, 853, 868, 1467, 1907)
 
@@ -78,8 +80,9 @@ def test_what_people_found_stays_fixed(seed: int) -> None:
 @pytest.mark.parametrize("safeguard", TEETH)
 def test_switching_off_a_safeguard_is_noticed(safeguard: str) -> None:
     """A copy of the program without it breaks a law within the seeds that are run here."""
-    # a failures file that is not replaced atomically seldom matters, as the journal can write it again: seeds 2685 and 2766
-    assert find(TEETH[safeguard], (2685, 2766, *range(TEETH_SEEDS))) is not None
+    # a failures file that is not replaced atomically seldom matters, as the journal can write it again: seeds 2685 and 2766;
+    # what lies before a server is there in three lives of ten: 119, 179, and 791 with a timeout longer than ten minutes
+    assert find(TEETH[safeguard], (2685, 2766, 119, 179, 791, *range(TEETH_SEEDS))) is not None
 
 
 @pytest.mark.parametrize("check", PEOPLES_TEETH)

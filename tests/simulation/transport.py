@@ -54,6 +54,13 @@ class Fault(StrEnum):
     PROXY_404 = "404 of a proxy"
     KEY_REFUSED = "key refused"
     SLOW = "slow answer"
+    CLOUD_BEFORE = "52x or 530, not carried out"
+    CLOUD_AFTER = "52x or 530, carried out"
+    CLOUD_LATE = "52x or 530, carried out late"
+    FIREWALL = "firewall's 403"
+    TWICE_BEFORE = "another row's answer once more, not carried out"
+    TWICE_AFTER = "another row's answer once more, carried out"
+    STRANGERS = "a stranger's answer, carried out"
 
 
 NOT_SENT = {
@@ -63,7 +70,10 @@ NOT_SENT = {
     Fault.CONNECT_TIMEOUT: Cause.CONNECT_TIMEOUT,
 }
 ONLY_READS = frozenset({Fault.PROXY_404})  # a create answered so stops the run for good, by contract
-LATE = frozenset({Fault.TIMEOUT_LATE, Fault.RESET_LATE, Fault.ERROR_LATE})
+MISROUTED = frozenset(
+    {Fault.TWICE_BEFORE, Fault.TWICE_AFTER, Fault.STRANGERS}
+)  # only a create's answer makes a difference
+LATE = frozenset({Fault.TIMEOUT_LATE, Fault.RESET_LATE, Fault.ERROR_LATE, Fault.CLOUD_LATE})
 NEVER_CARRIED_OUT = frozenset(
     {
         Fault.TIMEOUT_BEFORE,
@@ -75,10 +85,14 @@ NEVER_CARRIED_OUT = frozenset(
         Fault.ODD_BEFORE,
         Fault.PROXY_404,
         Fault.KEY_REFUSED,
+        Fault.CLOUD_BEFORE,
+        Fault.FIREWALL,
+        Fault.TWICE_BEFORE,
     }
 )
 CONNECTS_CHANCE = 0.1  # that a request needs a new connection first
 MOST_LATE_SECONDS = 280.0  # a commit that comes later than ten minutes is outside the promise; lag comes on top
+LONG_TIMEOUT_SECONDS = 900.0  # longer than the ten minutes, which count from an attempt's end
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +102,15 @@ class Outage:
     start: float
     end: float
     fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Blindness:
+    """A stretch of the world's time (seconds) in which every look-up of a document gets this status, in JSON."""
+
+    start: float
+    end: float
+    status: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,6 +124,7 @@ class Weather:
     latency_seconds: float = 0.2  # the typical one
     slow_chance: float = 0.0  # of one that is twenty times slower
     wrong_identifier_at: int | None = None  # the n-th POST that is carried out answers with another identifier
+    blindness: Blindness | None = None
 
 
 @dataclass(slots=True)
@@ -126,10 +150,12 @@ class SimulatedWire:
         self.in_flight = 0
         self.most_in_flight = 0
         self.latest_commit = 0.0
+        self.last_made: Answer | None = None  # the newest 201 that this process has read
 
     def connect(self, process: ProcessDisk, run: int, timeout_seconds: float) -> SimulatedTransport:
         """The transport of one process; it dies with the process."""
         self.in_flight = self.most_in_flight = 0
+        self.last_made = None
         self.watch.starts.clear()
         return SimulatedTransport(self, process, run, timeout_seconds)
 
@@ -143,6 +169,8 @@ class SimulatedWire:
             return None
         fault = self.chance.choice(weather.kinds)
         if is_post and fault in ONLY_READS:
+            return None
+        if fault in MISROUTED and (not is_post or self.last_made is None):
             return None
         weather.budget -= 1
         return fault
@@ -163,6 +191,7 @@ class _Carried:
     post: Post | None
     body: dict[str, Any]
     arrived: bool = False
+    is_misrouted: bool = False  # another's answer came instead
 
 
 class SimulatedTransport:
@@ -218,8 +247,12 @@ class SimulatedTransport:
                 carried.post.ended_at = anyio.current_time()
         self._process.step("answer")
         if carried.post is not None:
-            carried.post.clear = is_clear(reply)
-            carried.post.status = reply.status if isinstance(reply, Answer) else None
+            carried.post.clear = is_clear(reply) and not carried.is_misrouted
+            if isinstance(reply, Answer) and reply.status == 201 and carried.post.clear:
+                wire.last_made = reply
+            if isinstance(reply, Answer):
+                carried.post.status = reply.status
+                carried.post.is_blocked = reply.status == 403 and reply.headers == HTML_HEADERS
         return reply
 
     def _note(self, body: dict[str, Any]) -> Post:
@@ -237,6 +270,8 @@ class SimulatedTransport:
         answer = self._arrive(carried, fault)
         back = self._timeout_seconds * 0.5 if fault is Fault.SLOW else wire.latency()
         left = start + self._timeout_seconds - anyio.current_time()
+        if fault in MISROUTED:
+            answer = self._misroute(carried, fault, answer)
         reply = _reply(wire.chance, fault, answer, wire.server)
         if back >= left or (isinstance(reply, Lost) and reply.cause is Cause.TIMEOUT):
             await anyio.sleep(left)
@@ -253,9 +288,14 @@ class SimulatedTransport:
         if fault in NEVER_CARRIED_OUT:
             return Answer(599, {}, b"")
         if post is None:
+            blindness = wire.weather.blindness
+            is_blind = blindness is not None and blindness.start <= now < blindness.end
+            wire.server.refuses_reads = blindness.status if blindness is not None and is_blind else None
+            wire.watch.met["look-up of nothing but refusals"] += is_blind and "/documents/" in carried.path
             return wire.server.other(now, carried.method, carried.path, carried.query)
         if fault in LATE:
-            self._later(post, carried.body)
+            waits = fault is Fault.TIMEOUT_LATE and self._timeout_seconds >= LONG_TIMEOUT_SECONDS
+            self._later(post, carried.body, after=post.at + self._timeout_seconds if waits else now)
             return Answer(599, {}, b"")
         if fault is Fault.UNAVAILABLE and wire.chance.random() < 0.5:
             return Answer(599, {}, b"")
@@ -267,12 +307,25 @@ class SimulatedTransport:
                 return _under_another(wire.server, post, answer)
         return answer
 
-    def _later(self, post: Post, body: dict[str, Any]) -> None:
+    def _misroute(self, carried: _Carried, fault: Fault | None, answer: Answer) -> Answer:
+        """Another create's answer instead of this one's. A row that left the choice to the server cannot tell a stranger's."""
+        wire, post = self._wire, carried.post
+        assert post is not None
+        if fault is Fault.STRANGERS and (post.identifier is None or answer.status != 201):
+            return answer
+        carried.is_misrouted = True
+        if fault is Fault.STRANGERS:
+            return wire.server.make_strangers(anyio.current_time(), f"foreign-{post.number}")
+        assert wire.last_made is not None
+        return wire.last_made
+
+    def _later(self, post: Post, body: dict[str, Any], after: float | None = None) -> None:
         # most late commits come within seconds, some only after a reader would have given up waiting
         wire = self._wire
         delay = wire.chance.choice((0.2, 2.0, 10.0, 40.0, MOST_LATE_SECONDS)) * wire.chance.random()
-        wire.latest_commit = max(wire.latest_commit, anyio.current_time() + delay)
-        wire.server.later(anyio.current_time() + delay, post, body)
+        at = (anyio.current_time() if after is None else after) + delay
+        wire.latest_commit = max(wire.latest_commit, at)
+        wire.server.later(at, post, body)
 
     def _orphan(self, carried: _Carried) -> None:
         """Its sender is gone: what has not arrived yet may arrive all the same."""
@@ -300,7 +353,7 @@ def _reply(  # noqa: PLR0911 - a table
 ) -> Reply:
     """What comes back of `answer` when `fault` strikes on the way."""
     match fault:
-        case None | Fault.SLOW:
+        case None | Fault.SLOW | Fault.TWICE_BEFORE | Fault.TWICE_AFTER | Fault.STRANGERS:
             return answer
         case Fault.TIMEOUT_BEFORE | Fault.TIMEOUT_AFTER | Fault.TIMEOUT_LATE:
             return Lost(Cause.TIMEOUT, "simulated timeout")
@@ -320,6 +373,10 @@ def _reply(  # noqa: PLR0911 - a table
                 if html
                 else server.error(status, "Internal error")
             )
+        case Fault.CLOUD_BEFORE | Fault.CLOUD_AFTER | Fault.CLOUD_LATE:
+            return Answer(chance.choice((*range(520, 528), 530)), HTML_HEADERS, b"<h1>Web server is down</h1>")
+        case Fault.FIREWALL:
+            return Answer(403, HTML_HEADERS, b"<html>Access denied</html>")
         case Fault.MAINTENANCE | Fault.UNAVAILABLE:
             bare = server.error(503, "Maintenance")
             asked = {"retry-after": _retry_after(chance)} if fault is Fault.MAINTENANCE else {}

@@ -41,7 +41,7 @@ from .records import (
     whole_lines,
 )
 from .schedule import Content, Crash, Run, Schedule, edit
-from .server import Document, Post, SimulatedServer
+from .server import NEVER_OMNIS, Document, Post, SimulatedServer
 from .transport import SimulatedTransport, SimulatedWire, Weather
 
 BASE_URL = "https://acme.omniapp.co"
@@ -373,16 +373,19 @@ class World:
     def calm_down(self) -> None:
         """No more faults; what is on its way arrives; and what a firewall refuses for ever is fixed."""
         self.rows = tuple(
-            replace(row, refuse=None, version=row.version + 1) if row.refuse == 429 else row for row in self.rows
+            replace(row, refuse=None, version=row.version + 1) if row.refuse in NEVER_OMNIS else row
+            for row in self.rows
         )
         self.rows = tuple(replace(row, is_broken=False) for row in self.rows)
         lines = self.lines(FILES.failures)
+        never = [f" refuse:{status}" for status in NEVER_OMNIS]
         if self.only_failures_left and any(
-            "refuse:429" in line["spec"]["description"] or "facetFilters" in line["spec"] for line in lines
+            line["spec"]["description"].endswith(tuple(never)) or "facetFilters" in line["spec"] for line in lines
         ):
             for line in lines:
                 line["spec"].pop("facetFilters", None)
-                line["spec"]["description"] = line["spec"]["description"].replace(" refuse:429", "")
+                for refused in never:
+                    line["spec"]["description"] = line["spec"]["description"].removesuffix(refused)
             self.edit_failures(lines, "what a firewall refuses, or the check, is fixed in the failures file")
         self.wire.weather = Weather(latency_seconds=self.schedule.weather.latency_seconds)
         self.now = max(self.now, self.server.pending_until)
