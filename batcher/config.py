@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .api_keys import ApiKey
+from .models import ApiVersion
 from .pace.rate import Rate
 
 OMNI_RATE = Rate(60, 60.0)  # requests a minute per key, documented by the vendor
@@ -48,20 +49,22 @@ class Files:
 class Reading:
     """How inputs are read. `format`: None (by extension), or csv, jsonl, json, xlsx. `max_row_bytes` guards memory.
 
-    `api_keys` are those in use: none of them may be a row's key.
+    `api_keys` are those in use: none of them may be a row's key. `api`: the version that says what a row may hold.
     """
 
     format: str | None = None
     max_row_bytes: int = 16 * 1024 * 1024
     ignore_unknown: bool = False
     sheet: str | None = None
+    api: ApiVersion = ApiVersion.V1
     api_keys: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """How specs are sent. `rate` None means unlimited."""
+    """How specs are sent. `rate` None means unlimited; `api`: the version of the API that creates them."""
 
+    api: ApiVersion = ApiVersion.V1
     rate: Rate | None = OMNI_RATE
     concurrency: int = 8
     max_attempts: int = 5

@@ -17,6 +17,18 @@ from .reasons import Reason
 F = TypeVar("F", "Failed", "Uncertain")
 
 
+class ApiVersion(StrEnum):
+    """A version of the documents API."""
+
+    V1 = "v1"
+    V2 = "v2"
+
+    @property
+    def other(self) -> ApiVersion:
+        """The one that isn't this."""
+        return ApiVersion.V2 if self is ApiVersion.V1 else ApiVersion.V1
+
+
 class How(StrEnum):
     """How a created document came to be known as this row's (contract 6 and 7)."""
 

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 import orjson
 
-from ..omni.fields import API_FIELDS, KEY, KINDS, Kind
+from ..omni.fields import KEY, Kind
+from ..omni.tables import ALL_FIELDS, KINDS
 
 
 class Unread(str):
@@ -115,7 +116,7 @@ def fold(header: str) -> str:
     return header.strip().lower().replace(" ", "").replace("_", "").replace("-", "").replace("\u00a0", "")
 
 
-_BY_FOLDED = {fold(name): name for name in (*API_FIELDS, KEY)} | _FOLDERS
+_BY_FOLDED = {fold(name): name for name in (*ALL_FIELDS, KEY)} | _FOLDERS
 
 
 def field_of(header: str) -> str | None:

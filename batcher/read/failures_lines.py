@@ -19,7 +19,8 @@ import orjson
 
 from ..identity import KEY_LENGTH, RAW, looks_filled, raw_key
 from ..models import Row
-from ..omni.fields import JSON_FIELDS, KEY, KINDS, Kind
+from ..omni.fields import KEY, Kind
+from ..omni.tables import JSON_FIELDS, KINDS
 from ..reasons import Reason
 from .cells import value_of
 from .json_text import BrokenJson, parse_object

@@ -13,10 +13,10 @@ from functools import partial
 from typing import Any
 
 import orjson
-from pydantic_core import ValidationError
 
 from ..api_keys import looks_like_api_key
-from ..omni.fields import DOCUMENT, KEY, NO_NUL, NOT_BLANK, UNTYPED_FIELDS, Text
+from ..omni.fields import DOCUMENT, KEY, NO_NUL, NOT_BLANK, UNTYPED_FIELDS
+from ..omni.shapes import Text
 from ..read.broken import Broken
 from ..read.csv_table import Header, Table
 from ..read.failures_lines import is_failure
@@ -47,7 +47,7 @@ _MOST = {name: most for name in ("name", "description") if (most := _most(name))
 
 @dataclass(frozen=True, slots=True)
 class FastPath:
-    """Reads records. `wrong` raises ValidationError for a body that is."""
+    """Reads records. `wrong` raises ValueError for a body that is."""
 
     normaliser: Normaliser
     wrong: Callable[[Body], Any]
@@ -107,7 +107,7 @@ class FastPath:
         try:
             self.wrong(body)
             written = orjson.dumps(body)
-        except (ValidationError, TypeError):
+        except (ValueError, TypeError):
             return None
         if not UNTYPED_FIELDS.isdisjoint(body):  # the schema asks nothing about these; the full validation does
             return None
@@ -132,7 +132,7 @@ class FastPath:
             self.wrong(body)
             if body is not fields:
                 written = orjson.dumps(body)
-        except (orjson.JSONDecodeError, TypeError, ValidationError):
+        except (ValueError, TypeError):  # of orjson, too
             return None
         if not UNTYPED_FIELDS.isdisjoint(body):  # the schema asks nothing about these; the full validation does
             return None

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..models import Row
-from ..omni.fields import API_FIELDS, IDS, ITEM_FIELDS, KEY, KINDS, Kind
+from ..omni.fields import IDS, KEY, Kind, Table
+from ..omni.tables import KINDS
 from ..read.cells import value_of
 
 Body = dict[str, Any]
-_ITEM_FIELDS = frozenset(ITEM_FIELDS)
 IN_ITEM = "queryPresentations[]."  # before the name of an item's field
 _MOST_PLANS = 1000  # a bound on memory, for inputs whose rows never look alike
 
@@ -40,10 +40,10 @@ class Plan:
     unknown: Mapping[str, int]
 
 
-def plan_of(fields: Sequence[str]) -> Plan:
-    """The plan for rows with these fields."""
+def plan_of(fields: Sequence[str], known: Sequence[str]) -> Plan:
+    """The plan for rows with these fields, of which these are known."""
     at = {name: place for place, name in enumerate(fields)}
-    names = tuple(name for name in API_FIELDS if name in at)
+    names = tuple(name for name in known if name in at)
     return Plan(
         size=len(fields),
         names=names,
@@ -53,14 +53,15 @@ def plan_of(fields: Sequence[str]) -> Plan:
         trimmed=tuple(name for name in IDS if name in at),
         as_is=names == tuple(fields),
         key_at=at.get(KEY),
-        unknown={name: place for name, place in at.items() if name not in KINDS and name != KEY},
+        unknown={name: place for name, place in at.items() if name not in known and name != KEY},
     )
 
 
 class Normaliser:
     """Makes bodies of rows. With `ignore_unknown` it remembers what it leaves out, in queryPresentations too."""
 
-    def __init__(self, *, ignore_unknown: bool) -> None:
+    def __init__(self, table: Table, *, ignore_unknown: bool) -> None:
+        self._known, self._known_in_items = table.names, frozenset(table.item.fields)
         self._ignore_unknown = ignore_unknown
         self._plans: dict[tuple[str, ...], Plan] = {}
         self._left_out: dict[str, None] = {}  # in the order in which they were met
@@ -85,7 +86,7 @@ class Normaliser:
         if plan is None:
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
-            plan = self._plans[names] = plan_of(names)
+            plan = self._plans[names] = plan_of(names, self._known)
         return plan
 
     def of_row(self, row: Row) -> Body:
@@ -143,10 +144,10 @@ class Normaliser:
         if type(item) is not dict:
             return item
         there = {name: value for name, value in item.items() if value is not None}
-        if not self._ignore_unknown or there.keys() <= _ITEM_FIELDS:
+        if not self._ignore_unknown or there.keys() <= self._known_in_items:
             return there
-        self._leave_out(f"{IN_ITEM}{name}" for name in there if name not in _ITEM_FIELDS)
-        return {name: value for name, value in there.items() if name in _ITEM_FIELDS}
+        self._leave_out(f"{IN_ITEM}{name}" for name in there if name not in self._known_in_items)
+        return {name: value for name, value in there.items() if name in self._known_in_items}
 
 
 def _as_text(version: object) -> object:

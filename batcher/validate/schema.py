@@ -1,8 +1,8 @@
-"""The table of fields as a schema of pydantic-core, which says where a body is wrong and in which way."""
+"""The tables of fields as schemas of pydantic-core, which says where a body is wrong and in which way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,41 +12,69 @@ from pydantic_core.core_schema import (
     any_schema,
     bool_schema,
     dict_schema,
+    float_schema,
     list_schema,
+    nullable_schema,
     str_schema,
+    tagged_union_schema,
     typed_dict_field,
     typed_dict_schema,
 )
 
-from ..omni.fields import DOCUMENT, Anything, Array, Boolean, Object, Shape, Text
+from ..models import ApiVersion
+from ..omni.shapes import Anything, Array, Boolean, Either, Field, Map, Number, Object, Shape, Text
+from ..omni.tables import TABLES
 
 # of our own: the API takes a name of several lines, but nobody means one
 _ONE_LINE = Text(1, 254, r"^[^\x00\r\n]*[^\s\x00][^\x00\r\n]*$")
-_DOCUMENT = replace(DOCUMENT, fields={**DOCUMENT.fields, "name": replace(DOCUMENT.fields["name"], shape=_ONE_LINE)})
+_ARRAY, _OBJECT = "<array>", "<object>"  # in the place of a complaint: which of the two it was read as
 
 
 def _schema(shape: Shape) -> CoreSchema:
     match shape:
         case Text(least, most, pattern):
             return str_schema(min_length=least or None, max_length=most, pattern=pattern, strict=True)
+        case Number():
+            return float_schema(strict=True)
         case Boolean():
             return bool_schema(strict=True)
         case Anything():
             return any_schema()
         case Array(element):
-            return list_schema(_schema(element.shape), strict=True)
+            return list_schema(_of_field(element), strict=True)
+        case Map(value, pattern):
+            return dict_schema(str_schema(pattern=pattern, strict=True), _of_field(value), strict=True)
+        case Either(array, object_):
+            choices = {_ARRAY: _schema(array), _OBJECT: _schema(object_)}
+            return tagged_union_schema(choices, lambda value: _OBJECT if isinstance(value, dict) else _ARRAY)
         case Object(fields, is_open) if not fields and is_open:
             return dict_schema(str_schema(strict=True), strict=True)
         case Object(fields, is_open):
             entries = {
-                name: typed_dict_field(_schema(field.shape), required=field.is_required)
-                for name, field in fields.items()
+                name: typed_dict_field(_of_field(entry), required=entry.is_required) for name, entry in fields.items()
             }
             # what else an open object holds passes either way; to ignore it is quicker than to allow it
             return typed_dict_schema(entries, extra_behavior="ignore" if is_open else "forbid", strict=True)
 
 
-# Raises pydantic-core's ValidationError for a body that is wrong, and builds no objects of what it checks. Made with the
-# module: a signal while it is made would be swallowed in there and leave a validator that is wrong, and the command line
-# holds signals back while it imports.
-VALIDATE: Callable[[dict[str, Any]], object] = SchemaValidator(_schema(_DOCUMENT)).validate_python
+def _of_field(entry: Field) -> CoreSchema:
+    inner = _schema(entry.shape)
+    return nullable_schema(inner) if entry.is_nullable else inner
+
+
+def _validate(document: Object) -> Callable[[dict[str, Any]], object]:
+    fields = {**document.fields, "name": replace(document.fields["name"], shape=_ONE_LINE)}
+    return SchemaValidator(_schema(replace(document, fields=fields))).validate_python
+
+
+def place_of(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Where in the body a complaint is."""
+    return tuple(part for part in loc if part not in (_ARRAY, _OBJECT, "[key]"))
+
+
+# By version. Raises pydantic-core's ValidationError for a body that is wrong, and builds no objects of what it checks. Made
+# with the module: a signal while it is made would be swallowed in there and leave a validator that is wrong, and the
+# command line holds signals back while it imports.
+VALIDATE: Mapping[ApiVersion, Callable[[dict[str, Any]], object]] = {
+    version: _validate(table.document) for version, table in TABLES.items()
+}

@@ -14,8 +14,10 @@ from pydantic_core import ValidationError
 from ..api_keys import looks_like_api_key
 from ..config import Reading
 from ..errors import UsageError
-from ..models import UNKNOWN, Problem, Row
-from ..omni.fields import ALLOWED, DOCUMENT, JSON_FIELDS, KEY, KINDS, UNTYPED_FIELDS
+from ..models import UNKNOWN, ApiVersion, Problem, Row
+from ..omni import v2_rules
+from ..omni.fields import ALLOWED, DOCUMENT, KEY, UNTYPED_FIELDS
+from ..omni.tables import JSON_FIELDS, TABLES
 from ..read.cells import Unread
 from ..read.json_text import doubt_of, kind_of
 from . import complaints, schema
@@ -32,8 +34,10 @@ class Validator:
     def __init__(self, reading: Reading) -> None:
         self._ignore_unknown = reading.ignore_unknown
         self._api_keys = reading.api_keys
-        self._normaliser = Normaliser(ignore_unknown=reading.ignore_unknown)
-        self._wrong = schema.VALIDATE
+        self._table = TABLES[reading.api]
+        self._normaliser = Normaliser(self._table, ignore_unknown=reading.ignore_unknown)
+        self._wrong = schema.VALIDATE[reading.api]
+        self._is_v2 = reading.api is ApiVersion.V2
 
     def normalise(self, row: Row) -> Body:
         """The API's fields that this row has, in the API's order. Never raises; what is wrong stays as it is."""
@@ -65,32 +69,43 @@ class Validator:
             return
         for name, value in row.fields.items():
             absent = value is None or (row.cells and not str(value).strip())
-            if name not in KINDS and name != KEY and not absent:
-                yield name[:60], complaints.of_unknown(name, value), UNKNOWN
+            if name not in self._table.document.fields and name != KEY and not absent:
+                yield name[:60], complaints.of_unknown(name, value, (*self._table.names, KEY)), UNKNOWN
 
     def _of_values(self, body: Body) -> Iterator[_Finding]:
         try:
             self._wrong(body)
         except ValidationError as error:
             for one in error.errors(include_url=False, include_context=False):
-                yield *complaints.of_complaint(one["type"], one["loc"], one["input"]), one["type"]
+                place = schema.place_of(one["loc"])
+                yield *complaints.of_complaint(one["type"], place, one["input"], self._table), one["type"]
         for name in sorted(UNTYPED_FIELDS & body.keys()):
             if isinstance(value := body[name], Unread):
-                yield name, complaints.of_unread(name, value), "unread"
+                yield name, complaints.of_unread(name, value, ALLOWED[name]), "unread"
             needed = DOCUMENT.fields[name].needs
-            if needed is not None and needed not in body:
+            if needed is not None and needed not in body and not self._is_v2:
                 yield needed, f"missing; {name} needs it too: {ALLOWED[needed]}", "missing"
+        if self._is_v2:
+            yield from ((field, message, message) for field, message in v2_rules.problems(body))
 
     def left_out(self) -> str:
         """The unknown fields that were ignored since this was last asked, with what they were perhaps meant to be."""
         names = self._normaliser.take_left_out()
-        said = [complaints.of_left_out(name) for name in names[:_MOST_SAID]]
+        said = [complaints.of_left_out(name, self._table) for name in names[:_MOST_SAID]]
         more = [f"{len(names) - _MOST_SAID} more"] if len(names) > _MOST_SAID else []
         return ", ".join([*said, *more])
 
     def fast_path(self) -> FastPath:
         """For rows about which nothing is wrong or unusual."""
-        return FastPath(self._normaliser, self._wrong, self._ignore_unknown, self._api_keys)
+        wrong = _refuse_v2 if self._is_v2 else self._wrong
+        return FastPath(self._normaliser, wrong, self._ignore_unknown, self._api_keys)
+
+
+def _refuse_v2(body: Body) -> None:
+    """Raise ValueError for a body that v2 would refuse."""
+    schema.VALIDATE[ApiVersion.V2](body)
+    if any(True for _ in v2_rules.problems(body)):
+        raise ValueError("refused by v2")
 
 
 def own_key(row: Row) -> str | None:

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from ...models import UNKNOWN, Created, Failed, Outcome, Problem, Uncertain
 from ...omni.fields import API_FIELDS, KEY
+from ...omni.tables import ONLY_V2
 from ...report.observers import Gauge, Observer
 from ...report.plan import Plan
 from .console import Console
@@ -66,7 +67,8 @@ class ConsoleObserver(Observer):
             self.console.problem(kind.first, str(kind), kind.count)
             is_unknown |= kind.first.cause == UNKNOWN
         if is_unknown:
-            self.console.note(f"known fields: {', '.join((*API_FIELDS, KEY))}")
+            with_v2 = f"with --api v2 {', '.join(ONLY_V2)}"
+            self.console.note(f"known fields: {', '.join((*API_FIELDS, KEY))}; {with_v2}")
         if others := self.kinds.take_others():
             self.console.warning(f"{others:,} more problems, of other kinds; --all lists every one")
 

@@ -19,7 +19,8 @@ from batcher.errors import UsageError
 from batcher.files.csv_form import failures_header, failures_to_csv
 from batcher.identity import spec_hash
 from batcher.models import Failed, Problem, Uncertain, encode_failure
-from batcher.omni.fields import API_FIELDS, IDS, KEY, KINDS, Kind
+from batcher.omni.fields import API_FIELDS, IDS, KEY, Kind
+from batcher.omni.tables import KINDS
 from batcher.read.csv_table import Layout
 from batcher.read.failures_lines import as_read, is_failure
 from batcher.read.json_text import BrokenJson, parse_object
