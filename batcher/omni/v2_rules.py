@@ -57,10 +57,8 @@ def _of_tiles(tiles: Any) -> Iterator[_Finding]:
     places += [(f"{field}.data.{key}", _object(tile)) for key, tile in data.items() if tile is not None]
     if len(places) > MOST_TILES:
         yield field, f"{len(places)} tiles; v2 takes at most {MOST_TILES} in one document: split it, or use --api v1"
-    order = _object(tiles).get("order")
-    for key in order if isinstance(order, list) else ():
-        if key not in data:
-            yield f"{field}.order", f"{key!r} isn't a key of data"
+    for key in _strange(_object(tiles).get("order"), data):
+        yield f"{field}.order", f"{key!r} isn't a key of data"
     for place, tile in places:
         yield from _of_nested_filters(f"{place}.query.filters", _object(_object(tile.get("query")).get("filters")))
         if isinstance(tiles, dict):
@@ -95,9 +93,8 @@ def _of_filters(body: Mapping[str, Any]) -> Iterator[_Finding]:
     configs, order = _object(body.get("filterConfig")), body.get("filterOrder")
     for name, config in configs.items():
         yield from _unbound(f"filterConfig.{name}", _object(config))
-    for name in order if isinstance(order, list) and "controls" not in body else ():
-        if name not in configs:
-            yield "filterOrder", f"{name!r} isn't a filter of filterConfig"
+    for name in _strange(order, configs) if "controls" not in body else ():
+        yield "filterOrder", f"{name!r} isn't a filter of filterConfig"
 
 
 def _of_controls(controls: Any) -> Iterator[_Finding]:
@@ -108,7 +105,7 @@ def _of_controls(controls: Any) -> Iterator[_Finding]:
         if len({str(one) for one in ids}) < len(ids):
             yield "controls", "two controls have one id"
         return
-    data, order = _object(_object(controls).get("data")), _object(controls).get("order")
+    data = _object(_object(controls).get("data"))
     for name, control in data.items():
         config = _object(_object(control).get("config"))
         yield from _unbound(f"controls.data.{name}.config", config)
@@ -117,9 +114,8 @@ def _of_controls(controls: Any) -> Iterator[_Finding]:
                 f"controls.data.{name}.config.hidden",
                 "v2 has no such setting; a control that no container names is hidden",
             )
-    for name in order if isinstance(order, list) else ():
-        if name not in data:
-            yield "controls.order", f"{name!r} isn't a key of data"
+    for name in _strange(_object(controls).get("order"), data):
+        yield "controls.order", f"{name!r} isn't a key of data"
 
 
 def _unbound(place: str, config: Mapping[str, Any]) -> Iterator[_Finding]:
@@ -155,6 +151,11 @@ def _nodes(place: str, node: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
         elif isinstance(node, dict):
             yield place, node
             left += [(f"{place}.{name}", node[name]) for name in ("children", "container") if name in node]
+
+
+def _strange(order: Any, known: Mapping[str, Any]) -> Iterator[str]:
+    """The names in an order that aren't known."""
+    return (name for name in (order if isinstance(order, list) else ()) if isinstance(name, str) and name not in known)
 
 
 def _object(value: Any) -> Mapping[str, Any]:
