@@ -1,6 +1,6 @@
 """The embedded sandbox: an Omni-like server on loopback, for rehearsals, demonstrations and tests."""
 
-from .answers import ErrorShape
+from .answers.errors import ErrorShape
 from .fault_kinds import FAULT_HELP
 from .faults import Fault
 from .request_log import RequestRecord

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import anyio
 
-from . import answers
+from .answers.errors import fault_error
 from .calls import Call, Response
 from .connection import Connection, raw_answer
 from .fault_kinds import Effect, Kind
@@ -94,9 +94,9 @@ class Delivery:
             case Kind.REDIRECT:
                 return Response(302, b"", "text/html", (("Location", fault.value or "/login"),))
             case Kind.ANALYSIS:
-                return self.api.fail(400, "Analysis documents are not supported")
+                return self.api.unreadable(call)
             case Kind.STATUS if fault.status == HTTPStatus.NOT_FOUND and call.method != "POST" and fault.body is None:
-                return self.api.not_found(call.path.rpartition("/")[2])
+                return self.api.absent(call)
             case Kind.STATUS:
                 return _status_answer(fault, self.settings)
             case _:
@@ -159,7 +159,7 @@ def _alter(fault: Fault | None, response: Response, settings: SandboxSettings) -
 
 
 def _status_answer(fault: Fault, settings: SandboxSettings) -> Response:
-    response = answers.fault_error(fault.status, settings.error_shape)
+    response = fault_error(fault.status, settings.error_shape)
     if fault.body is not None:
         response = replace(response, body=fault.body)
     if fault.value is not None:

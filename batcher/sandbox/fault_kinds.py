@@ -47,7 +47,7 @@ class Kind(StrEnum):
     ANALYSIS = (
         "analysis",
         Effect.NOT_CARRIED_OUT,
-        'reads answer 400 "Analysis documents are not supported"',
+        "reads answer 400 (v2: 422), as of analysis documents",
         None,
         "GET",
     )
@@ -106,7 +106,7 @@ _ANY = ", ".join(kind for kind in Kind if kind.method is None)
 FAULT_HELP = f"""\
 A fault is written [METHOD [PATH]] KIND[=VALUE][WHEN].
 
-METHOD  POST, GET, DELETE or ANY; if missing, POST
+METHOD  POST, GET, PUT, PATCH, DELETE or ANY; if missing, POST
         (GET for {_READS}; ANY for {_ANY}).
 PATH    the beginning of the path, for example /api/v1/models.
 WHEN    which calls of METHOD and PATH, counted from 1 behind the rate limit:

@@ -208,5 +208,5 @@ def _parse_range(part: str) -> tuple[int, int | None]:
 
 def _parse_method(text: str, method: str) -> str | None:
     if method.upper() not in _METHODS:
-        raise ValueError(f"fault {text!r}: {method!r} isn't a method; use POST, GET, DELETE or ANY")
+        raise ValueError(f"fault {text!r}: {method!r} isn't a method; use POST, GET, PUT, PATCH, DELETE or ANY")
     return None if method.upper() == "ANY" else method.upper()

@@ -12,7 +12,7 @@ import orjson
 
 from batcher.errors import UsageError
 
-from .answers import iso
+from .answers.ids import iso
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from batcher.errors import UsageError
 
-from .answers import fault_error
+from .answers.errors import fault_error
 from .calls import Call, Response
 from .connection import Connection
 from .delivery import Delivery

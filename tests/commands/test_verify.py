@@ -64,7 +64,7 @@ def change(server: FaultyServer, name: str, edit: Callable[[dict[str, Any]], Non
     [document] = [one for one in server.documents.values() if one.name == name]
     body = orjson.loads(document.body)
     edit(body)
-    server.sandbox.store._db.execute(
+    server.sandbox.store.db.execute(
         "UPDATE documents SET body = ?, name = ?, model_id = ? WHERE id = ?",
         (orjson.dumps(body), body["name"], body["modelId"], document.number),
     )

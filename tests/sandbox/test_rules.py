@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from batcher.sandbox.rules import problems
+from batcher.sandbox.rules.v1 import problems
 
 MODEL = "5f1c2b3a-6d4e-4f70-8a91-b2c3d4e5f607"
 QUERY = {"table": "order_items", "fields": ["order_items.total"], "sorts": [], "limit": 100}
@@ -22,6 +22,7 @@ def body(**fields: Any) -> dict[str, Any]:
     "right",
     [
         body(),
+        body(description=None),
         body(name="x" * 254, description="d" * 1024, identifier="a" * 48),
         body(identifier="a1"),
         body(queryPresentations=[TILE, TILE | {"visConfig": {"visType": "x"}, "resultConfig": None}]),

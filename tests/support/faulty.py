@@ -199,8 +199,7 @@ def server_process(state: Path, *flags: str, port: int = 0) -> Iterator[ServerPr
 
 def documents_in(state: Path) -> list[Document]:
     """Every document of a state file, deleted ones included, in order; works while a server is using it."""
-    query = """SELECT id, identifier, name, model_id, body, dashboard_id, workbook_id, owner, created_at, deleted_at
-               FROM documents ORDER BY id"""
+    query = "SELECT * FROM documents ORDER BY id"
     with closing(sqlite3.connect(state)) as db:
         return [Document(*row) for row in db.execute(query)]
 
@@ -237,6 +236,8 @@ def settings_of(argv: Sequence[str]) -> SandboxSettings:
     parser.add_argument("--fault", type=Fault.parse, action="append", default=[])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--no-v1", action="store_true")
+    parser.add_argument("--no-v2", type=int)
     parser.add_argument("--rate", metavar="N/SECONDS")
     options = parser.parse_args(argv)
     limit, _, seconds = (options.rate or "").partition("/")
@@ -247,6 +248,8 @@ def settings_of(argv: Sequence[str]) -> SandboxSettings:
         faults=tuple(options.fault),
         seed=options.seed,
         latency_seconds=options.latency,
+        no_v1=options.no_v1,
+        no_v2=options.no_v2,
         rate=Rate(int(limit), float(seconds)) if limit else None,
     )
 

@@ -182,6 +182,7 @@ UNDO = (
     *(*ENDPOINT, *SENDING, *OUTAGES, *NAMESPACE, *OUTPUT),
 )
 _ONCE: dict[str, Any] = {"lasting": False}
+_NO_V2 = click.Choice(["404", "405", "410"])
 SANDBOX = (
     _value("--port", "N", "Server", "on 127.0.0.1; 0 is any free one (0)", whole(0, 65535), default="0", **_ONCE),
     _value("--rate", "N/PERIOD", "Server", "what each key may send; Omni: 60/min (none)", RATE, **_ONCE),
@@ -189,7 +190,9 @@ SANDBOX = (
     _value("--latency", "SECONDS", "Server", "how long each answer takes (0)", SECONDS, **_ONCE),
     _file("--key-file", "Server", "accept only the keys in it, one per line (any)"),
     _value("--unknown-model", "UUID", "Server", "a model that gets a 404; repeatable", multiple=True, **_ONCE),
-    _file("--state", "State", "an SQLite file that keeps the documents"),
+    _flag("--no-v1", "Server", "v1 create and read are gone (410)"),
+    _value("--no-v2", "STATUS", "Server", "there is no v2: it answers 404, 405 or 410", _NO_V2, **_ONCE),
+    _file("--state", "State", "an SQLite file that keeps what is created"),
     _file("--log", "State", "a JSON line for each request"),
     _value("--fault", "FAULT", "Faults", "what goes wrong; repeatable", multiple=True, **_ONCE),
     _value("--seed", "N", "Faults", "for faults with a probability (0)", whole(0, 1 << 53), default="0", **_ONCE),

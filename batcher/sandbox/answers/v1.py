@@ -1,78 +1,15 @@
-"""The bodies of the sandbox's answers: errors in Omni's shapes, and documents as the API shows them."""
+"""What v1 answers to a create and to a read (API.md 2 and 5)."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from enum import StrEnum
-from http import HTTPStatus
-from http.client import responses
 from typing import Any
 
 import orjson
 
-from .calls import Response
-from .store import Document
-
-ORGANIZATION = "8d3f6a1e-52c4-4b0e-9a57-0c1f6b7e2d90"
-
-
-class ErrorShape(StrEnum):
-    """The shapes that Omni's error bodies are met in; the application's own errors can be asked for in each."""
-
-    DETAIL = "detail"  # {"detail": "Bad Request: modelId: Required", "status": 400}
-    NESTED = "nested"  # {"error": {"code": 400, "message": "..."}}
-    PLAIN = "plain"  # {"error": "...", "success": false}
-    CODED = "coded"  # {"error": "bad_request", "message": "..."}
-
-
-def error_body(shape: ErrorShape, status: int, message: str) -> bytes:
-    """The application's error in one of the shapes that are met. A 400 says so itself, as Omni's does."""
-    if status == HTTPStatus.BAD_REQUEST and shape is ErrorShape.DETAIL:
-        message = f"Bad Request: {message}"
-    match shape:
-        case ErrorShape.DETAIL:
-            return orjson.dumps({"detail": message, "status": status})
-        case ErrorShape.NESTED:
-            return orjson.dumps({"error": {"code": status, "message": message}})
-        case ErrorShape.PLAIN:
-            return orjson.dumps({"success": False, "error": message})
-        case ErrorShape.CODED:
-            code = responses.get(status, "error").lower().replace(" ", "_")
-            return orjson.dumps({"error": code, "message": message})
-
-
-def auth_error(status: int, message: str) -> Response:
-    """An answer of the authentication in front of the application: always the nested shape."""
-    return Response(status, orjson.dumps({"error": {"code": status, "message": message}}))
-
-
-def fault_error(status: int, shape: ErrorShape) -> Response:
-    """An error asked for by a fault: a gateway's page, the firewall's word, the door's, or the application's."""
-    phrase = responses.get(status, f"Status {status}")
-    match status:
-        case 401:
-            return auth_error(status, "Invalid bearer token")
-        case 429:
-            body = orjson.dumps({"error": "Too Many Requests"})
-            return Response(status, body, headers=(("X-Omni-Waf-Action", "block"),))
-        case 502 | 504:
-            page = f"<html><head><title>{status} {phrase}</title></head><body><h1>{status} {phrase}</h1></body></html>"
-            return Response(status, page.encode(), "text/html")
-        case _:
-            return Response(status, error_body(shape, status, phrase))
-
-
-def iso(seconds: float) -> str:
-    """`2026-07-01T09:30:00.123Z` for seconds since 1970."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def uuid_of(*parts: object) -> str:
-    """A UUID that is always the same for the same parts, so that it need not be stored."""
-    text = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=16).hexdigest()
-    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
+from ..store import Document
+from .ids import ORGANIZATION, iso, uuid_of
+from .state import state_of, tiles_in_order
 
 
 def created_answer(document: Document, spec: Mapping[str, Any]) -> bytes:
@@ -159,7 +96,7 @@ def _workbook(document: Document, at: str) -> dict[str, Any]:
 
 def read_answer(document: Document, name: str) -> bytes:
     """The answer to a read: no identifier in it, as the API has it."""
-    spec = orjson.loads(document.body)
+    spec = _as_v1(document) if document.api == "v2" else orjson.loads(document.body)
     return orjson.dumps(
         {
             "name": name,
@@ -174,19 +111,22 @@ def read_answer(document: Document, name: str) -> bytes:
     )
 
 
-def list_record(document: Document, base_url: str) -> dict[str, Any]:
-    """One line of the list."""
+def _as_v1(document: Document) -> dict[str, Any]:
+    """A document that v2 made, as v1 shows it: tiles in order, controls as filters, no layout."""
+    state = state_of(document)
+    controls = state.get("controls", {"data": {}, "order": []})
     return {
-        "identifier": document.identifier,
-        "name": document.name,
-        "connectionId": uuid_of("connection", document.model_id),
-        "deleted": False,
-        "folder": None,
-        "hasDashboard": True,
-        "labels": [],
-        "owner": {"id": document.owner, "name": "Sandbox User"},
-        "scope": "restricted",
-        "type": "document",
-        "updatedAt": iso(document.created_at),
-        "url": f"{base_url}/dashboards/{document.identifier}",
+        "description": state["description"],
+        "queryPresentations": [_tile_as_v1(tile) for _, tile in tiles_in_order(state)],
+        "filterConfig": {key: control["config"] for key, control in controls["data"].items()},
+        "filterOrder": controls["order"],
+        "facetFilters": state.get("settings", {}).get("facetFilters", False),
     }
+
+
+def _tile_as_v1(tile: Mapping[str, Any]) -> dict[str, Any]:
+    outer = tile["visConfig"] or {}
+    inner = outer.get("visConfig") or {}
+    shown = {key: tile[key] for key in ("name", "description", "subTitle", "topicName", "prefersChart", "query")}
+    vis = {"visType": inner.get("visType"), "config": inner.get("config", {}), "fields": outer.get("fields", [])}
+    return shown | {"chartType": outer.get("chartType"), "visConfig": vis, "resultConfig": tile["resultConfig"]}
