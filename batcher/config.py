@@ -49,7 +49,8 @@ class Files:
 class Reading:
     """How inputs are read. `format`: None (by extension), or csv, jsonl, json, xlsx. `max_row_bytes` guards memory.
 
-    `api_keys` are those in use: none of them may be a row's key. `api`: the version that says what a row may hold.
+    `folder` and `labels` are for rows without their own. `api_keys` are those in use: none of them may be a row's key. `api`:
+    the version that says what a row may hold.
     """
 
     format: str | None = None
@@ -57,6 +58,8 @@ class Reading:
     ignore_unknown: bool = False
     sheet: str | None = None
     api: ApiVersion = ApiVersion.V1
+    folder: str | None = None
+    labels: tuple[str, ...] = ()
     api_keys: frozenset[str] = field(default=frozenset(), repr=False)
 
 

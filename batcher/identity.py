@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -15,6 +15,8 @@ import orjson
 
 SLUG_LENGTH = 30
 KEY_LENGTH = 200
+HASH_DIGITS = 15  # of a spec hash that are kept in memory for each created row: 60 bits
+BODY_DIGITS = 9  # of these stand for the body where there are folder or labels
 NAMED = "name:"  # how the key of a row without a key or an identifier begins
 RAW = "raw:"  # how the key of a row begins whose own was refused, or that is too broken for any other
 _HASH_BYTES = 10  # 80 bits are exactly 16 characters of base32
@@ -83,6 +85,26 @@ def content_hash(body: Mapping[str, Any]) -> str:
     seen.pop("identifier", None)
     seen["name"] = " ".join(unicodedata.normalize("NFKC", str(body.get("name", ""))).split())
     return hash_of(seen)
+
+
+def placed_hash(body_hash: str, folder: str | None, labels: Sequence[str]) -> str:
+    """The `spec_hash` of a spec: its body's, in which the digits behind the first `BODY_DIGITS` stand for folder and labels.
+
+    So a row without these keeps the hash of its body, and one that only goes elsewhere can be told from one with other
+    content. Case, the order of labels and a slash at either end of a path make no difference. Fixed forever.
+    """
+    if folder is None and not labels:
+        return body_hash
+    facts = [None if folder is None else folder.strip("/").casefold(), sorted(label.casefold() for label in labels)]
+    return body_hash[:BODY_DIGITS] + blake2b(orjson.dumps(facts), digest_size=16).hexdigest()[BODY_DIGITS:]
+
+
+def fingerprint(spec_hash: str) -> int:
+    """What is kept in memory of a spec hash; 0 for none."""
+    try:
+        return max(0, int(spec_hash[:HASH_DIGITS] or "0", 16))
+    except ValueError:
+        return 0
 
 
 def hash_of(body: dict[str, Any]) -> str:

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, assert_never
 
+from .placement import NO_PLACEMENT, Placement, StepKind
 from .reasons import Reason
 
-F = TypeVar("F", "Failed", "Uncertain")
+F = TypeVar("F", "Failed", "Uncertain", "Unfinished")
 
 
 class ApiVersion(StrEnum):
@@ -91,7 +92,7 @@ class Problem:
 class Spec(NamedTuple):
     """A validated row. `body` is the JSON object to POST (UTF-8, compact); it holds an identifier only if the user gave one.
 
-    `spec_hash` is `identity.spec_hash` of the body.
+    `spec_hash` is `identity.spec_hash` of the body, and of the `placement` if there is one.
     """
 
     key: str
@@ -103,11 +104,22 @@ class Spec(NamedTuple):
     body: bytes
     spec_hash: str
     row: Row
+    placement: Placement = NO_PLACEMENT
 
     @property
     def place(self) -> str:
         """`dashboards.csv:17`, for messages."""
         return f"{self.source}:{self.line}"
+
+    @property
+    def folder(self) -> str | None:
+        """The folder that is asked for, as a path or a UUID."""
+        return self.placement.folder
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that are asked for."""
+        return self.placement.labels
 
 
 class Created(NamedTuple):
@@ -172,16 +184,38 @@ class Uncertain(_Failure):
     __slots__ = ()
 
 
-Outcome = Created | Failed | Uncertain
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished(_Failure):
+    """The row's document exists, its `Created` came before, but this `step` is missing, and perhaps later ones."""
+
+    step: StepKind
 
 
-def encode_failure(outcome: Failed | Uncertain) -> dict[str, Any]:
+Failure = Failed | Uncertain | Unfinished  # what has a line in the failures file
+Outcome = Created | Failure
+
+
+def word_of(outcome: Failure) -> str:
+    """What a failures line calls it."""
+    match outcome:
+        case Failed():
+            return "failed"
+        case Uncertain():
+            return "uncertain"
+        case Unfinished():
+            return "unfinished"
+        case _:
+            assert_never(outcome)
+
+
+def encode_failure(outcome: Failure) -> dict[str, Any]:
     """The JSON object of a failures line (contract 6), its fields in the contract's order."""
     return {
         "key": outcome.key,
         "source": outcome.source,
         "line": outcome.line,
-        "outcome": "failed" if isinstance(outcome, Failed) else "uncertain",
+        "outcome": word_of(outcome),
+        **({"step": outcome.step} if isinstance(outcome, Unfinished) else {}),
         "reason": outcome.reason,
         "status": outcome.status,
         "message": outcome.message,
@@ -194,11 +228,16 @@ def encode_failure(outcome: Failed | Uncertain) -> dict[str, Any]:
     }
 
 
-def parse_failure(line: Mapping[str, Any]) -> Failed | Uncertain:
-    """`encode_failure`, undone. Raises KeyError for a field that is missing, ValueError for a reason that is unknown."""
-    kind = Failed if line["outcome"] == "failed" else Uncertain
-    read = {"key": str(line["key"]), "reason": Reason(line["reason"])}
+def parse_failure(line: Mapping[str, Any]) -> Failure:
+    """`encode_failure`, undone. Raises KeyError for a field that is missing, ValueError for a word that is unknown."""
+    kind: type[Failure] = _KINDS[line["outcome"]]
+    read: dict[str, Any] = {"key": str(line["key"]), "reason": Reason(line["reason"])}
+    if kind is Unfinished:
+        read["step"] = StepKind(line["step"])
     return kind(**{each.name: line[each.name] for each in fields(kind)} | read)
+
+
+_KINDS: dict[str, type[Failure]] = {"failed": Failed, "uncertain": Uncertain, "unfinished": Unfinished}
 
 
 def stamp(now: datetime) -> str:

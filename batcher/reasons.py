@@ -45,6 +45,7 @@ HINTS = {
     Reason.INTERRUPTED: "Run the same command again.",
 }
 
+NOT_REACHED = "created; the run ended before its step: {}"
 UNCERTAIN = "It may exist. Run the same command again: batcher looks it up first and never creates it twice."
 UNCERTAIN_UNNAMED = (
     "It may exist, under an identifier that the server chose. Look for it in Omni; if you find it, put its identifier into "

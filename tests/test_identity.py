@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batcher.identity import content_hash, fill_identifier, hash_of, looks_filled, name_key, raw_key, slug, spec_hash
+from batcher.identity import (
+    content_hash,
+    fill_identifier,
+    hash_of,
+    looks_filled,
+    name_key,
+    placed_hash,
+    raw_key,
+    slug,
+    spec_hash,
+)
 from tests.support.rows import ITEM, MODEL, anything, texts
 
 API_RULE = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
@@ -72,6 +82,16 @@ def test_identifiers_are_fixed_for_ever(body: dict[str, Any], undone: int, ident
 def test_spec_hashes_are_fixed_for_ever() -> None:
     """A row whose content has not changed must not look changed to a later version."""
     assert spec_hash(b'{"b":1,"a":{"d":[1,{"y":2,"x":1}],"c":null}}') == "260df26112d3b8014af11fc5947b59af"
+
+
+def test_folder_and_labels_have_their_own_part_of_a_spec_hash() -> None:
+    """A row without them keeps the hash that it had before they were known; the golden values hold for ever."""
+    body = "260df26112d3b8014af11fc5947b59af"
+    assert placed_hash(body, None, ()) == body
+    assert placed_hash(body, "Sales/EMEA", ("q3", "Finance")) == "260df2611055c67c080a0e6688717477"
+    same = placed_hash(body, "/sales/emea/", ("finance", "Q3"))
+    assert same == placed_hash(body, "Sales/EMEA", ("q3", "Finance"))
+    assert len({placed_hash(body, *one) for one in (("a", ()), (None, ("aa",)), ("a", ("aa",)), ("b", ()))}) == 4
 
 
 contents = st.none() | texts

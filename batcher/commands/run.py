@@ -96,7 +96,7 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
         surveyed = replace(surveyed, started=started, begun=begun)
         if not surveyed.has_work:
             await _make_durable(runtime.storage, settings.files, drain)
-            show(settings.files, runtime, past, spooled, past.journaled.histories, drain)
+            show(settings.files, runtime, past, spooled, past.journaled.reported, drain)
             return summarise(settings, runtime, surveyed, spooled, drain)
         if not settings.endpoint.keys and (surveyed.plan.sending or surveyed.absent):
             raise UsageError(settings.endpoint.no_key_hint)
@@ -132,8 +132,8 @@ def survey_only(settings: RunSettings, observer: Observer, runtime: Runtime) -> 
         past = past_of(settings.endpoint, settings.sending, settings.files, runtime)
         surveyed = survey(settings, sources, runtime, observer, past, spooled, is_look=True)
         if spooled.sheet is not None:
-            histories, undone = past.journaled.histories, past.journaled.undone
-            write_sheet(runtime.storage, settings.files, spooled.sheet, histories, undone)
+            reported, undone = past.journaled.reported, past.journaled.undone
+            write_sheet(runtime.storage, settings.files, spooled.sheet, reported, undone)
     for warning in surveyed.warnings:
         observer.warning(warning)
     if past.journaled.open_undos:
@@ -169,7 +169,7 @@ class _Run:
                 except Stopped as stopped:
                     self.drain.stop(str(stopped), stopped.stop_reason)
             kept = await self._close_files(ledger, requester, batch) or kept
-            show(self.settings.files, self.runtime, self.survey.past, self.spooled, ledger.histories, self.drain)
+            show(self.settings.files, self.runtime, self.survey.past, self.spooled, ledger.reported, self.drain)
         return summarise(
             self.settings,
             self.runtime,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ..config import Files
 from ..errors import StopReason, UsageError
-from ..files.key_history import KeyHistory
+from ..files.history import Reported
 from ..files.past import Past
 from ..plan.seen_rows import SpooledRows
 from ..plan.sheet import write_sheet
@@ -19,15 +17,15 @@ def show(
     runtime: Runtime,
     past: Past,
     spooled: SpooledRows,
-    histories: Mapping[str, KeyHistory],
+    reported: Reported,
     drain: Drain,
 ) -> None:
     """Write the sheet, if one is asked for; a run that can't has stopped, so that nobody takes silence for success.
 
-    `histories` are what is known at the end.
+    `reported` is what is known at the end.
     """
     if spooled.sheet is not None:
         try:
-            write_sheet(runtime.storage, files, spooled.sheet, histories, past.journaled.undone)
+            write_sheet(runtime.storage, files, spooled.sheet, reported, past.journaled.undone)
         except UsageError as error:
             drain.stop(str(error), StopReason.DISK)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Mapping
 from pathlib import Path
 
 from ..config import Files
-from ..models import Failed, Uncertain
+from ..models import Failure
 from .disk import Storage
 from .failures_view import Form, digest_of, failures_text, is_current
-from .key_history import KeyHistory
+from .history import Reported
 from .lines import Lines
 from .trouble import on_disk
 
@@ -69,7 +68,7 @@ class FailuresFile:
                     written.update(piece)
         return written
 
-    def append(self, outcome: Failed | Uncertain) -> None:
+    def append(self, outcome: Failure) -> None:
         """One more line, of an outcome that the journal holds."""
         if self._lines is not None:
             self._waiting.append(self._form.line(outcome))
@@ -89,17 +88,17 @@ class FailuresFile:
                 written.update(waited)
         self._lines, self._written = lines, written
 
-    def is_current(self, histories: Mapping[str, KeyHistory]) -> bool:
+    def is_current(self, reported: Reported) -> bool:
         """Whether it is exactly what it must be."""
-        return is_current(self._storage, self._files.failures, self._files.journal, histories, self._form)
+        return is_current(self._storage, self._files.failures, self._files.journal, reported, self._form)
 
-    def measure(self, histories: Mapping[str, KeyHistory]) -> tuple[int, str]:
+    def measure(self, reported: Reported) -> tuple[int, str]:
         """Size in bytes and digest of what it must be."""
-        return digest_of(failures_text(self._storage, self._files.journal, histories, self._form))
+        return digest_of(failures_text(self._storage, self._files.journal, reported, self._form))
 
-    def replace(self, histories: Mapping[str, KeyHistory]) -> None:
+    def replace(self, reported: Reported) -> None:
         """Make it what it must be, in one step."""
         self._waiting = []
-        text = failures_text(self._storage, self._files.journal, histories, self._form)
+        text = failures_text(self._storage, self._files.journal, reported, self._form)
         with on_disk(self._files.failures, "replace"):
             self._storage.replace(self._files.failures, text)

@@ -8,7 +8,7 @@ repair. One that is the input stays as it is until all of its rows have an outco
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,23 +16,25 @@ from typing import BinaryIO
 
 import orjson
 
-from ..models import Failed, Uncertain, encode_failure
+from ..models import Failed, Failure, Uncertain, Unfinished, encode_failure
 from ..read.csv_table import Layout
 from . import csv_form
 from .disk import Storage
-from .history import Announced, Journaled, read_line
+from .history import Announced, Journaled, Reported, read_line
 from .journal_lines import FailureLine
-from .key_history import KeyHistory
 from .lines import read_lines
 from .trouble import corrupt, on_disk
 
 _PIECE_BYTES = 1 << 18
+_WORDS = (b'"failed"', b'"uncertain"', b'"unfinished"')
 _BASES = 20  # announcements that are held against the file: so many refused rewritings in a row are still understood
 
 
 def outcome_at(storage: Storage, journal: Path, offset: int) -> Failed | Uncertain:
-    """The outcome that the journal holds there. Raises UsageError if somebody broke that line."""
+    """The outcome of a row without a document that the journal holds there. Raises UsageError if someone broke that line."""
     (outcome,) = journaled_failures(storage, journal, [offset])
+    if isinstance(outcome, Unfinished):
+        raise corrupt(journal, f"offset {offset}", "not of a row without a document")
     return outcome
 
 
@@ -46,7 +48,7 @@ class Form:
         """What a new file begins with."""
         return b"" if self.layout is None else csv_form.failures_header(self.layout)
 
-    def line(self, outcome: Failed | Uncertain) -> bytes:
+    def line(self, outcome: Failure) -> bytes:
         """One line."""
         fields = encode_failure(outcome)
         if self.layout is None:
@@ -54,7 +56,7 @@ class Form:
         return csv_form.failures_to_csv(fields, self.layout)
 
 
-def journaled_failures(storage: Storage, journal: Path, offsets: Iterable[int]) -> Iterator[Failed | Uncertain]:
+def journaled_failures(storage: Storage, journal: Path, offsets: Iterable[int]) -> Iterator[Failure]:
     """The outcomes that the journal holds at these offsets (ascending). Raises UsageError for a corrupt line."""
     with on_disk(journal, "read"), storage.read(journal) as stream:
         for offset in offsets:
@@ -74,17 +76,17 @@ def digest_of(chunks: Iterable[bytes]) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def failures_text(storage: Storage, journal: Path, histories: Mapping[str, KeyHistory], form: Form) -> Iterator[bytes]:
+def failures_text(storage: Storage, journal: Path, reported: Reported, form: Form) -> Iterator[bytes]:
     """What the failures file must hold: a line for each row whose last outcome is failed or uncertain, oldest first."""
     yield form.head()
-    offsets = sorted(history.failure for history in histories.values() if history.failure is not None)
+    offsets = sorted(history.failure for history in reported.values() if history.failure is not None)
     for outcome in journaled_failures(storage, journal, offsets) if offsets else ():
         yield form.line(outcome)
 
 
-def is_current(storage: Storage, path: Path, journal: Path, histories: Mapping[str, KeyHistory], form: Form) -> bool:
+def is_current(storage: Storage, path: Path, journal: Path, reported: Reported, form: Form) -> bool:
     """Whether the failures file is exactly what it must be."""
-    text = failures_text(storage, journal, histories, form)
+    text = failures_text(storage, journal, reported, form)
     if storage.size(path) is None:
         return digest_of(text) == digest_of([form.head()])
     with storage.read(path) as stream:
@@ -123,7 +125,7 @@ def _pieces(stream: BinaryIO, size: int) -> Iterator[bytes]:
 def _appended(storage: Storage, journal: Path, start: int, form: Form) -> Iterator[bytes]:
     """The lines of all outcomes that the journal has from this offset on."""
     for _, line in read_lines(storage, journal, start) if storage.size(journal) else ():
-        if b'"failed"' in line or b'"uncertain"' in line:  # the others need no parsing
+        if any(word in line for word in _WORDS):  # the others need no parsing
             failure = read_line(line, journal, "a failure")
             if isinstance(failure, FailureLine):
                 yield form.line(failure.outcome)

@@ -8,25 +8,31 @@ intent is unclear too.
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UsageError
+from ..models import Unfinished
 from .disk import Storage
+from .due_steps import DueSteps, StepsLeft
 from .identity_lines import Named, SameRow
 from .journal_lines import FailureLine, Intent, JournalHeader, JournalLine, Unknown, parse_journal_line
 from .key_history import NO_HISTORY, KeyHistory
 from .lines import JoinedLines, is_object, read_lines
 from .run_lines import FirstCreated, Rewriting, RunBegan
+from .step_lines import Making, PlaceMade, StepDone, StepsDue
 from .trouble import corrupt, on_disk
 from .undo_lines import UndoIntent, UndoKept, Undone
 
 _INTENT = re.compile(rb'\{"key":"([^"\\]+)","type":"intent",')  # how an intent begins whose key needs no escape
+_PLACED = (b'"folder":', b'"labels":')  # what follows there if it asks for steps
 _ABOUT_ROWS = (b'"intent"', b'"failed"', b'"uncertain"', b'"run"')  # what has none of these need not be parsed
 
 # By key and identifier: how many lines of the results file named that document when undo deleted it.
 UndoneDocuments = Mapping[str, Mapping[str, int]]
+Reported = Mapping[str, KeyHistory | DueSteps]  # what may have a failures line, by key
 OpenUndos = Mapping[tuple[str, str], UndoIntent]  # by key and identifier: a DELETE may have left, and nobody knows more
 
 
@@ -44,7 +50,7 @@ class Journaled:
     """All that the journal says. `header` is None if there is no journal.
 
     `same_rows`: a row's key in the inputs → its key here. `named`: keys of documents that were told to have no row.
-    `runs`: the ids of all runs.
+    `runs`: the ids of all runs. `steps`: what created rows lack.
     """
 
     header: JournalHeader | None = None
@@ -56,6 +62,12 @@ class Journaled:
     named: set[str] = field(default_factory=set)
     runs: set[str] = field(default_factory=set)
     has_created: bool = False
+    steps: StepsLeft = field(default_factory=StepsLeft)
+
+    @property
+    def reported(self) -> Reported:
+        """Whatever may have a failures line, by key."""
+        return ChainMap[str, KeyHistory | DueSteps](dict(self.histories), dict(self.steps.due))
 
 
 def read_journal(storage: Storage, path: Path, is_created: Callable[[str], bool]) -> Journaled:
@@ -71,7 +83,9 @@ def read_journal(storage: Storage, path: Path, is_created: Callable[[str], bool]
             match = is_intent(text)  # nearly all lines are intents, nearly all of them of created keys
             if match is not None and number > 1 and is_single(text):
                 key = match[1].decode("utf-8", "replace")
-                if "\N{REPLACEMENT CHARACTER}" not in key and is_created(key):
+                is_placed = text.startswith(_PLACED, match.end())
+                if not is_placed and "\N{REPLACEMENT CHARACTER}" not in key and is_created(key):
+                    reading.steps.due.pop(key, None)  # what an earlier attempt asked for isn't asked for any more
                     continue
             if text[-1:] != b"\n" and not is_object(text):
                 break  # a torn tail
@@ -100,6 +114,7 @@ class _Reading:
     named: set[str] = field(default_factory=set)
     runs: set[str] = field(default_factory=set)
     has_created: bool = False
+    steps: StepsLeft = field(default_factory=StepsLeft)
 
     def take(self, line: JournalLine | Unknown, offset: int, is_created: Callable[[str], bool]) -> None:
         """The next line, which begins at `offset`."""
@@ -122,11 +137,17 @@ class _Reading:
                 self.open_undos[line.key, line.identifier] = line
             case UndoKept():
                 self.open_undos.pop((line.key, line.identifier), None)
+            case StepsDue() | StepDone() | Making() | PlaceMade() | FailureLine(Unfinished()):
+                self.steps.take(line, offset, is_created)
             case _:
                 if isinstance(line, Undone):
                     self.undone.setdefault(line.key, {})[line.identifier] = line.lines
                     self.open_undos.pop((line.key, line.identifier), None)
-                if not is_created(line.key):
+                    self.steps.forget(line.key)
+                if is_created(line.key):
+                    if isinstance(line, Intent):
+                        self.steps.intended(line)
+                else:
                     self.histories[line.key] = self.histories.get(line.key, NO_HISTORY).after(line, offset)
 
     def journaled(self) -> Journaled:
@@ -141,6 +162,7 @@ class _Reading:
             self.named,
             self.runs,
             self.has_created,
+            self.steps,
         )
 
 
@@ -160,6 +182,8 @@ def lines_about_rows(
         if match is None and not any(word in text for word in _ABOUT_ROWS):
             continue
         line = read_line(text, path, f"offset {offset}")
+        if isinstance(line, FailureLine) and isinstance(line.outcome, Unfinished):
+            continue  # of a row that is created
         if isinstance(line, RunBegan) or (isinstance(line, Intent | FailureLine) and not is_passed_over(line.key)):
             yield line, offset
 

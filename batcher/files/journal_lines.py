@@ -10,7 +10,11 @@ earlier version began is continued, so no field here is ever renamed.
 | intent | Intent | one attempt is about to leave: identifier, whether it was filled in, hash and body of what is sent |
 | clear | Cleared | the key's last attempt certainly did nothing |
 | settled | Settled | none of the key's attempts so far did anything |
-| failed, uncertain | FailureLine | an outcome, with all fields of its failures line |
+| failed, uncertain, unfinished | FailureLine | an outcome, with all fields of its failures line |
+| steps | StepsDue | a created row's steps are now these: it was edited, or its document found |
+| step | StepDone | one step of a created row is done |
+| making | Making | a folder or label that rows ask for is about to be made |
+| made | PlaceMade | it's there, or certainly isn't |
 | mended | Fixed | the row that failed under this key has another key now, since somebody fixed its key |
 | undoing | UndoIntent | one DELETE is about to leave: identifier, and what its `undone` will say |
 | undone | Undone | undo deleted this document, which so many lines of the results file named, or found it gone |
@@ -21,7 +25,7 @@ earlier version began is continued, so no field here is ever renamed.
 | rewriting | Rewriting | the failures file is about to be replaced by one of this size and digest |
 
 Intents are kept for good. The lines of undo are in `undo_lines.py`, those about keys in `identity_lines.py`,
-about a run and its files in `run_lines.py`.
+about a run and its files in `run_lines.py`, about steps and what they need in `step_lines.py`.
 Fields that are not known are skipped; a line of a type that is not known is `Unknown`.
 """
 
@@ -34,14 +38,17 @@ from typing import Any, ClassVar, NamedTuple
 
 import orjson
 
-from ..models import Failed, Uncertain, encode_failure, parse_failure, stamp
+from ..models import Failed, Uncertain, Unfinished, encode_failure, parse_failure, stamp
+from ..placement import NO_PLACEMENT, Placement, StepKind, steps_of
 from .identity_lines import Named, SameRow, parse_named, parse_same_row
 from .run_lines import FirstCreated, Rewriting, RunBegan, parse_first_created, parse_rewriting, parse_run_began
+from .step_lines import Making, PlaceMade, StepDone, StepsDue, parse_placement, placement_fields, step_parsers
 from .undo_lines import UndoIntent, UndoKept, Undone, parse_undo_intent, parse_undo_kept, parse_undone
 
 VERSION = 1
 USUAL_TIMEOUT_SECONDS = 60.0  # an intent names its request's timeout only if it's another one
 CONTENT = "content"
+_NOTHING: dict[str, Any] = {}
 
 
 class JournalHeader(NamedTuple):
@@ -82,12 +89,19 @@ class Intent(NamedTuple):
     body: bytes
     is_resend: bool = False
     timeout_seconds: float = USUAL_TIMEOUT_SECONDS
+    placement: Placement = NO_PLACEMENT
+
+    @property
+    def steps(self) -> tuple[StepKind, ...]:
+        """What follows if this attempt creates the document."""
+        return steps_of(self.placement)
 
     def encode(self) -> bytes:
-        """The line."""
+        """The line. Folder and labels come first, so that whoever reads a million lines sees at once which have them."""
         line: dict[str, Any] = {
             "key": self.key,
             "type": "intent",
+            **(_NOTHING if self.placement == NO_PLACEMENT else placement_fields(self.placement)),
             "identifier": self.identifier,
             "filled": self.is_filled,
             "attempt": self.attempt,
@@ -135,9 +149,9 @@ class Fixed(_KeyOnly):
 
 @dataclass(frozen=True, slots=True)
 class FailureLine:
-    """A row ended without a document that we know of."""
+    """A row ended without a document that we know of, or without all of its steps."""
 
-    outcome: Failed | Uncertain
+    outcome: Failed | Uncertain | Unfinished
 
     @property
     def key(self) -> str:
@@ -155,7 +169,10 @@ class Unknown(NamedTuple):
 
 
 KeyLine = Intent | Cleared | Settled | FailureLine | Fixed | Undone
-JournalLine = JournalHeader | RunBegan | KeyLine | UndoIntent | UndoKept | SameRow | Named | FirstCreated | Rewriting
+StepLine = StepsDue | StepDone | Making | PlaceMade
+JournalLine = (
+    JournalHeader | RunBegan | KeyLine | StepLine | UndoIntent | UndoKept | SameRow | Named | FirstCreated | Rewriting
+)
 
 
 def parse_journal_line(text: bytes) -> JournalLine | Unknown:
@@ -195,6 +212,7 @@ def _intent(line: Mapping[str, Any]) -> Intent:
         orjson.dumps(line["body"]),
         bool(line.get("resend")),
         float(line.get("timeout", USUAL_TIMEOUT_SECONDS)),
+        parse_placement(line),
     )
 
 
@@ -208,6 +226,7 @@ _PARSERS: dict[str, Callable[[Mapping[str, Any]], JournalLine]] = {
     "settled": lambda line: Settled(str(line["key"])),
     "failed": _failure,
     "uncertain": _failure,
+    "unfinished": _failure,
     "mended": lambda line: Fixed(str(line["key"])),
     "undoing": parse_undo_intent,
     "undone": parse_undone,
@@ -216,6 +235,7 @@ _PARSERS: dict[str, Callable[[Mapping[str, Any]], JournalLine]] = {
     "no_row": parse_named,
     "created": parse_first_created,
     "rewriting": parse_rewriting,
+    **step_parsers,
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple, assert_never
 
-from ..models import Failed
+from ..models import Failed, Unfinished
 from .journal_lines import USUAL_TIMEOUT_SECONDS, Cleared, FailureLine, Fixed, Intent, KeyLine, Settled
 from .undo_lines import Undone
 
@@ -58,6 +58,8 @@ class KeyHistory(NamedTuple):
                 return self._replace(unclear=())
             case FailureLine(Failed()):
                 return self._replace(unclear=(), failure=offset, is_uncertain=False)
+            case FailureLine(Unfinished()):  # of a row that is created; `due_steps.py` follows these
+                return self
             case FailureLine():
                 return self._replace(failure=offset, is_uncertain=True)
             case Fixed():

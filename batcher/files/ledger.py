@@ -6,6 +6,7 @@ An outcome is written without waiting, so that no cancellation can come between 
 from __future__ import annotations
 
 import contextlib
+from collections import ChainMap
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -15,13 +16,14 @@ import anyio
 
 from ..config import Files
 from ..errors import DiskTrouble
-from ..models import Created, Failed, Outcome, Uncertain, stamp
+from ..models import Created, Failed, Outcome, Uncertain, Unfinished, stamp
 from . import failures_view
 from .disk import Storage
+from .due_steps import DueSteps
 from .failures_file import FailuresFile
-from .history import intent_at
+from .history import Reported, intent_at
 from .journal import Journal
-from .journal_lines import Cleared, FailureLine, Fixed, Intent, JournalHeader, KeyLine, Settled
+from .journal_lines import Cleared, FailureLine, Fixed, Intent, JournalHeader, KeyLine, Settled, StepLine
 from .key_history import IN_MEMORY, NO_HISTORY, KeyHistory, SentAttempt
 from .late_sync import LateSync
 from .lines import Lines, open_lines
@@ -49,6 +51,7 @@ class Ledger:
         self.run = run
         self._known_header = past.journaled.header
         self._histories = dict(past.journaled.histories)
+        self.steps = past.journaled.steps.copy()
         self._has_created = False
         self.has_created_before = past.journaled.has_created or len(past.created) > 0
         self._syncing = anyio.Lock()
@@ -133,10 +136,20 @@ class Ledger:
         """An earlier run's intent, as the journal holds it. Raises UsageError if somebody broke that line."""
         return intent_at(self._storage, self._files.journal, sent.offset)
 
+    @property
+    def reported(self) -> Reported:
+        """Whatever may have a line in the failures file now, by key."""
+        return ChainMap[str, KeyHistory | DueSteps](self._histories, self.steps.due)  # type: ignore[arg-type]
+
     def failure_of(self, key: str) -> Failed | Uncertain | None:
         """The last failed or uncertain outcome of this key, as the journal holds it."""
         offset = self.history_of(key).failure
         return None if offset is None else failures_view.outcome_at(self._storage, self._files.journal, offset)
+
+    def write_step(self, line: StepLine | FailureLine) -> None:
+        """Write a line about steps, and let what is due follow."""
+        self.late_sync.written()
+        self.steps.take(line, self.journal.write(line), lambda _: True)
 
     def close_failure(self, key: str) -> None:
         """This key's failure is over: its row was fixed and has another key."""
@@ -157,6 +170,9 @@ class Ledger:
             case Failed() | Uncertain():
                 self._write(FailureLine(outcome))
                 self._failures.append(outcome)
+            case Unfinished():
+                self.write_step(FailureLine(outcome))
+                self._failures.append(outcome)
 
     async def sync(self) -> None:
         """Return once all that was written is durable."""
@@ -173,16 +189,16 @@ class Ledger:
         """
         kept = self._failures.keep_edited(self.run)
         await self._results.sync()  # of an earlier run, too: a row that is left out now must be created for good
-        size, digest = self._failures.measure(self._histories)
+        size, digest = self._failures.measure(self.reported)
         self.journal.write(Rewriting(size, digest, self.run))
         await self.journal.sync()
-        self._failures.replace(self._histories)
+        self._failures.replace(self.reported)
         return kept
 
     @contextlib.asynccontextmanager
     async def appending_failures(self) -> AsyncIterator[None]:
         """Put the failures file right, then append to it inside the block."""
-        if not self._failures.is_current(self._histories):
+        if not self._failures.is_current(self.reported):
             await self.rewrite_failures()
         with open_lines(self._storage, self._files.failures) as lines:
             self._failures.open(lines)

@@ -14,11 +14,13 @@ from pathlib import Path
 from ..compact_map import Fingerprints
 from ..config import Files
 from ..errors import UsageError
+from ..identity import fingerprint
 from .disk import Storage
+from .due_steps import has_other_placement
 from .history import Journaled, read_journal
 from .journal_lines import CONTENT, VERSION
 from .key_history import NO_HISTORY, KeyHistory
-from .results_index import fingerprint, index_results
+from .results_index import index_results
 
 
 class RowState(StrEnum):
@@ -27,6 +29,7 @@ class RowState(StrEnum):
     NEW = "new"
     CREATED = "created"
     CHANGED = "changed"  # created, but the row differs now from what was sent
+    UNFINISHED = "unfinished"  # created, but steps are missing
     UNDONE = "undone"
     FAILED = "failed"
     UNCERTAIN = "uncertain"
@@ -74,7 +77,16 @@ class Past:
         sent = self.created.get(key)
         if sent is None:
             return RowState.NEW
+        if key in self.journaled.steps.due:
+            return RowState.UNFINISHED
+        if self.journaled.steps.placed:
+            sent = self.journaled.steps.sent_of(key, sent)
         return RowState.CREATED if sent in (0, fingerprint(spec_hash())) else RowState.CHANGED
+
+    def has_other_placement(self, key: str, spec_hash: str) -> bool:
+        """Whether a created row with this hash, which asks for folder or labels, asks for others than its document has."""
+        sent = self.created.get(key)
+        return sent is not None and has_other_placement(self.journaled.steps.sent_of(key, sent), spec_hash)
 
 
 def read_past(storage: Storage, files: Files, base_url: str, namespace: str) -> Past:

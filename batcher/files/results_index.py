@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..compact_map import Fingerprints
+from ..identity import HASH_DIGITS, fingerprint
 from ..models import Created
 from .disk import LINE_BUFFER_BYTES, Storage
 from .history import UndoneDocuments
@@ -15,7 +16,6 @@ from .lines import JoinedLines, count_roughly, is_object, parse_line, read_lines
 from .results import created_of
 
 DocumentOf = Callable[[str], Created | None]
-HASH_DIGITS = 15  # of a spec hash that are kept in memory for each created row: 60 bits
 # how a line begins that was written by `encode_line`, with nothing in it that needs an escape: key and kept digits
 _WRITTEN = re.compile(
     rb'\{"key":"([^"\\]+)","source":"[^"\\]*","line":[0-9]+,"outcome":"created","how":"[a-z]+",'
@@ -130,11 +130,3 @@ def _placed(storage: Storage, path: Path, undone: UndoneDocuments) -> Iterator[t
         else:
             created = created_of(parse_line(line, path, str(number)), f"{path}:{number}")
             yield created.key, created.identifier, offset
-
-
-def fingerprint(spec_hash: str) -> int:
-    """What is kept in memory of a spec hash; 0 for none."""
-    try:
-        return max(0, int(spec_hash[:HASH_DIGITS] or "0", 16))
-    except ValueError:
-        return 0

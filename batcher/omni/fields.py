@@ -71,6 +71,9 @@ DOCUMENT = Object(  # in the API's own order, which is the order of a body
     }
 )
 KEY = "key"  # ours, never sent
+FOLDER, LABELS = "folder", "labels"  # ours, too: where the document goes, which no body holds
+_A_FOLDER = "a path such as Sales/EMEA, or a folder's UUID"
+_LABELS = 'labels of 2 to 25 characters, as a JSON array like ["q3", "finance"], or in a cell as q3; finance'
 
 
 class Kind(Enum):
@@ -80,6 +83,7 @@ class Kind(Enum):
     BOOLEAN = "true or false"
     JSON = "JSON"
     UNTYPED = "any JSON"
+    LIST = "texts with ; between them, or a JSON array"
 
 
 def kind_of(shape: Shape) -> Kind:
@@ -113,7 +117,10 @@ API_FIELDS = V1.names
 ITEM_FIELDS = tuple(ITEM.fields)
 UNTYPED_FIELDS = frozenset(name for name, entry in DOCUMENT.fields.items() if kind_of(entry.shape) is Kind.UNTYPED)
 IDS = tuple(name for name, entry in DOCUMENT.fields.items() if entry.is_id)
+OURS = {KEY: Kind.TEXT, FOLDER: Kind.TEXT, LABELS: Kind.LIST}
 ALLOWED = {
     KEY: "text of 1 to 200 characters without control characters",
+    FOLDER: _A_FOLDER,
+    LABELS: _LABELS,
     **{name: entry.allowed for name, entry in DOCUMENT.fields.items()},
 }

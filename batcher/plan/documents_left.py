@@ -19,9 +19,8 @@ from ..files.disk import Storage
 from ..files.history import intent_at, lines_about_rows
 from ..files.journal_lines import FailureLine, Intent
 from ..files.past import Past
-from ..files.results_index import fingerprint
 from ..files.run_lines import RunBegan
-from ..identity import content_hash, name_key
+from ..identity import content_hash, fingerprint, name_key
 from ..models import Failed
 from ..read.sources import Source
 

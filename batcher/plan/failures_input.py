@@ -63,7 +63,7 @@ def as_journaled(
         for source in sources:
             if source.path.resolve() == files.failures.resolve():
                 with naming(source.name), keeping(None, what):
-                    spool.writelines(failures_text(storage, files.journal, journaled.histories, form))
+                    spool.writelines(failures_text(storage, files.journal, journaled.reported, form))
                     spool.flush()
         size = spool.tell()
         yield tuple(

@@ -15,8 +15,7 @@ from ..config import Files, Reading
 from ..files.disk import Storage
 from ..files.failures_view import outcome_at
 from ..files.past import Past
-from ..files.results_index import fingerprint
-from ..identity import NAMED, hash_of
+from ..identity import NAMED, fingerprint, hash_of
 from ..read.read import as_read
 from ..read.sources import Source
 from ..validate.check import check

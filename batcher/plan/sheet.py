@@ -21,22 +21,23 @@ from ..config import Files
 from ..errors import UsageError
 from ..files.csv_form import record
 from ..files.disk import Storage
+from ..files.due_steps import DueSteps
 from ..files.failures_view import journaled_failures
-from ..files.history import UndoneDocuments
-from ..files.key_history import NO_HISTORY, KeyHistory
+from ..files.history import Reported, UndoneDocuments
+from ..files.key_history import NO_HISTORY
 from ..files.results_index import DocumentOf, open_documents
 from ..files.spool import Spool
-from ..models import Failed, Row, Uncertain
+from ..models import Failure, Row, Uncertain
 from ..omni.fields import KEY
 from ..read.cells import cell_of, field_of
 from ..read.csv_table import Layout
 from ..read.failures_csv import OUTCOME_PREFIX, SHEET
-from ..reasons import HINTS, UNCERTAIN, Reason
+from ..reasons import HINTS, NOT_REACHED, UNCERTAIN, Reason
 
 _TOGETHER = 1024  # rows whose failures are read from the journal in one go
 _BROKEN = "row"  # the column for the text of a row that is too broken to have cells, where there is no other column
 
-Outcomes = Mapping[int, Failed | Uncertain]  # by their offset in the journal
+Outcomes = Mapping[int, Failure]  # by their offset in the journal
 
 
 class SheetRow(NamedTuple):
@@ -109,10 +110,10 @@ def write_sheet(
     storage: Storage,
     files: Files,
     rows: SheetRows,
-    histories: Mapping[str, KeyHistory],
+    reported: Reported,
     undone: UndoneDocuments,
 ) -> None:
-    """Put the sheet into the place of `files.sheet`, in one step. `histories` and `undone` are what is known now.
+    """Put the sheet into the place of `files.sheet`, in one step. `reported` and `undone` are what is known now.
 
     Raises UsageError if it can't be written.
     """
@@ -121,7 +122,7 @@ def write_sheet(
         return
     try:
         with open_documents(storage, files.results, undone) as document_of, storage.lock(path, b"another batcher"):
-            known = _Known(storage, files.journal, histories, document_of)
+            known = _Known(storage, files.journal, reported, document_of)
             storage.replace(path, _chunks(rows, known.told(rows.rows)))
     except BlockingIOError as error:
         raise UsageError(f"{path}: the sheet is in use by {error}; {_AGAIN}") from error
@@ -147,21 +148,23 @@ class _Known:
 
     storage: Storage
     journal: Path
-    histories: Mapping[str, KeyHistory]
+    reported: Reported
     document_of: DocumentOf
 
     def told(self, rows: Iterable[SheetRow]) -> Iterator[tuple[SheetRow, Told]]:
         """Each row with what became of it."""
         rows = iter(rows)
         while some := list(islice(rows, _TOGETHER)):
-            said = [self.histories.get(row.key, NO_HISTORY).failure for row in some]
+            said = [self.reported.get(row.key, NO_HISTORY).failure for row in some]
             offsets = sorted({offset for offset in said if offset is not None})
             failures = journaled_failures(self.storage, self.journal, offsets) if offsets else ()
             outcomes = dict(zip(offsets, failures, strict=True))
             yield from ((row, self._told(row, outcomes)) for row in some)
 
     def _told(self, row: SheetRow, outcomes: Outcomes) -> Told:
-        history = self.histories.get(row.key)
+        history = self.reported.get(row.key)
+        if isinstance(history, DueSteps):
+            return self._unfinished(row, history, outcomes)
         created = (
             None
             if history is not None and (history.is_open or history.failure is not None)
@@ -180,6 +183,16 @@ class _Known:
         if failure is not None:
             return Told("failed", "", failure.reason, failure.message, failure.hint, row.key)
         return Told("undone" if history is not None and history.is_undone else "to do", key=known)
+
+    def _unfinished(self, row: SheetRow, due: DueSteps, outcomes: Outcomes) -> Told:
+        """A created row that lacks steps."""
+        created = self.document_of(row.key)
+        url = "" if created is None else created.url
+        failure = None if due.failure is None else outcomes[due.failure]
+        if failure is None:
+            hint = HINTS[Reason.INTERRUPTED]
+            return Told("unfinished", url, Reason.INTERRUPTED, NOT_REACHED.format(due.kinds[0]), hint, row.key)
+        return Told("unfinished", url, failure.reason, failure.message, failure.hint, row.key)
 
 
 def _cell(name: str, value: object) -> str:

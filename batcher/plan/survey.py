@@ -86,7 +86,7 @@ def survey(
     form = Form(layout_of(sources, settings.reading)) if is_csv(files.failures) else Form()
     on_disk_now = (runtime.storage, files.failures, files.journal)
     edited = is_edited(*on_disk_now, past.journaled, form)
-    current = past.journaled.header is None or is_current(*on_disk_now, past.journaled.histories, form)
+    current = past.journaled.header is None or is_current(*on_disk_now, past.journaled.reported, form)
     if past.journaled.header is None:
         lost = not is_input and is_uncertain_beside(runtime.storage, files.failures)
     else:

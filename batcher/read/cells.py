@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import orjson
 
-from ..omni.fields import KEY, Kind
+from ..omni.fields import OURS, Kind
 from ..omni.tables import ALL_FIELDS, KINDS
 
 
@@ -41,6 +41,12 @@ def value_of(field: str, cell: str) -> object:
             return _BOOLEANS.get(text.lower(), Unread(text))
         case Kind.JSON | Kind.UNTYPED:
             return json_or_unread(text)
+        case Kind.LIST:
+            return (
+                json_or_unread(text)
+                if text.startswith("[")
+                else [part for each in text.split(";") if (part := each.strip())]
+            )
 
 
 def json_or_unread(text: str) -> object:
@@ -58,8 +64,11 @@ def cell_of(field: str, value: object) -> str | None:
     """The cell that `value_of` reads back as `value` (`""` for None), or None if there is no such cell."""
     if value is None:
         return ""
-    if KINDS.get(field, Kind.TEXT) is Kind.TEXT or isinstance(value, Unread):
+    kind = KINDS.get(field, Kind.TEXT)
+    if kind is Kind.TEXT or isinstance(value, Unread):
         cell = value if isinstance(value, str) else None
+    elif kind is Kind.LIST and isinstance(value, list) and value_of(field, "; ".join(map(str, value))) == value:
+        cell = "; ".join(value)
     else:
         cell = orjson.dumps(value).decode()
     if cell is None or value_of(field, cell) != value or type(value_of(field, cell)) is not type(value):
@@ -108,15 +117,13 @@ def allow_long_cells(most: int = LONGEST_CELL) -> None:
         csv.field_size_limit(limit)
 
 
-_FOLDERS = {"folder": "folder", "folderid": "folderId", "folderpath": "folderPath"}
-
-
 def fold(header: str) -> str:
     """A column's name without what spelling varies in: case, spaces, `_` and `-`."""
     return header.strip().lower().replace(" ", "").replace("_", "").replace("-", "").replace("\u00a0", "")
 
 
-_BY_FOLDED = {fold(name): name for name in (*ALL_FIELDS, KEY)} | _FOLDERS
+_BY_FOLDED = {fold(name): name for name in (*ALL_FIELDS, *OURS)}
+_FOLDERS = frozenset({"folderid", "folderpath"})
 
 
 def field_of(header: str) -> str | None:
@@ -125,7 +132,7 @@ def field_of(header: str) -> str | None:
 
 
 def is_folder(name: str) -> bool:
-    """Is this one of the names under which people expect a folder? The API's v1 create has none."""
+    """Is this one of the API's names for a folder, for which ours is `folder`?"""
     return fold(name) in _FOLDERS
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..config import Files
 from ..errors import StopReason
-from ..models import Failed, Uncertain
+from ..models import Failure, word_of
 from .json_fields import fields_of
 
 SHOWN_FAILURES = 10
@@ -58,7 +58,7 @@ class Summary:
     limit_reached: bool = False
     files: Files | None = None
     kept_failures: Path | None = None
-    first_failures: tuple[Failed | Uncertain, ...] = ()
+    first_failures: tuple[Failure, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -124,9 +124,8 @@ def files_object(files: Files | None, summary: Summary | None = None) -> dict[st
     return {**names, "keptFailures": str(kept) if kept else None}
 
 
-def _failure_object(failure: Failed | Uncertain) -> dict[str, object]:
-    outcome = "failed" if isinstance(failure, Failed) else "uncertain"
-    return fields_of(failure, "key source line reason status message hint") | {"outcome": outcome}
+def _failure_object(failure: Failure) -> dict[str, object]:
+    return fields_of(failure, "key source line reason status message hint") | {"outcome": word_of(failure)}
 
 
 def requests_per_second(summary: Summary) -> float:

@@ -11,7 +11,7 @@ import anyio
 from ..config import Sending
 from ..errors import BatcherError, InternalError, StopReason
 from ..files.ledger import Ledger
-from ..models import Created, Failed, How, Outcome, Spec, Uncertain
+from ..models import Created, Failed, Failure, How, Outcome, Spec, Uncertain, Unfinished
 from ..runtime import Runtime
 from .drain import Drain
 from .requester import Requester
@@ -30,7 +30,8 @@ class Tally:
     adopted: int = 0
     failed: int = 0
     uncertain: int = 0
-    first: list[Failed | Uncertain] = field(default_factory=list)
+    unfinished: int = 0
+    first: list[Failure] = field(default_factory=list)
 
     def count(self, outcome: Outcome, shown: int = 10) -> None:
         """Count one."""
@@ -45,6 +46,8 @@ class Tally:
                 self.failed += 1
             case Uncertain():
                 self.uncertain += 1
+            case Unfinished():
+                self.unfinished += 1
         if not isinstance(outcome, Created) and len(self.first) < shown:
             self.first.append(outcome)
 
@@ -147,7 +150,7 @@ class Batch:
         elif self._counts_streak:
             self._count_streak(outcome)
 
-    def _count_streak(self, outcome: Failed | Uncertain) -> None:
+    def _count_streak(self, outcome: Failure) -> None:
         if self._streak.add(f"{outcome.reason}: {outcome.message}", outcome.identifier, outcome.key):
             self._drain.stop(
                 f"{self._streak.times} rows in a row failed the same way ({self._streak.text}), so the rows are probably "

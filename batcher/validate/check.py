@@ -16,12 +16,14 @@ import orjson
 from ..config import Reading
 from ..models import Problem, Row, Spec
 from ..omni.fields import KEY
+from ..placement import NO_PLACEMENT
 from ..read.failures_lines import refused_key
 from ..read.read import Content, read_contents
 from ..read.sources import Source
 from .checked_rows import InvalidRow, ValidRow
 from .claims import Claims, Places, base_of, holding, identifier_of, is_refused_still, value_of
 from .normalise import Body
+from .placement import placement_of
 from .validate import Validator, own_key
 
 
@@ -131,7 +133,7 @@ def _check_content(
 ) -> Iterator[ValidRow | InvalidRow]:
     """The rows of one input; those that are plainly valid are settled here, for speed."""
     plain, claim, source = validator.fast_path().of(content), checked.claims.claim_plain, content.source
-    place = checked.claims.places.of(source)
+    place, placement = checked.claims.places.of(source), validator.default_placement
     for line, record in content.records:
         read = plain(record)
         if read is not None:
@@ -140,7 +142,7 @@ def _check_content(
             if key is not None:
                 checked.rows += 1
                 if all_rows:
-                    yield ValidRow(key, source, line, body, written, content, record)
+                    yield ValidRow(key, source, line, body, written, content, record, placement)
                 continue
         row = content.row(line, record)
         if row is not None:
@@ -156,11 +158,13 @@ def check_row(row: Row, checked: Checked, validator: Validator) -> ValidRow | In
     body: Body = validator.normalise(row) if row.fault is None else {}
     problems = validator.problems(row, body)
     written = b"" if problems else orjson.dumps(body)
-    value = value_of(written, checked.claims.places.at(row))
+    placement = placement_of(row, validator.default_placement)
+    whole = written if placement == NO_PLACEMENT else written + repr(placement).encode("utf-8", "surrogatepass")
+    value = value_of(whole, checked.claims.places.at(row))
     key, clashes = _claim(row, body, value, checked)
     checked.rows += 1
     if not problems and not clashes:
-        return ValidRow(key, row.source, row.line, body, written, None, row)
+        return ValidRow(key, row.source, row.line, body, written, None, row, placement)
     checked.invalid += 1
     return InvalidRow(row, key, (*problems, *clashes))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
-from ..identity import hash_of
+from ..identity import hash_of, placed_hash
 from ..models import Problem, Row, Spec
+from ..placement import NO_PLACEMENT, Placement
 from ..read.read import Content
 from ..reasons import Reason
 from .normalise import Body
@@ -25,6 +26,7 @@ class ValidRow(NamedTuple):
     written: bytes
     content: Content | None
     record: Any  # the `Row`, if there is no `content` to make it
+    placement: Placement = NO_PLACEMENT
 
     @property
     def name(self) -> str:
@@ -69,7 +71,8 @@ class ValidRow(NamedTuple):
 
     def spec_hash(self) -> str:
         """The `identity.spec_hash` of what would be sent for it."""
-        return hash_of(self.body)
+        hashed = hash_of(self.body)
+        return hashed if self.placement is NO_PLACEMENT else placed_hash(hashed, *self.placement)
 
     def spec(self) -> Spec:
         """Everything that sending it takes."""
@@ -83,6 +86,7 @@ class ValidRow(NamedTuple):
             self.written,
             self.spec_hash(),
             self.row,
+            self.placement,
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import orjson
 
 from ..identity import KEY_LENGTH
-from ..omni.fields import ALLOWED, IDS, KEY, Kind, Table
+from ..omni.fields import ALLOWED, FOLDER, IDS, KEY, OURS, Kind, Table
 from ..omni.shapes import Either, Object, Text, field_at
 from ..omni.tables import KINDS, ONLY_V2
 from ..read.cells import Unread, is_folder, nearest
@@ -44,10 +44,7 @@ def _characters(text: str) -> str:
 def of_unknown(name: str, value: object, known: tuple[str, ...]) -> str:
     """A field that the API does not know. `known`: the document's, and ours."""
     if is_folder(name):
-        return (
-            f"{shown(value)} can't be set: v1 create has no folder and puts documents into the API key owner's personal "
-            "folder; remove the field (or ignore it with --ignore-unknown) and move the documents afterwards"
-        )
+        return f"unknown field, with the value {shown(value)}; call it {FOLDER}, which takes {ALLOWED[FOLDER]}"
     if name in ONLY_V2:
         return f"{shown(value)} can't be sent: only version 2 has this field; use --api v2 (--ignore-unknown leaves it out)"
     return _of_unknown(name, value, known)
@@ -64,8 +61,8 @@ def _of_unknown(
 def of_left_out(name: str, table: Table) -> str:
     """A field that `--ignore-unknown` leaves out, and what it was perhaps meant to be."""
     inner = name.removeprefix(IN_ITEM)
-    near = nearest(inner, (*table.names, KEY) if inner == name else tuple(table.item.fields))
-    hint = f" (did you mean {near}?)" if near and not is_folder(name) else ""
+    near = nearest(inner, (*table.names, *OURS) if inner == name else tuple(table.item.fields))
+    hint = f" (did you mean {near}?)" if near else ""
     return f"{name[:_SHOWN]}{hint}"
 
 

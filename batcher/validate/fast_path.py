@@ -61,7 +61,7 @@ class FastPath:
         if content.header.of_failures:
             return _nothing
         plan = self.normaliser.plan(content.header.fields)
-        if set(plan.names) <= {"modelId", *_MOST} and plan.key_at is None and not plan.unknown:
+        if set(plan.names) <= {"modelId", *_MOST} and plan.key_at is None and not (plan.unknown or plan.placement):
             return self._simple(content.header, plan)
         return partial(self._cells, plan)
 
@@ -103,6 +103,8 @@ class FastPath:
             return None
         if plan.unknown and not self.ignore_unknown and any(cells[place] for place in plan.unknown.values()):
             return None
+        if plan.placement and any(cells[place] for place in plan.placement.values()):
+            return None
         body = self.normaliser.of_cells(plan, cells)
         try:
             self.wrong(body)
@@ -125,6 +127,8 @@ class FastPath:
             if type(fields) is not dict or ("spec" in fields and is_failure(fields)):
                 return None
             plan = self.normaliser.plan(tuple(fields))
+            if plan.placement and any(fields[name] is not None for name in plan.placement):
+                return None
             body = self.normaliser.of_fields(plan, fields)
             written = orjson.dumps(fields)
             if written != raw and doubt_of(raw, written):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..models import Row
-from ..omni.fields import IDS, KEY, Kind, Table
+from ..omni.fields import FOLDER, IDS, KEY, LABELS, OURS, Kind, Table
 from ..omni.tables import KINDS
 from ..read.cells import value_of
 
@@ -25,8 +25,8 @@ class Plan:
     """What is known of rows with these fields.
 
     `names` are the API's fields among them, in the API's order, `places` where each of these stands (`json_places`:
-    those that hold no text); `as_is`: the fields are those and no others, in that order; `key_at` and `unknown`:
-    where the others stand.
+    those that hold no text); `as_is`: the fields are those and no others, in that order; `key_at`, `placement` (folder and
+    labels) and `unknown`: where the others stand.
     """
 
     size: int
@@ -37,6 +37,7 @@ class Plan:
     trimmed: tuple[str, ...]
     as_is: bool
     key_at: int | None
+    placement: Mapping[str, int]
     unknown: Mapping[str, int]
 
 
@@ -53,7 +54,8 @@ def plan_of(fields: Sequence[str], known: Sequence[str]) -> Plan:
         trimmed=tuple(name for name in IDS if name in at),
         as_is=names == tuple(fields),
         key_at=at.get(KEY),
-        unknown={name: place for name, place in at.items() if name not in known and name != KEY},
+        placement={name: at[name] for name in (FOLDER, LABELS) if name in at},
+        unknown={name: place for name, place in at.items() if name not in known and name not in OURS},
     )
 
 

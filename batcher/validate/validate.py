@@ -16,13 +16,15 @@ from ..config import Reading
 from ..errors import UsageError
 from ..models import UNKNOWN, ApiVersion, Problem, Row
 from ..omni import v2_rules
-from ..omni.fields import ALLOWED, DOCUMENT, KEY, UNTYPED_FIELDS
+from ..omni.fields import ALLOWED, DOCUMENT, FOLDER, KEY, LABELS, OURS, UNTYPED_FIELDS
 from ..omni.tables import JSON_FIELDS, TABLES
 from ..read.cells import Unread
 from ..read.json_text import doubt_of, kind_of
 from . import complaints, schema
 from .fast_path import FastPath
 from .normalise import Body, Normaliser
+from .placement import as_given
+from .placement import findings as placement_findings
 
 _Finding = tuple[str, str, str]  # field, message, cause
 _MOST_SAID = 20  # names of fields in one message
@@ -33,6 +35,7 @@ class Validator:
 
     def __init__(self, reading: Reading) -> None:
         self._ignore_unknown = reading.ignore_unknown
+        self.default_placement = as_given(reading.folder, reading.labels)
         self._api_keys = reading.api_keys
         self._table = TABLES[reading.api]
         self._normaliser = Normaliser(self._table, ignore_unknown=reading.ignore_unknown)
@@ -61,7 +64,8 @@ class Validator:
             return [Problem(row.source, row.line, "", row.fault)]
         if body is None:
             body = self.normalise(row)
-        found = [*_of_key(row), *self._of_unknown(row), *self._of_values(body), *_of_doubts(row, body)]
+        placed = placement_findings(row) if row.fields.keys() & {FOLDER, LABELS} else ()
+        found = [*_of_key(row), *self._of_unknown(row), *self._of_values(body), *placed, *_of_doubts(row, body)]
         return [Problem(row.source, row.line, field, message, cause) for field, message, cause in found]
 
     def _of_unknown(self, row: Row) -> Iterator[_Finding]:
@@ -69,8 +73,8 @@ class Validator:
             return
         for name, value in row.fields.items():
             absent = value is None or (row.cells and not str(value).strip())
-            if name not in self._table.document.fields and name != KEY and not absent:
-                yield name[:60], complaints.of_unknown(name, value, (*self._table.names, KEY)), UNKNOWN
+            if name not in self._table.document.fields and name not in OURS and not absent:
+                yield name[:60], complaints.of_unknown(name, value, (*self._table.names, *OURS)), UNKNOWN
 
     def _of_values(self, body: Body) -> Iterator[_Finding]:
         try:

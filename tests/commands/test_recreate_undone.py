@@ -19,7 +19,8 @@ from batcher.files.earlier_results import in_lines
 from batcher.files.history import read_journal
 from batcher.files.past import read_past
 from batcher.files.results import created_of, encode_line
-from batcher.files.results_index import fingerprint, index_results
+from batcher.files.results_index import index_results
+from batcher.identity import fingerprint
 
 from ..files.test_history import HEAD, intent
 from ..files.test_results import created

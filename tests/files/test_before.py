@@ -26,7 +26,7 @@ from batcher.files.journal_lines import FailureLine, Intent, Unknown, parse_jour
 from batcher.files.past import RowState, read_past
 from batcher.files.results import encode_line, read_results
 from batcher.identity import fill_identifier
-from batcher.models import Failed, Uncertain, encode_failure, parse_failure
+from batcher.models import Failure, encode_failure, parse_failure
 from batcher.read.read import layout_of
 from batcher.transport.client import Client
 from tests.support.earlier import encode_record, results_header
@@ -114,7 +114,7 @@ async def test_its_journal_keeps_its_way_with_identifiers(job: Job) -> None:
     assert "identifiers" not in job.journal[0]
 
 
-def journaled(job: Job) -> list[Failed | Uncertain]:
+def journaled(job: Job) -> list[Failure]:
     """The failures in the journal."""
     lines = map(parse_journal_line, job.files.journal.read_bytes().splitlines(keepends=True))
     return [line.outcome for line in lines if isinstance(line, FailureLine)]

@@ -22,8 +22,10 @@ from batcher.files.journal_lines import (
     parse_journal_line,
 )
 from batcher.files.run_lines import FirstCreated, Rewriting, RunBegan
+from batcher.files.step_lines import Making, PlaceMade, StepDone, StepsDue
 from batcher.files.undo_lines import UndoIntent, UndoKept, Undone
-from batcher.models import Failed, Uncertain
+from batcher.models import Failed, Uncertain, Unfinished
+from batcher.placement import Placement, StepKind
 from batcher.reasons import Reason
 
 texts = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -45,6 +47,8 @@ outcomes = st.builds(
     run=texts,
     spec=st.dictionaries(texts, texts, max_size=2) | texts,
 )
+kinds = st.sampled_from(StepKind)
+placements = st.builds(Placement, st.none() | texts, st.lists(texts, max_size=3).map(tuple))
 journal_lines: st.SearchStrategy[JournalLine] = st.one_of(
     st.builds(JournalHeader, texts, texts, numbers, st.none() | texts),
     st.builds(RunBegan, texts, texts, st.none() | texts),
@@ -62,11 +66,17 @@ journal_lines: st.SearchStrategy[JournalLine] = st.one_of(
         bodies,
         st.booleans(),
         st.floats(0.1, 3600.0),
+        placements,
     ),
     st.builds(Cleared, texts),
     st.builds(Settled, texts),
     st.builds(Fixed, texts),
     st.builds(FailureLine, outcomes | outcomes.map(lambda outcome: outcome.become(Uncertain))),
+    st.builds(FailureLine, st.builds(lambda outcome, step: outcome.become(Unfinished, step=step), outcomes, kinds)),
+    st.builds(StepsDue, texts, placements, st.lists(kinds, max_size=2).map(tuple), texts, texts, texts),
+    st.builds(StepDone, texts, kinds, texts, texts, texts),
+    st.builds(Making, kinds, texts, texts, texts),
+    st.builds(PlaceMade, kinds, texts, st.none() | texts, texts, texts),
     st.builds(UndoIntent, texts, texts, texts, numbers, texts, texts),
     st.builds(Undone, texts, texts, texts, numbers, texts, texts),
     st.builds(UndoKept, texts, texts, texts, texts),
@@ -92,7 +102,7 @@ def test_fields_of_a_later_version_are_skipped(line: JournalLine) -> None:
     assert parse_journal_line(orjson.dumps(orjson.loads(line.encode()) | {"later": [1]})) == line
 
 
-@pytest.mark.parametrize("kind", ["step", "", None, 7, ["intent"], {}])
+@pytest.mark.parametrize("kind", ["leap", "", None, 7, ["intent"], {}])
 def test_a_type_of_a_later_version_is_unknown(kind: object) -> None:
     """Whatever it is."""
     assert parse_journal_line(orjson.dumps({"key": "k", "type": kind})) == Unknown()

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from batcher.errors import UsageError
 from batcher.files.disk import Disk
 from batcher.files.results import created_of, encode_line, read_results
-from batcher.files.results_index import fingerprint, index_results
+from batcher.files.results_index import index_results
+from batcher.identity import fingerprint
 from batcher.models import Created, How
 from tests.support.earlier import encode_record, results_header
 

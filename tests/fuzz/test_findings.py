@@ -18,8 +18,8 @@ from batcher.files.history import Journaled, read_journal
 from batcher.files.journal_lines import JournalHeader
 from batcher.files.past import read_past
 from batcher.files.results import read_results
-from batcher.files.results_index import fingerprint
 from batcher.files.run_lines import Rewriting
+from batcher.identity import fingerprint
 from batcher.models import Failed, encode_failure
 from batcher.omni import compare
 from batcher.read.csv_table import header_of

@@ -86,9 +86,10 @@ def body_of(fields: dict[str, object], **how: object) -> dict[str, object]:
         ),
         ({"modelid": "x"}, 'modelid: unknown field, with the value "x"; did you mean modelId?'),
         ({"zzz": 1}, "zzz: unknown field, with the value 1; --ignore-unknown leaves it out"),
-        ({"folderId": "x"}, 'folderId: "x" can\'t be set: v1 create has no folder'),
-        ({"folder": "x"}, "folder: "),
-        ({"folderPath": "x"}, "folderPath: "),
+        ({"folderId": "x"}, 'folderId: unknown field, with the value "x"; call it folder, which takes a path such as'),
+        ({"folderPath": "x"}, 'folderPath: unknown field, with the value "x"; call it folder'),
+        ({"folder": "x"}, "folder: can't be sent yet"),
+        ({"labels": ["q3"]}, "labels: can't be sent yet"),
         ({"queryPresentations": {}}, "queryPresentations: must be a JSON array of objects like"),
         ({"queryPresentations": [3]}, "queryPresentations[0]: must be an object like"),
         ({"queryPresentations": [{"name": "x"}]}, "queryPresentations[0].query: missing; required: an object like"),
@@ -166,7 +167,7 @@ def test_a_body_holds_the_api_fields_in_their_order_without_what_is_absent() -> 
 
 def test_ignore_unknown_leaves_out_what_the_api_does_not_know() -> None:
     """At the top and in an item, and nowhere else."""
-    fields = GOOD | {"folder": "x", "queryPresentations": [ITEM | {"chart": 1}]}
+    fields = GOOD | {"owner": "x", "queryPresentations": [ITEM | {"chart": 1}]}
     assert body_of(fields, ignore_unknown=True) == GOOD | {"queryPresentations": [ITEM]}
 
 
@@ -187,7 +188,9 @@ def test_ignore_unknown_leaves_out_what_the_api_does_not_know() -> None:
         ("filterOrder", "a, b", 'filterOrder: "a, b" is not JSON: '),
         ("Notes", "x", 'Notes: unknown field, with the value "x"'),
         ("Notes", "  ", None),
-        ("folder", "Sales", 'folder: "Sales" can\'t be set'),
+        ("folderId", "Sales", "folderId: unknown field"),
+        ("Folder", "Sales", "folder: can't be sent yet"),
+        ("Labels", "q3; finance", "labels: can't be sent yet"),
         ("key", "x" * 201, "key: "),
     ],
 )
@@ -225,14 +228,14 @@ def test_a_name_of_blank_lines_is_blank() -> None:
 
 def test_ignore_unknown_says_once_for_each_input_what_it_leaves_out(tmp_path: Path) -> None:
     """With the name that was perhaps meant; not what holds nothing, and nothing without the option."""
-    table = f"modelId,name,descripton,,owner,folder,empty\n{MODEL},A,x,,,,\n{MODEL},B,x,y,bob,Sales, \n"
+    table = f"modelId,name,descripton,,owner,folder,empty\n{MODEL},A,x,,,,\n{MODEL},B,x,y,bob,, \n"
     items = [ITEM | {"charttype": "bar", "aiConfig": None, "nope": None}]
     row: dict[str, object] = {"descripton": "x", "queryPresentations": items, "zzz": None}
     text = b"".join(orjson.dumps(GOOD | row | {"name": name}) + b"\n" for name in "CD")
     paths = [write(tmp_path / "a.csv", table), write(tmp_path / "a.jsonl", text)]
     typo = "left out: descripton (did you mean description?)"
     assert Told(*paths, reading=Reading(ignore_unknown=True)).warnings == [
-        f"{paths[0]}: {typo}, column 4, owner, folder",
+        f"{paths[0]}: {typo}, column 4, owner",
         f"{paths[1]}: {typo}, queryPresentations[].charttype (did you mean chartType?)",
     ]
     assert Told(*paths).warnings == []

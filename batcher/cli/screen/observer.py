@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ...models import UNKNOWN, Created, Failed, Outcome, Problem, Uncertain
-from ...omni.fields import API_FIELDS, KEY
+from ...models import UNKNOWN, Created, Failed, Outcome, Problem, Uncertain, Unfinished
+from ...omni.fields import API_FIELDS, OURS
 from ...omni.tables import ONLY_V2
 from ...report.observers import Gauge, Observer
 from ...report.plan import Plan
@@ -68,7 +68,7 @@ class ConsoleObserver(Observer):
             is_unknown |= kind.first.cause == UNKNOWN
         if is_unknown:
             with_v2 = f"with --api v2 {', '.join(ONLY_V2)}"
-            self.console.note(f"known fields: {', '.join((*API_FIELDS, KEY))}; {with_v2}")
+            self.console.note(f"known fields: {', '.join((*API_FIELDS, *OURS))}; {with_v2}")
         if others := self.kinds.take_others():
             self.console.warning(f"{others:,} more problems, of other kinds; --all lists every one")
 
@@ -106,6 +106,8 @@ class ConsoleObserver(Observer):
                 tally.failed += 1
             case Uncertain():
                 tally.uncertain += 1
+            case Unfinished():
+                tally.unfinished += 1
         if self.verbose:
             self.console.outcome(outcome)
 

@@ -28,6 +28,7 @@ class Tally:
     created: int = 0
     failed: int = 0
     uncertain: int = 0
+    unfinished: int = 0
     documents: int = 0
 
     @property

@@ -16,7 +16,8 @@ from batcher.files.journal_lines import Unknown, parse_journal_line
 from batcher.files.lines import read_lines, repair
 from batcher.files.past import RowState, read_past
 from batcher.files.results import encode_line, read_results
-from batcher.files.results_index import fingerprint, index_results, open_documents
+from batcher.files.results_index import index_results, open_documents
+from batcher.identity import fingerprint
 from batcher.models import Created
 
 _DISK = Disk()
