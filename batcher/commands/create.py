@@ -31,6 +31,10 @@ from .cut_undo import settled_past
 from .intake import Intake
 from .outcome_stream import Outcomes
 
+_NEITHER = (
+    "journal=None needs fill_identifiers=True: with neither, nothing would keep a second block from creating the same "
+    "documents again. Name a journal, or let batcher fill in the identifiers; nothing was sent."
+)
 HOLDER = "a program that uses batcher as a library"
 
 
@@ -56,13 +60,13 @@ async def create(
         rate: requests for each key, as in `"60/min"`; None for unlimited.
         concurrency: requests in flight at most.
         journal: `x.journal.jsonl`; `x.results.jsonl` and `x.failures.jsonl` lie beside it. None: nothing is kept, and
-            never twice holds within this process only.
+            never twice holds within this process only; it takes filled-in identifiers.
         max_attempts: POSTs for one spec at most.
         shared_pace: the vendor counts per key, so the rate holds over all batcher runs of this user on this machine,
             programs and command line alike. They meet where the environment's `BATCHER_STATE_DIR` says, else in the
             user's state directory. False: this block counts for itself, and nothing is kept there.
         settings: everything else; `rate`, `concurrency`, `max_attempts` and `shared_pace` above are then ignored.
-        on_warning: is told what a person should know.
+        on_warning: is told what a person should know. What it raises ends the block as an exception in it does.
 
     Leaving the block drains as the first ctrl-C does; then an exception of the block comes out of it as it is, and so
     does one of `specs`. Raises UsageError if the files belong to something else or cannot be made, Locked if another
@@ -71,13 +75,16 @@ async def create(
     if settings is None:
         pace = Rate.parse(rate) if isinstance(rate, str) else rate
         settings = Sending(rate=pace, concurrency=concurrency, max_attempts=max_attempts, shared_pace=shared_pace)
-    shared = shared_pace_of(settings, os.environ, on_warning)
-    runtime = Runtime(transport=client.transport, shared_pace=shared)
+    if journal is None and not settings.fill_identifiers:
+        raise UsageError(_NEITHER)
     drain = Drain()
     outcomes = Outcomes(drain)
+    warn = outcomes.careful(on_warning)
+    shared = shared_pace_of(settings, os.environ, warn)
+    runtime = Runtime(transport=client.transport, shared_pace=shared)
     async with (
         _placed(journal) as files,
-        _open(client, settings, files, runtime, outcomes, drain, on_warning) as (batch, ledger, intake),
+        _open(client, settings, files, runtime, outcomes, drain, warn) as (batch, ledger, intake),
     ):
         async with anyio.create_task_group() as group:
             group.start_soon(_work, batch, intake.sent(specs), outcomes)
@@ -94,7 +101,7 @@ async def create(
                     await ledger.rewrite_failures()
             except DiskTrouble as trouble:
                 if outcomes.trouble is not None:  # what comes out of the block is another exception
-                    on_warning(str(trouble))
+                    warn(str(trouble))
                 outcomes.trouble = outcomes.trouble or trouble
     if outcomes.trouble is not None:
         raise outcomes.trouble

@@ -20,6 +20,7 @@ from ..validate.check import Checked, check_row
 from ..validate.checked_rows import InvalidRow, ValidRow
 from ..validate.claims import UNPLACED, Claims, Places, holding
 from ..validate.validate import Validator
+from .given_spec import SOURCE, row_of
 from .outcome_stream import Outcomes
 
 _DONE = (RowState.CREATED, RowState.CHANGED, RowState.UNDONE)
@@ -44,9 +45,7 @@ class Intake:
         self._files = files
         self._recreate = settings.recreate_undone
         self._validator = Validator(Reading(api_keys=api_keys))
-        self._checked = Checked(
-            Claims(Places([Path("specs")]), same_rows=past.journaled.same_rows, is_filed=past.knows)
-        )
+        self._checked = Checked(Claims(Places([Path(SOURCE)]), same_rows=past.journaled.same_rows, is_filed=past.knows))
         self._number = 0
 
     def sent(self, specs: Iterable[Any] | AsyncIterable[Any]) -> Iterator[Spec] | AsyncIterator[Spec]:
@@ -67,8 +66,7 @@ class Intake:
         """The spec to send; None if there is nothing to send."""
         if not isinstance(given, Spec):
             self._number += 1
-            row = Row("specs", self._number, dict(given))
-            match check_row(row, self._checked, self._validator):
+            match check_row(row_of(given, self._number), self._checked, self._validator):
                 case InvalidRow(row, key, problems):
                     self._refuse(row, key, problems)
                     return None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import anyio
 
 from ..errors import Stopped
 from ..models import Outcome
 from ..send.batch import Tally
-from ..send.drain import Drain
+from ..send.drain import Drain, End
 
 MOST_UNREAD = 1000  # outcomes that may wait for the program; then no new spec is begun
 
@@ -52,6 +52,18 @@ class Outcomes:
         """Called by the batch; never waits."""
         self._unread.append(outcome)
         self._wake()
+
+    def careful(self, warn: Callable[[str], None]) -> Callable[[str], None]:
+        """The program's `warn`, which may raise: that ends the block as an exception in it does."""
+
+        def careful(message: str) -> None:
+            try:
+                warn(message)
+            except Exception as error:  # noqa: BLE001 - the program's own, and it comes out of the block as it is
+                self.trouble = self.trouble or error
+                self._drain.start(End.CLOSED)
+
+        return careful
 
     async def room(self) -> None:
         """Wait until the program has read some."""

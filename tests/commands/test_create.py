@@ -158,7 +158,9 @@ async def test_two_specs_with_one_key_are_one_document(tmp_path: Path) -> None:
     first, twin = batcher.read_specs([path], reading)
     settings = batcher.Sending(rate=None, fill_identifiers=False, concurrency=1)
     async with FaultyServer() as server, batcher.Client(server.base_url, "key") as client:
-        async with batcher.create([first, first, twin], client, journal=None, settings=settings) as outcomes:
+        async with batcher.create(
+            [first, first, twin], client, journal=tmp_path / "x.jsonl", settings=settings
+        ) as outcomes:
             met = [outcome async for outcome in outcomes]
         assert len(server.commits) == 2
     assert [one.key for one in met if isinstance(one, batcher.Created)] == [first.key, twin.key]
@@ -178,3 +180,86 @@ async def test_what_undo_deleted_is_made_again_if_that_is_asked_for(tmp_path: Pa
             if not recreate and met:
                 assert (await undone(job, server.base_url)).deleted == 1
         assert len(server.commits) == 1 + recreates
+
+
+ODD_SPECS = [
+    None,
+    5,
+    "abc",
+    [("modelId", "x")],
+    row("odd") | {5: 6},
+    row("odd") | {b"x": 6},
+    row("odd") | {frozenset({1}): 6},
+    row("odd", metadata={"x": {1, 2}}, metadataVersion="1"),
+    row("odd", metadata=b"x", metadataVersion="1"),
+    row("odd", metadata={(1, 2): 3}, metadataVersion="1"),
+    row("odd", key={1}),
+    row("odd", modelId={1}),
+    row("odd", description="\ud800"),
+    {},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_SPECS, ids=lambda odd: repr(odd)[-40:])
+async def test_a_spec_that_can_be_none_is_one_failed(tmp_path: Path, odd: Any) -> None:
+    """All others are created; a second block tells it again under the same key. (Failed before: TypeError for the batch.)"""
+    journal, keys = tmp_path / "x.journal.jsonl", list[str]()
+    met = list[batcher.Outcome]()
+    async with FaultyServer() as server, batcher.Client(server.base_url, "key") as client:
+        for _ in range(2):
+            specs = [row("a"), odd, row("b")]
+            async with batcher.create(specs, client, rate=None, journal=journal) as outcomes:
+                met = [outcome async for outcome in outcomes]
+            keys += [one.key for one in met if isinstance(one, batcher.Failed) and one.reason == "invalid"]
+        assert sorted(server.created_by_name) == ["a", "b"]
+    assert len(keys) == 2
+    assert keys[0] == keys[1]
+    assert (tmp_path / "x.failures.jsonl").read_bytes().count(b"\n") == 1
+
+
+async def test_an_odd_spec_that_is_fixed_keeps_its_key(tmp_path: Path) -> None:
+    """So its failure is over once it is created."""
+    journal, met = tmp_path / "x.journal.jsonl", list[batcher.Outcome]()
+    async with FaultyServer() as server, batcher.Client(server.base_url, "key") as client:
+        for spec in (row("a", key="k", metadata={1}, metadataVersion="1"), row("a", key="k")):
+            async with batcher.create([spec], client, rate=None, journal=journal) as outcomes:
+                met = [outcome async for outcome in outcomes]
+    assert [one.key for one in met if isinstance(one, batcher.Created)] == ["k"]
+    assert (tmp_path / "x.failures.jsonl").read_bytes() == b""
+
+
+async def test_a_warning_that_raises_ends_the_block(tmp_path: Path) -> None:
+    """It comes out as it is. (Failed before: an ExceptionGroup out of the middle of a request.)"""
+
+    def warn(_message: str) -> None:
+        raise MineError
+
+    async with FaultyServer() as server, batcher.Client(server.base_url, "key") as client:
+        specs = [row(f"n{number}") for number in range(9)]
+        async with batcher.create(specs[:1], client, rate=None, journal=None) as outcomes:
+            assert len([outcome async for outcome in outcomes]) == 1
+        journal, made = tmp_path / "x.journal.jsonl", list[batcher.Outcome]()
+        with pytest.raises(MineError):  # the first one is adopted, which is a warning
+            async with batcher.create(
+                specs, client, rate=None, concurrency=1, journal=journal, on_warning=warn
+            ) as outcomes:
+                made.extend([outcome async for outcome in outcomes])
+        assert len(server.commits) < 9
+        async with batcher.create(specs, client, rate=None, journal=journal) as outcomes:
+            made.extend([outcome async for outcome in outcomes])
+        assert sorted(server.created_by_name) == sorted(spec["name"] for spec in specs)
+        assert all(len(found) == 1 for found in server.created_by_name.values())
+    assert len(made) == 9
+
+
+async def test_without_journal_and_without_identifiers_nothing_is_sent() -> None:
+    """Nothing would keep a second block from making everything again. (Failed before: it did.)"""
+    settings = batcher.Sending(rate=None, fill_identifiers=False)
+    async with FaultyServer() as server, batcher.Client(server.base_url, "key") as client:
+        with pytest.raises(batcher.UsageError, match="Name a journal"):
+            async with batcher.create([row("a")], client, journal=None, settings=settings):
+                raise AssertionError("it was opened")
+        for _ in range(2):
+            async with batcher.create([row("a")], client, rate=None, journal=None) as outcomes:
+                assert len([outcome async for outcome in outcomes]) == 1
+        assert len(server.commits) == 1
