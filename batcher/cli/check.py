@@ -45,7 +45,8 @@ def check(invocation: Invocation, given: Given) -> int:
     fields = seen.fields | fields_of(plan, "rows invalid")
     fields |= {"valid": plan.rows - plan.invalid, "secondsAtRate": plan.seconds}
     steps = [] if seen.is_refused else _next(given, plan)
-    invocation.console.summary("\n".join([*_counts(plan, is_refused=seen.is_refused), *seen.lines, *steps]), fields)
+    text = "\n".join([*_counts(plan, is_refused=seen.is_refused), *seen.lines, *steps])
+    invocation.console.summary(text, fields, invocation.code)
     invocation.final({**fields, "problems": observer.problem_objects("field")})
     return invocation.code
 

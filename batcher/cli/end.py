@@ -54,6 +54,7 @@ class Invocation:
     def __post_init__(self) -> None:
         """Know the secrets, and guess the log format for errors that come before the options are read."""
         text = f"{os.environ.get('BATCHER_LOG_FORMAT', '')} {' '.join(self.argv)}"
+        self.console.run = os.urandom(4).hex()
         self.console.mask = Mask.of(secrets_of(os.environ))
         self.console.json = re.match(r"json |.*--log-format[ =]json", text, re.IGNORECASE) is not None
 

@@ -73,6 +73,7 @@ def carry_out(
             "Unless that server has no limit, use --rate 60/min"
         )
     runtime = runtime_of(settings.sending, os.environ, observer.warning)
+    runtime = replace(runtime, run_id=invocation.console.run)
     body = partial(command, settings, observer=observer, drain=interrupts.drain, runtime=runtime, **more)
     left = None if deadline is None else max(0.0, invocation.started + deadline - time.monotonic())
     return run_until(body, interrupts, left)

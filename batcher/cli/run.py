@@ -28,7 +28,9 @@ def run(invocation: Invocation, given: Given) -> int:
         summary = carry_out(run_command.run, settings, invocation, observer, given.get("deadline"))
     invocation.code = exit_code(summary)
     fields = summary_object(summary)
-    invocation.console.summary(summary_text(summary, next_steps(given.command_line, summary)), fields)
+    observer.tell_more_failures()
+    text = summary_text(summary, next_steps(given.command_line, summary))
+    invocation.console.summary(text, fields, invocation.code)
     invocation.final(fields)
     return invocation.code
 

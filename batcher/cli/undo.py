@@ -56,7 +56,7 @@ def undo(invocation: Invocation, given: Given) -> int:
     line = given.command_line
     text = _dry_text(undoing, line, settings) if is_dry else _text(undoing, line)
     if undoing.chosen:
-        invocation.console.summary("\n".join(text), fields)
+        invocation.console.summary("\n".join(text), fields, invocation.code)
     invocation.final(fields | {"problems": observer.problem_objects("part")})
     return invocation.code
 

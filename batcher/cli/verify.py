@@ -34,7 +34,7 @@ def verify(invocation: Invocation, given: Given) -> int:
     invocation.code = verified.exit_code
     fields = _object(verified, given.inputs, observer.details)
     text = [*_text(verified, observer), *([f"Next: {given.command_line}"] if verified.left else [])]
-    invocation.console.summary("\n".join(text), fields)
+    invocation.console.summary("\n".join(text), fields, invocation.code)
     invocation.final(fields | {"problems": observer.problem_objects("part")})
     return invocation.code
 

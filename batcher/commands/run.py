@@ -34,7 +34,7 @@ from ..files.ledger import Ledger
 from ..files.lock import lock
 from ..files.past import RowState
 from ..files.trouble import on_disk
-from ..models import stamp
+from ..models import Spec, stamp
 from ..plan.failures_input import is_fed_back
 from ..plan.rows_file import write_rows
 from ..plan.seen_rows import SENT, SpooledRows, open_spools
@@ -158,8 +158,13 @@ class _Run:
         """Send, settle, and bring the files up to date."""
         kept = keep_edited(self.settings, self.runtime, self.survey)
         async with self._open() as (requester, ledger):
-            outcome = self.observer.outcome
-            batch = Batch(requester, ledger, self.settings.sending, self.drain, outcome, self.runtime)
+
+            def tell_waiting(spec: Spec) -> None:
+                if (failure := ledger.failure_of(spec.key)) is not None:
+                    self.observer.unsent(failure)
+
+            sending, outcome = self.settings.sending, self.observer.outcome
+            batch = Batch(requester, ledger, sending, self.drain, outcome, self.runtime, on_waiting=tell_waiting)
             self.observer.planned(self.survey.plan)
             with self.observer.working(self.survey.plan.sending, requester):
                 try:
@@ -182,7 +187,7 @@ class _Run:
         )
 
     async def _book_unsent(self, ledger: Ledger) -> None:
-        await book_invalid(self.spooled.invalid, self.runtime, ledger)
+        await book_invalid(self.spooled.invalid, self.runtime, ledger, self.observer.unsent)
         if is_fed_back(self.settings) and self.survey.is_edited:
             for state in SENT:
                 await book_edits(self.spooled.valid[state], ledger)

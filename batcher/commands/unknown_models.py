@@ -39,4 +39,6 @@ def leave_out(
     for state in (RowState.NEW, RowState.FAILED) if unknown else ():
         for spec in spooled.take_out(state, lambda spec: spec.model_id in unknown):
             problem = unknown[spec.model_id]
-            ledger.book(invalid_outcome(spec.row, spec.key, [problem], runtime, reason=Reason.NOT_FOUND))
+            outcome = invalid_outcome(spec.row, spec.key, [problem], runtime, reason=Reason.NOT_FOUND)
+            ledger.book(outcome)
+            observer.unsent(outcome)

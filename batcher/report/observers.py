@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
-from ..models import Outcome, Problem
+from ..models import Failure, Outcome, Problem
 from .plan import Plan
 
 
@@ -55,6 +55,9 @@ class Observer:
 
     def outcome(self, outcome: Outcome) -> None:
         """A row's outcome is on disk. Called thousands of times a second: only count."""
+
+    def unsent(self, outcome: Failure) -> None:
+        """A row is failed or uncertain, and nothing was sent for it: it's invalid, or waits for a person."""
 
     def done(self, line: str) -> None:
         """`undo` or `verify` is done with a document, which is as it should be; `line` says so."""

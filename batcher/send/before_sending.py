@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from ..files.key_history import KeyHistory, SentAttempt
@@ -47,8 +47,13 @@ def invalid_outcome(
 _BETWEEN_SYNCS = 500  # rows: what is booked waits in memory for the failures file until the journal is durable
 
 
-async def book_invalid(rows: Iterable[InvalidRow], runtime: Runtime, ledger: Ledger) -> None:
-    """With --skip-invalid: invalid rows go to the failures file, unless they stand there already. Raises DiskTrouble."""
+async def book_invalid(
+    rows: Iterable[InvalidRow], runtime: Runtime, ledger: Ledger, tell: Callable[[Failed | Uncertain], None]
+) -> None:
+    """With --skip-invalid: invalid rows go to the failures file, unless they stand there already. Raises DiskTrouble.
+
+    `tell` is called for each of them.
+    """
     for number, row in enumerate(rows, 1):
         if number % _BETWEEN_SYNCS == 0:
             await ledger.sync()
@@ -62,6 +67,7 @@ async def book_invalid(rows: Iterable[InvalidRow], runtime: Runtime, ledger: Led
             outcome.spec,
         ):
             ledger.book(outcome)
+        tell(outcome)
 
 
 async def book_edits(specs: Iterable[Spec], ledger: Ledger) -> None:

@@ -254,7 +254,7 @@ def test_quiet_keeps_problems_warnings_and_errors() -> None:
     observer.planned(Plan(rows=1, to_do=1))
     with observer.working(1, Dial()):
         observer.warning("a warning")
-    writer.summary("a summary", {})
+    writer.summary("a summary", {}, 1)
     observer.problem(Problem("d.csv", 1, "", "broken"))
     assert stream.getvalue() == "warning: a warning\nd.csv:1: broken\n"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from batcher import StopReason
+from batcher.cli.screen.console import Event
 
 from ..support.command import start
 from .pages import ROOT, text_of
@@ -66,6 +67,12 @@ def test_of_a_command_that_ends_with_an_error(tmp_path: Path) -> None:
     assert "missing.csv" in last["error"]
     assert last["stoppedReason"] == "usage"
     assert set(last) <= documented("run") | {"error"}
+
+
+def test_the_page_lists_every_event_of_the_log() -> None:
+    """In the order of the code."""
+    [table] = re.findall(r"^## The log\n(.*)", text_of(PAGE), re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^\| ([a-z_]+) \|", table, re.MULTILINE)[1:] == list(Event)
 
 
 def test_the_page_lists_every_stopped_reason() -> None:

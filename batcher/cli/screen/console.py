@@ -11,11 +11,12 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ...errors import StopReason
 from ...masking import Mask
-from ...models import Created, Outcome, Problem
+from ...models import Created, Outcome, Problem, word_of
 from ...report.json_fields import fields_of
 
 if TYPE_CHECKING:
@@ -73,9 +74,27 @@ class Unbreakable:
             os.close(nothing)
 
 
+class Event(StrEnum):
+    """What a line of the JSON log is about; `batcher/report/README.md` says what each holds."""
+
+    NOTE = "note"
+    WARNING = "warning"
+    PROBLEM = "problem"
+    PROGRESS = "progress"
+    CREATED = "created"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    UNFINISHED = "unfinished"
+    MORE_FAILURES = "more_failures"
+    SUMMARY = "summary"
+    ERROR = "error"
+
+
 @dataclass(slots=True)
 class Console:
     """Writes messages to standard error, none with a secret. `above` prints text above a bar while there is one.
+
+    `run` is the id of the run, which each line of the JSON log holds.
 
     `print_found` prints a command's findings where they are what it was asked for; None: they are messages like others.
     """
@@ -83,6 +102,7 @@ class Console:
     stream: Unbreakable
     json: bool = False
     quiet: bool = False
+    run: str = ""
     above: Callable[[str], None] | None = None
     mask: Mask = field(default_factory=Mask)
     print_found: Callable[[str], None] | None = None
@@ -95,50 +115,61 @@ class Console:
             return
         place = {"source": problem.source, "line": problem.line, "field": problem.field}
         rows = {} if count == 1 else {"rows": count}
-        self._put("error", "problem", text or str(problem), place | rows)
+        self._put("error", Event.PROBLEM, text or str(problem), place | rows)
 
     def warning(self, message: str) -> None:
-        self._put("warning", "warning", message, {}, prefix="warning: ")
+        self._put("warning", Event.WARNING, message, {}, prefix="warning: ")
 
     def notice(self, message: str) -> None:
         """What a signal does; shown even with -q."""
-        self._put("warning", "warning", message, {})
+        self._put("warning", Event.WARNING, message, {})
 
     def error(self, message: str, code: int, stop_reason: StopReason) -> None:
         """What ends the command."""
         fields = {"exitCode": code, "stoppedReason": stop_reason}
-        self._put("error", "error", message, fields, prefix="batcher: ")
+        self._put(_level(code), Event.ERROR, message, fields, prefix="batcher: ")
 
     def note(self, message: str) -> None:
         """An explanation; not with -q."""
         if not self.quiet:
-            self._put("info", "note", message, {})
+            self._put("info", Event.NOTE, message, {})
 
     def progress(self, snapshot: Snapshot, line: str) -> None:
         counts = fields_of(snapshot, "created failed uncertain left requests in_flight seconds_left")
-        self._put("info", "progress", line, counts)
+        self._put("info", Event.PROGRESS, line, counts)
 
     def outcome(self, outcome: Outcome) -> None:
-        """One row's outcome, for -v."""
+        """One row's outcome."""
         place: dict[str, object] = {"key": outcome.key, "source": outcome.source, "line": outcome.line}
         where = f"{outcome.source}:{outcome.line}"
         if isinstance(outcome, Created):
-            self._put("info", "created", f"{where}: {outcome.how}: {outcome.url}", place | {"url": outcome.url})
+            self._put("info", Event.CREATED, f"{where}: {outcome.how}: {outcome.url}", place | {"url": outcome.url})
             return
-        kind = type(outcome).__name__.lower()
-        reason: dict[str, object] = {"reason": outcome.reason.value, "status": outcome.status}
+        kind = Event(word_of(outcome))
+        reason: dict[str, object] = fields_of(outcome, "reason status hint")
         self._put("warning", kind, f"{where}: {kind} ({outcome.reason}): {outcome.message}", place | reason)
 
-    def summary(self, text: str, fields: Mapping[str, object]) -> None:
-        """The closing words; not with -q."""
-        if not self.quiet:
-            self._put("info", "summary", text, fields)
+    def more_failures(self, count: int) -> None:
+        """How many rows the log doesn't name."""
+        rows = "1 more row" if count == 1 else f"{count:,} more rows"
+        self._put(
+            "warning",
+            Event.MORE_FAILURES,
+            f"{rows} failed, uncertain or unfinished: see the failures file",
+            {"rows": count},
+        )
 
-    def _put(self, level: str, event: str, message: str, fields: Mapping[str, object], *, prefix: str = "") -> None:
+    def summary(self, text: str, fields: Mapping[str, object], code: int) -> None:
+        """The closing words; with -q only in a log, of a command that didn't do everything."""
+        if not self.quiet or (self.json and code):
+            self._put(_level(code), Event.SUMMARY, text, {"exitCode": code} | dict(fields))
+
+    def _put(self, level: str, event: Event, message: str, fields: Mapping[str, object], *, prefix: str = "") -> None:
         if self.json:
-            line = as_json({"time": _now(), "level": level, "event": event, "message": message} | dict(fields)).decode()
+            begin = {"time": _now(), "level": level, "event": event, "run": self.run, "message": message}
+            line = as_json(begin | dict(fields)).decode()
         else:
-            line = prefix + one_line(message) if event != "summary" else message
+            line = prefix + one_line(message) if event is not Event.SUMMARY else message
         line = self.mask.text(line)
         above = self.above
         if above is not None:
@@ -147,6 +178,11 @@ class Console:
         with self._lock:
             self.stream.write(line + "\n")
             self.stream.flush()
+
+
+def _level(code: int) -> str:
+    """Of the line that ends a command with this exit code."""
+    return {0: "info", 4: "warning", 6: "warning", 130: "warning"}.get(code, "error")
 
 
 def count(number: int, noun: str) -> str:

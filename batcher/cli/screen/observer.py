@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ...models import UNKNOWN, Created, Failed, Outcome, Problem, Uncertain, Unfinished
+from ...models import UNKNOWN, Created, Failed, Failure, Outcome, Problem, Uncertain, Unfinished
 from ...omni.fields import API_FIELDS, OURS
 from ...omni.tables import ONLY_V2
 from ...report.observers import Gauge, Observer
@@ -21,6 +21,7 @@ from .problems import Kinds
 from .progress import Snapshot, Tally, Watch, line_text, now_and_then, plan_text
 
 KEPT_PROBLEMS = 1000  # that the final object lists
+MOST_LOGGED = 100  # rows that failed or are uncertain
 _CANARY = "Large first run. Try a few first with --limit 5; Ctrl-C is always safe."
 
 
@@ -40,6 +41,7 @@ class ConsoleObserver(Observer):
     problems: list[Problem] = field(default_factory=list)
     kinds: Kinds | None = None
     details: int = 0
+    failures: int = 0
 
     def problem(self, problem: Problem) -> None:
         """Show it, even with -q, and keep the first for the final object."""
@@ -102,14 +104,28 @@ class ConsoleObserver(Observer):
         match outcome:
             case Created():
                 tally.created += 1
+                if self.verbose:
+                    self.console.outcome(outcome)
             case Failed():
                 tally.failed += 1
+                self.unsent(outcome)
             case Uncertain():
                 tally.uncertain += 1
+                self.unsent(outcome)
             case Unfinished():
                 tally.unfinished += 1
-        if self.verbose:
+                self.unsent(outcome)
+
+    def unsent(self, outcome: Failure) -> None:
+        """Name it with -v, and in a log as one of the first."""
+        self.failures += 1
+        if self.verbose or (self.console.json and self.failures <= MOST_LOGGED):
             self.console.outcome(outcome)
+
+    def tell_more_failures(self) -> None:
+        """At the end: how many rows the log doesn't name."""
+        if self.console.json and not self.verbose and self.failures > MOST_LOGGED:
+            self.console.more_failures(self.failures - MOST_LOGGED)
 
     def done(self, line: str) -> None:
         """Count it; with -v show it."""
