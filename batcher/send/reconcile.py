@@ -109,8 +109,8 @@ class Reconciler:
         return self._uncertain(progress, StillUncertain())
 
     def _may_be_own(self, look: There | Absent | Unknown | None, progress: RowProgress) -> TypeGuard[There]:
-        """Whether what the server named in answer to this row's create is the row's: it reads the same, or not at all."""
-        return isinstance(look, There) and (look.document is None or self._is_same(progress.body, look))
+        """Whether what the server named in answer to this row's create is the row's: it reads the same."""
+        return isinstance(look, There) and self._is_same(progress.body, look)
 
     def _named_instead(self, progress: RowProgress) -> str | None:
         """What the answer of an earlier run's attempt named instead of this row's identifier: it may be its document."""

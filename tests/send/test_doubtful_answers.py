@@ -297,6 +297,35 @@ def test_an_answer_that_comes_twice_for_a_row_without_identifier(tmp_path: Path)
     assert (ran[0].code, ran[0].counts) == (3, {"created_now": 1, "uncertain": 1})
 
 
+def test_an_answer_that_names_what_cannot_be_read(tmp_path: Path) -> None:
+    """Another's answer, while reads lag: uncertain, and found later. (Failed before: created, as that document.)"""
+    is_lagging = [True]
+
+    def script(call: Call, _number: int) -> Reply | None:
+        if name_of(call) == "n0":
+            made = memory_of[0].carry_out(call)
+            body = made.body.replace(orjson.loads(made.body)["workbook"]["identifier"].encode(), b"foreign-1")
+            return Answer(201, made.headers, body)
+        if call.path.endswith("/foreign-1"):
+            return say(403, {"message": "You do not have permission to view this document"})
+        if is_lagging and "/documents/n0-" in call.path:
+            return answer(404, f'Document with identifier "{call.path.rpartition("/")[2]}" not found')
+        return None
+
+    job, memory, ran = Job(tmp_path), Memory(script), list[Ran]()
+    memory_of[:] = [memory]
+    job.rows(row("n0"), row("n1"))
+
+    async def body() -> None:
+        ran.append(await job.run(BASE, concurrency=1))
+        is_lagging.clear()
+        ran.append(await job.run(BASE, concurrency=1))
+
+    live(job, memory, body)
+    assert (ran[0].code, ran[0].counts) == (3, {"uncertain": 1, "to_do": 1})
+    assert (ran[1].code, sorted(job.how.values())) == (0, ["created", "reconciled"])
+
+
 def test_the_first_three_answers_cannot_be_read(tmp_path: Path) -> None:
     """Then the others will be like that, too: exit 3 after three."""
     unreadable = Lost(Cause.UNREADABLE, "the answer can't be understood (too long)")

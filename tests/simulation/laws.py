@@ -305,16 +305,17 @@ def _check_contents(world: World) -> None:
             raise world.broken(f"{count} documents of one content, and no input had it so often: {content}")
 
 
-def _is_renamed(world: World, line: dict[str, Any]) -> bool:
-    """What the server named by itself can't be compared once somebody has renamed it: a person must look (contract 5)."""
+def _cannot_be_compared(world: World, line: dict[str, Any]) -> bool:
+    """What the server named by itself, once somebody has renamed it, or if it can't be read: a person must look (contract 5)."""
     document = world.server.documents.get(line["identifier"] or "")
-    return document is not None and world.schedule.habits.ignores_identifiers and document.name == "Renamed since"
+    is_told = document is not None and (document.name == "Renamed since" or document.guard is not Guard.OPEN)
+    return is_told and world.schedule.habits.ignores_identifiers
 
 
 def _check_uncertain(world: World, key: str, line: dict[str, Any]) -> None:
     """Where all rows have identifiers and GETs answer 200 or 404 in the end, no row stays uncertain."""
     intents = list(world.intents(key))
-    if any(intent.identifier is None for intent in intents) or _is_renamed(world, line):
+    if any(intent.identifier is None for intent in intents) or _cannot_be_compared(world, line):
         return
     unreadable = [
         intent.identifier
