@@ -35,7 +35,7 @@ from ..files.lock import lock
 from ..files.past import RowState
 from ..files.trouble import on_disk
 from ..models import Spec, stamp
-from ..plan.failures_input import is_fed_back
+from ..plan.failures_input import as_journaled, is_fed_back
 from ..plan.rows_file import write_rows
 from ..plan.seen_rows import SENT, SpooledRows, open_spools
 from ..plan.sheet import write_sheet
@@ -75,6 +75,7 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
         spooled = stack.enter_context(open_spools(runtime.storage, settings.files))
         started, begun = stamp(runtime.now()), runtime.timer()
         past = await settled_past(settings.endpoint, settings.sending, settings.files, drain, runtime, observer.warning)
+        sources = stack.enter_context(as_journaled(settings, sources, runtime.storage, past))
         surveyed = survey(settings, sources, runtime, observer, past, spooled)
         for _ in range(_MOST_ROUNDS):
             if not await write_same(surveyed.same, past, settings.files, runtime):
@@ -130,7 +131,8 @@ def survey_only(settings: RunSettings, observer: Observer, runtime: Runtime) -> 
     ):
         settings = replace(settings, files=read)
         past = past_of(settings.endpoint, settings.sending, settings.files, runtime)
-        surveyed = survey(settings, sources, runtime, observer, past, spooled, is_look=True)
+        with as_journaled(settings, sources, runtime.storage, past) as read_sources:
+            surveyed = survey(settings, read_sources, runtime, observer, past, spooled, is_look=True)
         if spooled.sheet is not None:
             reported, undone = past.journaled.reported, past.journaled.undone
             write_sheet(runtime.storage, settings.files, spooled.sheet, reported, undone)

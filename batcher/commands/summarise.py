@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from ..files.key_history import NO_HISTORY, KeyHistory
 from ..models import stamp
 from ..plan.seen_rows import SpooledRows
 from ..plan.survey import Survey
+from ..reasons import Reason
 from ..report.summary import Summary
 from ..runtime import Runtime
 from ..send.batch import Batch, Tally
@@ -22,12 +24,13 @@ from ..send.drain import Drain, End
 class Unfinished:
     """The rows without a document, counted once, when the run is over.
 
-    `failed` (of these `invalid`) and `uncertain` are rows of the inputs; `others` are failed or uncertain and no rows
-    of theirs.
+    `failed` (of these `invalid`, and of these `held_back`) and `uncertain` are rows of the inputs; `others` are failed or
+    uncertain and no rows of theirs.
     """
 
     failed: int = 0
     invalid: int = 0
+    held_back: int = 0
     uncertain: int = 0
     others: int = 0
 
@@ -44,8 +47,14 @@ def count_unfinished(survey: Survey, spooled: SpooledRows, histories: Mapping[st
             failed += 1
         else:
             uncertain += 1
-    invalid = sum(_is_failed(histories.get(row.key, NO_HISTORY)) for row in spooled.invalid)
-    return Unfinished(failed=failed, invalid=invalid, uncertain=uncertain, others=others)
+    reasons = Counter(row.reason for row in spooled.invalid if _is_failed(histories.get(row.key, NO_HISTORY)))
+    return Unfinished(
+        failed=failed,
+        invalid=reasons.total(),
+        held_back=reasons[Reason.SAME_CONTENT],
+        uncertain=uncertain,
+        others=others,
+    )
 
 
 def _is_failed(history: KeyHistory) -> bool:
@@ -94,6 +103,7 @@ def summarise(
         adopted=tally.adopted,
         failed=unfinished.failed,
         invalid=unfinished.invalid,
+        held_back=unfinished.held_back,
         uncertain=unfinished.uncertain,
         to_do=rows_left(survey, unfinished, tally),
         undone=survey.plan.undone,

@@ -56,6 +56,10 @@ class Past:
         history = self.history_of(key)
         return key in self.created or history.is_open or history.failure is not None or history.undone > 0
 
+    def has_had(self, key: str) -> bool:
+        """Whether the files have a line of this key, though what it says may be over."""
+        return key in self.created or key in self.journaled.histories
+
     @property
     def uncertain(self) -> list[str]:
         """The keys with an unclear attempt."""

@@ -19,7 +19,7 @@ from ..validate.check import Checked
 from ..validate.checked_rows import InvalidRow
 from .content_messages import name_unclaimed, problem_of, warn_of_moved, warn_of_others
 from .documents_left import Left, find_left
-from .same_content import Pair, Same, Seeking, Sought, answered
+from .same_content import Kind, Pair, Same, Seeking, Sought, answered
 from .seen_rows import SENT, SeenRows, SpooledRows
 
 _NEW = (RowState.NEW, RowState.FAILED)  # a row that is new may have been invalid when it came: then it has failed since
@@ -41,8 +41,6 @@ class Comparison:
     def compare(self, observer: Observer) -> Same:
         """Which rows are which, as far as the options answer; documents that no row has any more are told. Raises UsageError."""
         same = self._compare(observer) if self._is_needed() else Same()
-        if not (self.settings.rekey or same.unanswered or self.is_part) and len(self.spooled.changed) > 1:
-            warn_of_moved(self._seeking(self._left()).moved(), observer)
         return same if same.unanswered else replace(same, holding=(*same.holding, *self._displaced(same)))
 
     def _compare(self, observer: Observer) -> Same:
@@ -53,8 +51,10 @@ class Comparison:
             seeking = self._seeking(lefts[-1])
             return seeking, seeking.pairs(row for row in self._new() if is_sought(row))
 
-        same = answered(self.settings, find, is_part=self.is_part)
-        if self.is_part:
+        same = answered(self.settings, find)
+        if not same.unanswered:
+            warn_of_moved(same.moved, observer)
+        if self.is_part or not self._has_new():
             return same
         warn_of_others(lefts[0], observer)
         base_url = self.settings.endpoint.base_url
@@ -71,22 +71,26 @@ class Comparison:
         claims, paired = self.checked.claims, {pair.key for pair in same.holding}
         for key in claims.displaced:
             if key not in paired:
-                yield Pair(key, claims.own_keys[key], "", 0, key, moves=True)
+                yield Pair(Kind.MOVED, key, claims.own_keys[key], "", 0, key)
 
     def _is_needed(self) -> bool:
         counts, past, keys = self.seen.counts, self.seen.past, self.checked.claims.keys
-        if self.settings.rekey and len(self.spooled.changed):
+        if len(self.spooled.changed) > (0 if self.settings.rekey else 1) and not self.is_part:
             return True
-        if not any(counts[state] for state in _NEW) and next(self._edited(), None) is None:
+        if not self._has_new():
             return False
         return (
-            counts[RowState.CREATED] + counts[RowState.CHANGED] < len(past.created)
+            self.is_part
+            or counts[RowState.CREATED] + counts[RowState.CHANGED] < len(past.created)
             or len(self.spooled.changed) > 0
             or any(
                 (history.is_open or history.failure is not None or history.is_undone) and key not in keys
                 for key, history in past.journaled.histories.items()
             )
         )
+
+    def _has_new(self) -> bool:
+        return any(self.seen.counts[state] for state in _NEW) or next(self._edited(), None) is not None
 
     def _left(self) -> Left:
         is_claimed, has_changed = self.checked.claims.keys.__contains__, self.seen.changed.__contains__
@@ -102,6 +106,7 @@ class Comparison:
             self.checked.claims.own_keys,
             self.checked.claims.keys.__contains__,
             self.seen.past,
+            self.is_part,
         )
 
     def _new(self) -> Iterator[Sought]:

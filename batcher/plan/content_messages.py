@@ -9,34 +9,58 @@ from ..models import Problem
 from ..read.json_text import shown
 from ..report.observers import Observer
 from .documents_left import Left, Unclaimed
-from .same_content import Pair, Same
+from .same_content import Kind, Pair, Same
 
 SHOWN = 5
 _WAYS_OUT = (
     "Are they the same rows? Run again with --rekey, and nothing is created for them. "
     "Do you want second documents? Run again with --create-again. Nothing was sent."
 )
-_WAYS_OUT_OF_A_PART = (
-    "Are they the same rows? Run the input that they came from with --rekey, and nothing is created for them. "
-    "Do you want second documents? Run again with --create-again. Nothing was sent."
+_NUMBERED_ANEW = (
+    "Were rows numbered anew? Run again with --rekey: each row then has the document of its content, and a row without one "
+    "is created. Or run again with --create-again: each row named here gets a new document. Nothing was sent."
+)
+_REPEATED = "Take out the lines whose row another line is."
+_SAME = "the same was created under the key {of}{made} (from {was}); this row's key is {own}"
+_TOLD = {
+    Kind.SAME: _SAME,
+    Kind.FIXED: _SAME,
+    Kind.REPEATED: f"{_SAME}, and another line is that row",
+    Kind.FIXED_OTHERWISE: (
+        "perhaps fixed twice, each time in another way: it was created under the key {of}{made} (from {was}); this row's key "
+        "is {own}"
+    ),
+}
+_LEFT_OUT = "{was} holds what was created under this row's key {own}, so this row has no document"
+_HEADS = (  # how pairs of these kinds are counted, and the cause that their problems have in common
+    ((Kind.SAME, Kind.FIXED, Kind.REPEATED), "new row holds", "new rows hold", "what was created under another key"),
+    ((Kind.FIXED_OTHERWISE,), "row was", "rows were", "perhaps fixed in two places"),
+    ((Kind.LEFT_OUT,), "row has", "rows have", "the key of another row's document"),
 )
 
 
 def problem_of(pair: Pair) -> Problem:
-    """What is told of a new row that nobody answered for."""
+    """What is told of a row that nobody answered for."""
     made = f" as {pair.identifier}" if pair.identifier else ""
-    text = f"the same was created under the key {shown(pair.of)}{made} (from {pair.was}); this row's key is {shown(pair.own)}"
-    return Problem(pair.source, pair.line, "", text, "same content")
+    words = _TOLD.get(pair.kind, _LEFT_OUT)
+    text = words.format(of=shown(pair.of), made=made, was=pair.was, own=shown(pair.own))
+    return Problem(pair.source, pair.line, "", text, next(what for kinds, *_, what in _HEADS if pair.kind in kinds))
 
 
-def refusal_of(unanswered: Sequence[Pair], observer: Observer, *, is_part: bool) -> str | None:
+def refusal_of(unanswered: Sequence[Pair], observer: Observer) -> str | None:
     """Why nothing is sent, with both ways out; the rows are told as problems. None: nothing speaks against it."""
     if not unanswered:
         return None
     for pair in unanswered:
         observer.problem(problem_of(pair))
-    rows = "1 new row holds" if len(unanswered) == 1 else f"{len(unanswered):,} new rows hold"
-    return f"{rows} what was created under another key. {_WAYS_OUT_OF_A_PART if is_part else _WAYS_OUT}"
+    sentences = []
+    for of_these, one, several, what in _HEADS:
+        if number := sum(pair.kind in of_these for pair in unanswered):
+            sentences.append(f"{number:,} {one if number == 1 else several} {what}.")
+    kinds = {pair.kind for pair in unanswered}
+    if Kind.REPEATED in kinds:
+        sentences.append(_REPEATED)
+    return " ".join([*sentences, _NUMBERED_ANEW if Kind.LEFT_OUT in kinds else _WAYS_OUT])
 
 
 def warn_of_kept(same: Same, observer: Observer) -> None:
@@ -47,14 +71,15 @@ def warn_of_kept(same: Same, observer: Observer) -> None:
         )
 
 
-def warn_of_moved(places: Sequence[str], observer: Observer) -> None:
-    """Tell which changed rows hold what was created under another key: a row among them may never have been created."""
-    if places:
-        hold = "1 changed row holds" if len(places) == 1 else f"{len(places):,} changed rows hold"
-        more = f" and {len(places) - SHOWN:,} more" if len(places) > SHOWN else ""
+def warn_of_moved(moved: Sequence[Pair], observer: Observer) -> None:
+    """Tell which changed rows hold what was created under another key, though each content has its document."""
+    if moved:
+        hold = "1 changed row holds" if len(moved) == 1 else f"{len(moved):,} changed rows hold"
+        places = ", ".join(f"{pair.source}:{pair.line}" for pair in moved[:SHOWN])
+        more = f" and {len(moved) - SHOWN:,} more" if len(moved) > SHOWN else ""
         observer.warning(
-            f"{hold} what was created under another key: {', '.join(places[:SHOWN])}{more}. If rows were numbered anew, run "
-            "again with --rekey: each row then has the document of its content, and a new row among them is created."
+            f"{hold} what was created under another key: {places}{more}. If rows were numbered anew, run again with --rekey: "
+            "each row then has the document of its content."
         )
 
 

@@ -45,6 +45,11 @@ class Offsets:
         return self._at.get(f"{text}~{number}")
 
 
+def fixed_as(place_or_name: str) -> str:
+    """For what a document stands that was created from a line fixed in the failures file: its row's place, or `name_key`."""
+    return f"fixed {place_or_name}"
+
+
 class Unclaimed(NamedTuple):
     """A created document whose key no row has any more. Without `identifier` the server chose it."""
 
@@ -56,11 +61,13 @@ class Unclaimed(NamedTuple):
 class Left:
     """What the journal says of such documents, and of rows without a row that have none.
 
-    `unheld` are those whose key nobody has, `held` those whose row has changed: content, or model and name → offset (bytes).
+    `unheld` are those whose key nobody has, `held` those whose row has changed: content, or model and name, or `fixed_as` →
+    offset (bytes).
     `undone`: those that undo deleted; one that exists comes first.
     `elsewhere`: contents created for inputs that are still there and not among these; `met`: places of rows that hold one.
     `last`: key → offset of its last intent. `unclaimed`: key → the created document.
-    `fixed`: keys whose row failed once; what was fixed in one place may be fixed in the other later.
+    `fixed`: keys whose row failed once; what was fixed in one place may be fixed in the other later. `is_fixed_elsewhere`: there
+    is something that stands `fixed_as` a place or a name.
     """
 
     unheld: Offsets = field(default_factory=Offsets)
@@ -71,6 +78,7 @@ class Left:
     fixed: set[str] = field(default_factory=set)
     elsewhere: Offsets = field(default_factory=Offsets)
     met: list[str] = field(default_factory=list)
+    is_fixed_elsewhere: bool = False
 
     def take(self, text: str, storage: Storage, journal: Path, is_free: Callable[[Intent], bool]) -> Intent | None:
         """A document that this text stands for, one without a row first; each once. Raises UsageError."""
@@ -91,36 +99,49 @@ def find_left(
     is_claimed: Callable[[str], bool],
     has_changed: Callable[[str], bool],
 ) -> Left:
-    """Read the journal for what these sources' rows left; of all sources with None. Raises UsageError for a corrupt line."""
+    """Read the journal for what these sources' rows left; with None of all sources, and what unchanged rows hold, too.
+
+    Raises UsageError for a corrupt line.
+    """
     left, included = Left(), _Included(files, sources or ())
-    failed_in: dict[str, str] = {}  # key → its row's input, since later attempts may come from the failures file
-    for line, offset in lines_about_rows(storage, files.journal, lambda key: is_claimed(key) and not has_changed(key)):
+    failed_in: dict[str, Failed] = {}  # key → its row's input, since later attempts may come from the failures file
+
+    def is_passed_over(key: str) -> bool:
+        return sources is not None and is_claimed(key) and not has_changed(key)
+
+    for line, offset in lines_about_rows(storage, files.journal, is_passed_over):
         match line:
             case RunBegan():
                 included.directory = line.directory
             case FailureLine():
                 left.fixed.add(line.key)
-                if isinstance(line.outcome, Failed):
-                    failed_in.setdefault(line.key, line.outcome.source)
+                first = failed_in.get(line.key)
+                if isinstance(line.outcome, Failed) and (first is None or first.source == line.outcome.source):
+                    failed_in[line.key] = line.outcome
             case Intent():
-                is_held = is_claimed(line.key)
                 if not _is_last(line, past):
                     continue
-                if is_held or sources is None or included.has(failed_in.get(line.key, line.source)):
-                    _add(left, line, offset, past, is_held=is_held)
+                is_held, failed = is_claimed(line.key), failed_in.get(line.key)
+                if is_held or sources is None or included.has(line.source if failed is None else failed.source):
+                    _add(left, line, offset, past, failed, is_held=is_held)
                 elif line.key in past.created:
                     left.elsewhere.add(content_hash(orjson.loads(line.body)), offset)
     return left
 
 
-def _add(left: Left, intent: Intent, offset: int, past: Past, *, is_held: bool) -> None:
+def _add(left: Left, intent: Intent, offset: int, past: Past, failed: Failed | None, *, is_held: bool) -> None:
     body = orjson.loads(intent.body)
+    named = name_key(str(body.get("modelId")), str(body.get("name")))
     offsets = left.held if is_held else left.undone if past.history_of(intent.key).is_undone else left.unheld
     offsets.add(content_hash(body), offset)
-    offsets.add(name_key(str(body.get("modelId")), str(body.get("name"))), offset)
+    offsets.add(named, offset)
     left.last[intent.key] = offset
     if not is_held and intent.key in past.created:
         left.unclaimed[intent.key] = Unclaimed(str(body.get("name")), intent.identifier)
+        if failed is not None and failed.source != intent.source:
+            left.is_fixed_elsewhere = True
+            offsets.add(fixed_as(f"{failed.source}:{failed.line}"), offset)
+            offsets.add(fixed_as(named), offset)
 
 
 def _is_last(intent: Intent, past: Past) -> bool:

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from ..config import Files, RunSettings
+from ..config import RunSettings
+from ..files.csv_form import is_csv
 from ..files.disk import Storage
-from ..files.failures_view import Form, failures_text
-from ..files.history import Journaled
+from ..files.failures_view import Form, failures_text, is_current, is_edited
 from ..files.past import Past
 from ..read.json_text import shown
+from ..read.read import layout_of
 from ..read.sources import Source, naming
 from ..read.temporary import keeping, temporary_file
 
@@ -50,14 +51,29 @@ def unknown_key(place: str, key: str, past: Past) -> str:
     )
 
 
+def form_of(settings: RunSettings, sources: tuple[Source, ...]) -> Form:
+    """How the failures file of these inputs is written."""
+    return Form(layout_of(sources, settings.reading)) if is_csv(settings.files.failures) else Form()
+
+
 @contextmanager
 def as_journaled(
-    sources: tuple[Source, ...], storage: Storage, files: Files, journaled: Journaled, form: Form
+    settings: RunSettings, sources: tuple[Source, ...], storage: Storage, past: Past
 ) -> Iterator[tuple[Source, ...]]:
-    """The inputs with the journal's word for a failures file that a killed run left behind, perhaps torn.
+    """The inputs, with the journal's word for a failures file that a killed run left behind, perhaps torn.
 
     Only for one that nobody has edited: of its rows the journal knows all that it says, and perhaps more.
     """
+    files, journaled = settings.files, past.journaled
+    if not is_fed_back(settings):
+        yield sources
+        return
+    form = form_of(settings, sources)
+    if is_edited(storage, files.failures, files.journal, journaled, form) or is_current(
+        storage, files.failures, files.journal, journaled.histories, form
+    ):
+        yield sources
+        return
     what = f"{files.failures}: what the journal knows of it can't be copied"
     with temporary_file(None, what) as spool:
         for source in sources:

@@ -2,14 +2,16 @@
 
 The past is asked by key first. A row that is new by its key, or has only failed under it, is compared by content with
 what was created (or may have been, or was refused) under keys that no row of the inputs has any more, or whose row has
-changed: rows that were numbered anew have each other's keys. Such a row then needs another key in its turn.
+changed: rows that were numbered anew have each other's keys. Such a row then needs another key in its turn, and if it has
+no document of its content, it is a new row under a used key: nobody would ever create it.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,9 +22,9 @@ from ..files.disk import Storage
 from ..files.history import intent_at
 from ..files.journal_lines import Intent
 from ..files.past import Past
-from ..identity import KEY_LENGTH, content_hash, name_key
+from ..identity import KEY_LENGTH, RAW, content_hash, name_key
 from ..models import Spec
-from .documents_left import Left
+from .documents_left import Left, fixed_as
 
 _ROOM = 10  # characters that a key leaves for `~2`
 
@@ -40,6 +42,11 @@ class Sought(NamedTuple):
     named: str
     is_held_back: bool = False
 
+    @property
+    def place(self) -> str:
+        """`dashboards.csv:17`."""
+        return f"{self.source}:{self.line}"
+
     @classmethod
     def by(cls, spec: Spec, *, is_held_back: bool = False) -> Sought:
         """A row that is to be sent."""
@@ -47,25 +54,39 @@ class Sought(NamedTuple):
         return cls(spec.key, spec.source, spec.line, content, named, is_held_back)
 
 
+class Kind(Enum):
+    """What speaks for a pair.
+
+    `SAME`: one content. `REPEATED`: so, but another line of a failures file has that document. `FIXED`: fixed in two places
+    in one way. `FIXED_OTHERWISE`: fixed in two places, each another way. `MOVED`: not a new row, but the document of its key
+    is another row's. `LEFT_OUT`: so, and no document is its own: it goes by a key that nothing was sent under.
+    """
+
+    SAME = auto()
+    REPEATED = auto()
+    FIXED = auto()
+    FIXED_OTHERWISE = auto()
+    MOVED = auto()
+    LEFT_OUT = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A row at `source` and `line` with the key `own` in the inputs is the row `of` the files, sent first at `was`.
 
-    `key` is what it would go by otherwise. `asks`: only a person can say so, since a document exists. `is_fixed`: it failed at
-    first, so it was fixed in two places. `moves`: it isn't new, but the document of its key is another row's; then `of` may
-    be a key that nothing was sent under, and `was` is None.
+    For one that is left out `was` is the place of the row that has its key's document.
+    `key` is what it would go by otherwise. `asks`: only a person can say so, since a document exists.
     """
 
+    kind: Kind
     key: str
     own: str
     source: str
     line: int
     of: str
-    was: str | None = None
+    was: str = ""
     identifier: str | None = None
     asks: bool = True
-    is_fixed: bool = False
-    moves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +100,41 @@ class Seeking:
     own_keys: Mapping[str, str]
     is_claimed: Callable[[str], bool]  # by a row of the inputs
     past: Past
+    is_part: bool  # the other rows of their inputs aren't here: a failures file, or a sheet
 
     def pairs(self, new: Iterable[Sought]) -> list[Pair]:
         """Each new row with the document of the same content; each of those once, in input order. Raises UsageError."""
         found: list[Pair] = []
         last: dict[str, Intent] = {}  # by content
+        unpaired: list[Sought] = []
         for row in new:
-            intent = self._other(row) or (last.get(row.content) if row.is_held_back else None)
-            if intent is not None:
+            if (intent := self._other(row)) is not None:
                 last[row.content] = intent
                 found.append(self._pair(row, intent))
+            elif row.is_held_back and row.content in last:
+                found.append(self._pair(row, last[row.content], Kind.REPEATED if self.is_part else Kind.SAME))
+            elif self._may_be_fixed_otherwise(row):
+                unpaired.append(row)
             elif self.left.elsewhere.take(row.content) is not None:
-                self.left.met.append(f"{row.source}:{row.line}")
-        return found
+                self.left.met.append(row.place)
+        return [*found, *self._fixed_otherwise(unpaired)]
+
+    def _may_be_fixed_otherwise(self, row: Sought) -> bool:
+        """Whether it may have failed once, and been fixed and created elsewhere: in the failures file.
+
+        Of such a file, in its input: a row that was too broken to have a name when it was read.
+        """
+        return row.key.startswith(RAW) if self.is_part else self.left.is_fixed_elsewhere
+
+    def _fixed_otherwise(self, unpaired: Iterable[Sought]) -> Iterator[Pair]:
+        """Those rows with what was created in their place or of their name, once each content has its document."""
+        for row in unpaired:
+            texts = [row.named] if self.is_part else [fixed_as(row.place), fixed_as(row.named)]
+            intent = next((intent for text in texts if (intent := self._take(text)) is not None), None)
+            if intent is not None:
+                yield self._pair(row, intent, Kind.FIXED_OTHERWISE)
+            elif self.left.elsewhere.take(row.content) is not None:
+                self.left.met.append(row.place)
 
     def _other(self, row: Sought) -> Intent | None:
         """The document of this row's content, not the one that its own unclear attempt may have made."""
@@ -104,39 +147,40 @@ class Seeking:
             return False
         return content_hash(orjson.loads(intent_at(self.storage, self.journal, offset).body)) == row.content
 
-    def moved(self) -> list[str]:
-        """The places of rows that have changed and hold what another key's document holds. Raises UsageError."""
-        rows = (row for row in self.changed().values() if not self._is_own(row) and self._other(row) is not None)
-        return [f"{row.source}:{row.line}" for row in rows]
-
     def moves(self, found: Sequence[Pair]) -> list[Pair]:
-        """What follows for rows that have changed: each with the document of its content.
+        """What follows for rows that have changed: each with the document of its content; nothing in a part of an input.
 
         One whose key's document is another row's now, and whose content none has, is paired by model and name, with a
         document whose row has another name, or gets a key of its own. Raises UsageError.
         """
+        if self.is_part:
+            return []
         done = {pair.key for pair in found}
         changed = {key: row for key, row in self.changed().items() if key not in done}
         moved = {
-            row.key: self._pair(row, intent, moves=True)
+            row.key: self._pair(row, intent, Kind.MOVED)
             for row in changed.values()
             if not self._is_own(row) and (intent := self._other(row)) is not None
         }
         fresh, waiting = set[str](), deque([*found, *moved.values()])
         while waiting:
-            key = waiting.popleft().of
-            if key in changed and key not in moved:
-                moved[key] = self._move(changed[key], changed, fresh)
+            holder = waiting.popleft()
+            if (key := holder.of) in changed and key not in moved:
+                moved[key] = self._move(changed[key], holder, changed, fresh)
                 waiting.append(moved[key])
         return list(moved.values())
 
     def _take(self, text: str, is_free: Callable[[Intent], bool] = lambda _: True) -> Intent | None:
         return self.left.take(text, self.storage, self.journal, is_free)
 
-    def _pair(self, row: Sought, intent: Intent, *, moves: bool = False) -> Pair:
+    def _pair(self, row: Sought, intent: Intent, kind: Kind = Kind.SAME) -> Pair:
         is_held, was = self.is_claimed(intent.key), f"{intent.source}:{intent.line}"
-        is_fixed = intent.key in self.left.fixed and not is_held
+        if self.is_part and is_held:
+            kind = Kind.REPEATED
+        elif kind is Kind.SAME and intent.key in self.left.fixed and not is_held:
+            kind = Kind.FIXED
         return Pair(
+            kind,
             row.key,
             self.own_keys.get(row.key, row.key),
             row.source,
@@ -144,13 +188,11 @@ class Seeking:
             intent.key,
             was,
             intent.identifier,
-            asks=is_held or (intent.key in self.past.created and not is_fixed),
-            is_fixed=is_fixed,
-            moves=moves,
+            asks=is_held or (intent.key in self.past.created and kind is not Kind.FIXED),
         )
 
-    def _move(self, row: Sought, changed: Mapping[str, Sought], fresh: set[str]) -> Pair:
-        """Another document, or a key of its own, for a row whose key's document is another row's."""
+    def _move(self, row: Sought, holder: Pair, changed: Mapping[str, Sought], fresh: set[str]) -> Pair:
+        """Another document, or a key of its own, for a row whose key's document is the `holder`'s."""
 
         def is_renamed(intent: Intent) -> bool:
             holder = changed.get(intent.key)
@@ -158,12 +200,13 @@ class Seeking:
 
         intent = self._take(row.named, is_renamed)
         if intent is not None:
-            return self._pair(row, intent, moves=True)
+            return self._pair(row, intent, Kind.MOVED)
         base, number = row.key.partition("~")[0][: KEY_LENGTH - _ROOM], 2
         while self._is_taken(key := f"{base}~{number}") or key in fresh:
             number += 1
         fresh.add(key)
-        return Pair(row.key, self.own_keys.get(row.key, row.key), row.source, row.line, key, moves=True)
+        own, was = self.own_keys.get(row.key, row.key), f"{holder.source}:{holder.line}"
+        return Pair(Kind.LEFT_OUT, row.key, own, row.source, row.line, key, was)
 
     def _is_taken(self, key: str) -> bool:
         return self.is_claimed(key) or key in self.past.created or key in self.past.journaled.histories
@@ -171,30 +214,36 @@ class Seeking:
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """What is to be done about them: pairs that hold, and new rows that nobody answered for.
+    """What is to be done about them: pairs that hold, and rows that nobody answered for.
 
-    `named`: keys of documents without a row that were named now. These and `holding` are to be journaled before anything is sent.
+    `moved`: changed rows that would get the documents of their contents with --rekey. `named`: keys of documents without a
+    row that were named now. These and `holding` are to be journaled before anything is sent.
     """
 
     holding: tuple[Pair, ...] = ()
     unanswered: tuple[Pair, ...] = ()
+    moved: tuple[Pair, ...] = ()
     named: tuple[str, ...] = ()
 
 
-def answered(
-    settings: RunSettings, find: Callable[[Callable[[Sought], bool]], tuple[Seeking, list[Pair]]], *, is_part: bool
-) -> Same:
-    """What the options say to the pairs that `find` finds for some of the new rows.
-
-    `is_part`: the other rows of their inputs aren't here, and may have each other's keys: then --rekey is no answer.
-    """
+def answered(settings: RunSettings, find: Callable[[Callable[[Sought], bool]], tuple[Seeking, list[Pair]]]) -> Same:
+    """What the options say to the pairs that `find` finds for some of the new rows, and to what follows from them."""
     seeking, found = find(lambda _: True)
-    asking = [pair for pair in found if pair.asks]
-    if not settings.create_again and (is_part or not settings.rekey):
-        return Same(tuple(pair for pair in found if not pair.asks), tuple(asking))
-    unanswered = {pair.key: pair for pair in asking if not (settings.rows is None or pair.own in settings.rows)}
+    moves = seeking.moves(found)
+    asking = [pair for pair in (*found, *moves) if pair.asks and pair.kind is not Kind.MOVED]
+    if not settings.rekey and not settings.create_again:
+        moved = tuple(pair for pair in moves if pair.kind is Kind.MOVED)
+        return Same(tuple(pair for pair in found if not pair.asks), tuple(asking), moved)
+    unanswered = {pair.key: pair for pair in asking if not _is_answered(pair, settings)}
     if settings.create_again:
-        return Same(tuple(pair for pair in found if pair.is_fixed), tuple(unanswered.values()))
+        made = (pair for pair in (*found, *moves) if pair.kind in (Kind.FIXED, Kind.LEFT_OUT))
+        return Same(tuple(pair for pair in made if pair.key not in unanswered), tuple(unanswered.values()))
     if unanswered:
         seeking, found = find(lambda row: row.key not in unanswered)
-    return Same((*found, *seeking.moves(found)), tuple(unanswered.values()))
+        moves = seeking.moves(found)
+    return Same((*found, *moves), tuple(unanswered.values()))
+
+
+def _is_answered(pair: Pair, settings: RunSettings) -> bool:
+    """Whether the option is meant for this one; a second line's document is another's already."""
+    return (settings.rows is None or pair.own in settings.rows) and not (settings.rekey and pair.kind is Kind.REPEATED)

@@ -109,7 +109,9 @@ class SeenRows:
         if self.spooled.sheet is not None:
             self.spooled.sheet.add(row.row, row.key, note=_NOTE if state is RowState.CHANGED else "")
         if row.content is None and row.is_sheet:
-            self._judge_sheet(row.place, row.key, is_keyed=row.is_fed_back)
+            self._judge_sheet(row.place, own_key(row.row) if row.is_fed_back else None)
+        if row.content is None and row.is_fed_back:
+            self._check_key(row.place, own_key(row.row), state)
         if state is RowState.CREATED:
             return
         if self.has_past:
@@ -119,8 +121,6 @@ class SeenRows:
             if state is RowState.CHANGED:
                 self._keep_changed(row)
             return
-        if row.content is None and row.is_fed_back:
-            self._check_key(row.place, row.key, state)
         if state is RowState.UNCERTAIN:
             sent = {attempt.spec_hash for attempt in self.past.history_of(row.key).unclear}
             if row.spec_hash() not in sent:
@@ -158,10 +158,10 @@ class SeenRows:
         """One invalid row. Booked under a key that the journal doesn't know it would be a row of its own, once it is fixed."""
         self.spooled.invalid.add(row)
         self._add_invalid(row)
-        own, is_keyed = own_key(row.row), row.row.is_fed_back and row.row.refused_as is None
+        own = own_key(row.row) if row.row.is_fed_back and row.row.refused_as is None else None
         if row.row.is_sheet:
-            self._judge_sheet(row.row.place, row.key, is_keyed=is_keyed)
-        if is_keyed and own is not None:
+            self._judge_sheet(row.row.place, own)
+        elif own is not None:
             self._check_key(row.row.place, own, self.past.state(own, str))
 
     def _add_invalid(self, row: InvalidRow) -> None:
@@ -169,17 +169,19 @@ class SeenRows:
             problems = (f"{one.field}: {one.message}" if one.field else one.message for one in row.problems)
             self.spooled.sheet.add(row.row, row.key, problem="; ".join(problems))
 
-    def _judge_sheet(self, place: str, key: str, *, is_keyed: bool) -> None:
-        """Nothing is sent on the word of a sheet: a key of its own making would be another row."""
+    def _judge_sheet(self, place: str, key: str | None) -> None:
+        """Nothing is sent on the word of a sheet: a key of its own making would be another row. None: it's a new row."""
         self.has_sheet = True
         if self.unknown is None and self.is_beside:
             self.unknown = sheet_beside(place)
-        elif self.unknown is None and is_keyed and not self.past.knows(key):
+        elif self.unknown is None and key is not None and not self.past.has_had(key):
             self.unknown = unknown_key(place, key, self.past)
 
-    def _check_key(self, place: str, key: str, state: RowState) -> None:
-        """A key that came back in the failures file of these files' own runs."""
-        if state is RowState.NEW and self.is_continued and self.unknown is None:
+    def _check_key(self, place: str, key: str | None, state: RowState) -> None:
+        """A key that came back in the failures file of these files' own runs, as it stands there."""
+        if key is None or not self.is_continued or self.unknown is not None:
+            return
+        if state is RowState.NEW or not self.past.has_had(key):
             self.unknown = unknown_key(place, key, self.past)
 
     def refusal(self, files: Files) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,6 @@ from types import MappingProxyType
 from ..compact_map import Fingerprints
 from ..config import RunSettings
 from ..errors import InvalidInput
-from ..files.csv_form import is_csv
 from ..files.failures_view import Form, is_current, is_edited
 from ..files.past import Past
 from ..files.trouble import on_disk
@@ -25,10 +23,10 @@ from ..runtime import Runtime
 from ..validate.check import Checked, check
 from .compare_contents import Comparison
 from .content_messages import refusal_of
-from .failures_input import as_journaled, is_fed_back
+from .failures_input import form_of, is_fed_back
 from .mentions import Asked
 from .missing_journal import is_old_beside, is_uncertain_beside
-from .same_content import Same
+from .same_content import Kind, Same
 from .seen_rows import SeenRows, SpooledRows
 
 
@@ -83,7 +81,7 @@ def survey(
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
     files = settings.files
     is_input = is_fed_back(settings)
-    form = Form(layout_of(sources, settings.reading)) if is_csv(files.failures) else Form()
+    form = form_of(settings, sources)
     on_disk_now = (runtime.storage, files.failures, files.journal)
     edited = is_edited(*on_disk_now, past.journaled, form)
     current = past.journaled.header is None or is_current(*on_disk_now, past.journaled.reported, form)
@@ -99,28 +97,24 @@ def survey(
     if spooled.sheet is not None:
         spooled.sheet.lay_out(layout_of(sources, settings.reading, ()))
     rows = nothing_seen()
-    with ExitStack() as stack:
-        if is_input and not edited and not current:
-            killed = as_journaled(sources, runtime.storage, files, past.journaled, form)
-            sources = stack.enter_context(killed)
-        checked = _check_all(settings, sources, rows, observer, is_look=is_look)
-        repeats = checked.repeats
-        if rows.shared.bases:
-            shared = rows.shared.keys(sources, settings.reading, runtime.storage, files)
-            spooled.clear()
-            if spooled.sheet is not None:
-                spooled.sheet.rows.clear()
-            rows = nothing_seen()
-            checked = _check_all(settings, sources, rows, Observer(), is_look=is_look, shared=shared)
+    checked = _check_all(settings, sources, rows, observer, is_look=is_look)
+    repeats = checked.repeats
+    if rows.shared.bases:
+        shared = rows.shared.keys(sources, settings.reading, runtime.storage, files)
+        spooled.clear()
+        if spooled.sheet is not None:
+            spooled.sheet.rows.clear()
+        rows = nothing_seen()
+        checked = _check_all(settings, sources, rows, Observer(), is_look=is_look, shared=shared)
     refusal, same = rows.refusal(files), Same()
     if refusal is None:
         only_failures = rows.is_continued and len(sources) == 1
         comparison = Comparison(settings, runtime.storage, rows, spooled, checked, sources, only_failures)
         same = comparison.compare(observer)
-        if settings.skip_invalid and not is_look:
+        if settings.skip_invalid and not is_look and all(pair.kind is not Kind.LEFT_OUT for pair in same.unanswered):
             comparison.hold_back(same.unanswered, observer)
         else:
-            refusal = refusal_of(same.unanswered, observer, is_part=comparison.is_part)
+            refusal = refusal_of(same.unanswered, observer)
     histories = past.journaled.histories
     others = [history for key, history in histories.items() if key not in checked.claims.keys]
     untold = sum(history.is_open or history.failure is not None for history in others)

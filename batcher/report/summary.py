@@ -25,7 +25,7 @@ _FIELDS = (  # that are in the object as they are here
 class Summary:
     """The counts and circumstances of one run; README.md says what each means. Times are UTC.
 
-    `rate` is for each of `keys`.
+    `rate` is for each of `keys`. `held_back`: of `invalid`, the rows whose content was created under another key.
     """
 
     run: str
@@ -42,6 +42,7 @@ class Summary:
     adopted: int = 0
     failed: int = 0
     invalid: int = 0
+    held_back: int = 0
     uncertain: int = 0
     to_do: int = 0
     undone: int = 0

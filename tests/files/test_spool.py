@@ -63,6 +63,6 @@ def test_a_full_disk_refuses(tmp_path: Path, count: int) -> None:
 
     with (
         open_spool(FullDisk(), tmp_path / "d.results.jsonl", str) as spool,
-        pytest.raises(UsageError, match="Make room"),
+        pytest.raises(UsageError, match="Free up space"),
     ):
         fill(spool)

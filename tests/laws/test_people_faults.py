@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,10 +84,10 @@ async def test_rekey_of_a_failures_file_that_somebody_edited(tmp_path: Path) -> 
         job.edit_failures(lambda line: line["spec"].update(name=line["spec"].get("name", "4")))
         with pytest.raises(UsageError, match="2 new rows hold"):
             await job.run(server.base_url, inputs=[job.files.failures])
-        with pytest.raises(UsageError, match="Run the input that they came from with --rekey"):
-            await job.run(server.base_url, inputs=[job.files.failures], rekey=True)
+        ran = await job.run(server.base_url, inputs=[job.files.failures], rekey=True)
+        assert (ran.counts, job.failures) == ({"created_now": 1, "created_before": 2}, [])
         job.rows(row("1", key="k1"), row("2", key="k2"), row("3", key="k3"), row("4", key="k4"))
-        assert (await job.run(server.base_url, rekey=True)).code == 0
+        assert (await job.run(server.base_url)).counts == {"created_before": 4}
     assert names(server) == ["1", "2", "3", "4"]
 
 
@@ -100,11 +101,96 @@ async def test_two_lines_that_were_held_back_for_one_document(tmp_path: Path) ->
             job.rows(row("1", key=f"{key}1"), row("2", key=f"{key}2"))
             await job.run(server.base_url, skip_invalid=True)
         assert len(job.failures) == 4
-        for rekey in (False, True):
-            with pytest.raises(UsageError, match="4 new rows hold"):
-                await job.run(server.base_url, inputs=[job.files.failures], rekey=rekey)
-        assert (await job.run(server.base_url, rekey=True)).counts == {"created_before": 2}
+        failures = [job.files.failures]
+        with pytest.raises(UsageError, match="4 new rows hold"):
+            await job.run(server.base_url, inputs=failures)
+        job.edit_failures(lambda line: line.update(hint="nobody's"))
+        with pytest.raises(UsageError, match=r"2 new rows hold .* Take out the lines whose row another line is"):
+            await job.run(server.base_url, inputs=failures, rekey=True)
+        held = await job.run(server.base_url, inputs=failures, rekey=True, skip_invalid=True)
+        assert (held.counts, len(job.failures)) == ({"created_before": 2, "failed": 2}, 2)
+        again = await job.run(server.base_url, inputs=failures, rekey=True)
+        assert (again.counts, job.failures) == ({"created_before": 2}, [])
+        assert (await job.run(server.base_url)).counts == {"created_before": 2}
     assert names(server) == ["1", "2"]
+
+
+async def test_a_failures_line_with_the_key_of_another_row(tmp_path: Path) -> None:
+    """Regression: numbered anew, then 0002 was saved as 2, the number that 0001 has now: its fix was sent for that row."""
+    job = Job(tmp_path)
+    job.rows(row("A", key="0001"), row("B", key="0002"))
+    async with FaultyServer("400@1", "400@2", "400@3", "400@5") as server:
+        await job.run(server.base_url, concurrency=1)
+        job.rows(row("N", key="1"), row("A", key="2"), row("B", key="3"))
+        assert (await job.run(server.base_url, concurrency=1)).counts == {"failed": 2, "created_now": 1}
+        job.edit_failures(lambda line: line.update(key=line["key"].lstrip("0")))
+        with pytest.raises(UsageError, match=r'knows no row with the key "2".* It was probably "0002"'):
+            await job.run(server.base_url, inputs=[job.files.failures])
+    assert len(server.documents) == 1
+
+
+Fix = dict[str, Any]
+PLACES = {
+    "another description": ({"name": "Sales"}, row("Sales", description="x"), 1),
+    "another name in the same place": ({"name": "Sales"}, row("Sales (EMEA)"), 1),
+    "the same name in another place": ({"name": "Sales"}, row("Sales", description="x"), 2),
+}
+
+
+@pytest.mark.parametrize("rekey", [True, False])
+@pytest.mark.parametrize(("fix", "then", "line"), PLACES.values(), ids=PLACES)
+async def test_fixed_in_two_places_each_in_another_way(
+    tmp_path: Path, fix: Fix, then: Fix, line: int, rekey: bool
+) -> None:
+    """Regression: first in the failures file, then in the input; a second document was made."""
+    job, witness = Job(tmp_path), Witness()
+    job.rows({"modelId": row("x")["modelId"]}, row("Other"))
+    async with FaultyServer() as server:
+        await job.run(server.base_url, skip_invalid=True)
+        job.edit_failures(lambda failure: failure["spec"].update(fix))
+        await job.run(server.base_url, inputs=[job.files.failures])
+        job.rows(*([then, row("Other")] if line == 1 else [row("Other"), then]))
+        with pytest.raises(UsageError, match=r"1 row was perhaps fixed in two places\..* --rekey.* --create-again"):
+            await job.run(server.base_url, witness=witness)
+        assert [problem.line for problem in witness.problems] == [line]
+        answered = await job.run(server.base_url, rekey=rekey, create_again=not rekey)
+        assert answered.counts == ({"created_before": 2} if rekey else {"created_before": 1, "created_now": 1})
+        assert (await job.run(server.base_url)).counts == {"created_before": 2}
+    assert len(server.documents) == (2 if rekey else 3)
+
+
+@pytest.mark.parametrize("rekey", [True, False])
+async def test_fixed_in_the_input_then_in_the_failures_file(tmp_path: Path, rekey: bool) -> None:
+    """Regression: the other way round, too."""
+    job = Job(tmp_path)
+    job.rows({"modelId": row("x")["modelId"]})
+    async with FaultyServer() as server:
+        await job.run(server.base_url, skip_invalid=True)
+        job.rows(row("Sales", description="x"))
+        await job.run(server.base_url)
+        job.edit_failures(lambda failure: failure["spec"].update(name="Sales"))
+        with pytest.raises(UsageError, match="1 row was perhaps fixed in two places"):
+            await job.run(server.base_url, inputs=[job.files.failures])
+        await job.run(server.base_url, inputs=[job.files.failures], rekey=rekey, create_again=not rekey)
+        assert job.failures == []
+        assert (await job.run(server.base_url)).counts == {"created_before": 1}
+    assert len(server.documents) == (1 if rekey else 2)
+
+
+async def test_a_row_fixed_in_the_failures_file_and_taken_out_of_the_input(tmp_path: Path) -> None:
+    """It's nobody's fix in two places when others are added, or its line's number is another's by then."""
+    job = Job(tmp_path)
+    nameless = {"modelId": row("x")["modelId"]}
+    job.rows(row("A"), nameless, row("B"))
+    async with FaultyServer() as server:
+        await job.run(server.base_url, skip_invalid=True)
+        job.edit_failures(lambda failure: failure["spec"].update(name="Sales"))
+        await job.run(server.base_url, inputs=[job.files.failures])
+        job.rows(row("A"), row("B"), row("C"))
+        assert (await job.run(server.base_url)).counts == {"created_before": 2, "created_now": 1}
+        job.rows(row("A"), nameless, row("B"), row("C"), row("D"))
+        ran = await job.run(server.base_url, skip_invalid=True)
+    assert (ran.counts, names(server)) == ({"created_before": 4, "created_now": 1}, ["A", "B", "C", "D", "Sales"])
 
 
 async def test_what_was_undone_stays_undone_under_another_key(tmp_path: Path) -> None:

@@ -52,17 +52,40 @@ async def test_a_row_on_top(tmp_path: Path) -> None:
 
 
 async def test_a_row_on_top_after_another_was_taken_out(tmp_path: Path) -> None:
-    """No key is new, so nothing is refused; but the row on top would never be made, and the warning says what to do."""
+    """Regression: no key is new, so a run that never made the row on top ended with exit code 0. It's refused."""
+    job, witness = Job(tmp_path), Witness()
+    job.rows(*numbered("A", "B", "C"))
+    async with FaultyServer() as server:
+        await job.run(server.base_url)
+        job.rows(*numbered("N", "A", "B"))
+        for skip in (False, True):
+            with pytest.raises(
+                UsageError, match=r"1 row has the key of another row's document\..* --rekey.* --create-again"
+            ):
+                await job.run(server.base_url, skip_invalid=skip, witness=witness)
+        assert {problem.line for problem in witness.problems} == {1}
+        assert (await job.run(server.base_url, rekey=True)).counts == {"created_now": 1, "created_before": 2}
+        assert (await job.run(server.base_url)).warnings == ""
+        job.rows(row("N", key="1", description="x"), row("A", key="2", description="x"), row("B", key="3"))
+        assert "--rekey" not in (await job.run(server.base_url)).warnings
+    assert names(server) == ["A", "B", "C", "N"]
+
+
+async def test_a_row_on_top_gets_a_new_document(tmp_path: Path) -> None:
+    """--create-again makes just what was named; the other rows keep their keys, and a warning says what they hold."""
     job = Job(tmp_path)
     job.rows(*numbered("A", "B", "C"))
     async with FaultyServer() as server:
         await job.run(server.base_url)
         job.rows(*numbered("N", "A", "B"))
-        assert "2 changed rows hold what was created under another key" in (await job.run(server.base_url)).warnings
-        assert (await job.run(server.base_url, rekey=True)).counts == {"created_now": 1, "created_before": 2}
-        assert (await job.run(server.base_url)).warnings == ""
-        job.rows(row("N", key="1", description="x"), row("A", key="2", description="x"), row("B", key="3"))
-        assert "--rekey" not in (await job.run(server.base_url)).warnings
+        with pytest.raises(UsageError, match="1 row has the key"):
+            await job.run(server.base_url, create_again=True, rows=frozenset(["2"]))
+        assert (await job.run(server.base_url, create_again=True)).counts == {"created_now": 1, "created_before": 2}
+        ran = await job.run(server.base_url)
+        assert ran.counts == {"created_before": 3}
+        assert "2 changed rows hold what was created under another key" in ran.warnings
+        assert (await job.run(server.base_url, rekey=True)).counts == {"created_before": 3}
+        assert "key" not in (await job.run(server.base_url)).warnings
     assert names(server) == ["A", "B", "C", "N"]
 
 
@@ -75,7 +98,7 @@ async def test_a_row_on_top_and_another_edited(tmp_path: Path) -> None:
         job.rows(row("N", key="1"), row("A", key="2", description="edited"), row("B", key="3"), row("C", key="4"))
         ran = await job.run(server.base_url, rekey=True)
     assert ran.counts == {"created_now": 1, "created_before": 3}
-    assert "1 row was created already, but changed since" in ran.warnings
+    assert "1 row was already created, but changed since" in ran.warnings
     assert names(server) == ["A", "B", "C", "N"]
 
 

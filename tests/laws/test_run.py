@@ -283,7 +283,7 @@ async def test_no_room_for_the_checked_rows_sends_and_writes_nothing(tmp_path: P
     job.rows(*specs(3))
     job.runtime = replace(job.runtime, storage=FullDisk())
     async with FaultyServer() as server:
-        with pytest.raises(UsageError, match=r"Make room.*nothing was sent"):
+        with pytest.raises(UsageError, match=r"Free up space.*nothing was sent"):
             await job.run(server.base_url)
     assert server.seen == []
     assert set(contents(tmp_path)) == {"d.jsonl"}

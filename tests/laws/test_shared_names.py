@@ -32,7 +32,7 @@ async def test_the_first_was_taken_out(tmp_path: Path) -> None:
         verified = await verify(job.settings(server.base_url), observer=witness, runtime=job.runtime)
         assert (verified.created, verified.same, verified.changed) == (2, 2, 0)
         job.rows(*rows("D", "B", "C"))  # A may have become D
-        assert "1 row was created already, but changed since" in (await job.run(server.base_url)).warnings
+        assert "1 row was already created, but changed since" in (await job.run(server.base_url)).warnings
     assert len(server.documents) == 3
 
 

@@ -216,9 +216,9 @@ async def test_a_sheet_that_cannot_be_written_is_no_success(tmp_path: Path) -> N
         ("hard.csv", "is an input, or a file of the run itself"),
         ("link.csv", "is an input, or a file of the run itself"),
         ("d.failures.csv", "is an input, or a file of the run itself"),
-        ("mine.csv", "isn't a sheet of batcher; it would be written over"),
-        ("none/s.csv", "can't be written; name a file in a directory that is there"),
-        ("folder.csv", "is no plain file"),
+        ("mine.csv", "isn't a batcher sheet; it would be overwritten"),
+        ("none/s.csv", "can't be written; name a file in a directory that exists"),
+        ("folder.csv", "isn't a regular file"),
     ],
 )
 def test_what_a_sheet_must_not_be_written_over(tmp_path: Path, sheet: str, message: str) -> None:

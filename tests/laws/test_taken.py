@@ -79,7 +79,7 @@ async def test_the_same_content_under_the_users_identifier_needs_leave_to_be_ado
         assert job.reasons == {"a": "failed identifier_taken"}
         ran = await job.run(server.base_url, adopt_existing=True)
     assert (ran.code, ran.counts, job.how, job.failures) == (0, {"adopted": 1}, {"a": "adopted"}, [])
-    assert "adopted the document mine-1" in ran.warnings
+    assert "adopted the existing document mine-1" in ran.warnings
     assert ours(server) == []
 
 

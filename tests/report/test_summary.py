@@ -233,6 +233,19 @@ MEND_BAD = (
             ["fix the failed rows in d.failures.jsonl, then: batcher run d.failures.jsonl --rate 60/min"],
         ),
         (
+            ["run", "d.csv", "--skip-invalid"],
+            {
+                "failed": 2,
+                "invalid": 2,
+                "held_back": 2,
+                "files": Files(results=Path("d.results.jsonl"), failures=Path("d.failures.jsonl"), journal=Path("j")),
+            },
+            [
+                "give the 2 rows held back the documents created before: batcher run d.csv --skip-invalid --rekey",
+                "or create second documents: batcher run d.csv --skip-invalid --create-again",
+            ],
+        ),
+        (
             ["run", "d.jsonl", "--failures", "bad.jsonl"],
             {
                 "failed": 1,

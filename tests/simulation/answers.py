@@ -71,7 +71,7 @@ def _put_back_or_take_out(world: PeoplesWorld, refused: str, _start: Start) -> N
     line = lines.pop(int(refused.split(":")[1]) - 1)
     document = world.server.documents.get(line["identifier"])
     if document is not None and document.post is not None:
-        world.undone.add(people_laws.marker(document))
+        world.undone[people_laws.marker(document)] = world.desk.runs
         del world.server.documents[document.identifier]
     world.put(FILES.results, b"".join(orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in lines))
 

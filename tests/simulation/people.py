@@ -93,7 +93,7 @@ class PeoplesWorld(World):
         self.answers = Answers(skip_invalid=self.chance.random() < 0.5)
         self.copies: list[tuple[int, dict[Path, bytes]]] = []  # of the three files, each with the runs before it
         self.put_away: dict[Path, bytes] = {}  # what was there before somebody changed it
-        self.undone: set[int] = set()  # markers of what was deleted
+        self.undone: dict[int, int] = {}  # markers of what was deleted, each with the runs before it
         self.feeds = self.only_input = False  # what is run next: the failures file, or never that
         self.part: int | None = None  # which of two files is run; None: both
         self.server.before_delete = self._before_delete
@@ -119,7 +119,7 @@ class PeoplesWorld(World):
         people_laws.after_run(self, start)
         if not start.was_finished:
             return
-        is_whole = set(start.texts) == set(self.desk.texts()) and not people_laws.told_rows(self, start)
+        is_whole = set(start.texts) == set(self.desk.texts()) and not people_laws.told_rows(start)
         if is_whole and start.summary is not None and not start.summary.uncertain:
             self.desk.settled({people_laws.marker(made): content_seen(made.body) for made in self.server.ours})
         self.copies.append((self.desk.runs, {path: self.disk.content(path) for path in THREE}))
@@ -131,7 +131,7 @@ class PeoplesWorld(World):
         people_laws.before_delete(self, identifier)
         document = self.server.documents.get(identifier)
         if document is not None:
-            self.undone.add(people_laws.marker(document))
+            self.undone[people_laws.marker(document)] = self.desk.runs
 
     # what the person does ------------------------------------------------------------------------------------------
 
@@ -141,9 +141,11 @@ class PeoplesWorld(World):
         self.part = self.chance.choice((None, None, 0, 1)) if not is_calm else None
         for _ in range(MOST_ANSWERS):
             start = self.start(run, product, is_calm=is_calm)
-            refused = str(start.error) if isinstance(start.error, UsageError) else people_laws.told_rows(self, start)
-            if not refused:
+            refused = str(start.error) if isinstance(start.error, UsageError) else people_laws.told_rows(start)
+            if not refused and not self._follows(start):
                 break
+            if not refused:
+                continue
             way = take_way_out(self, refused, start)
             self.tell(f"the person's answer: {way}")
             if way is None:
@@ -157,6 +159,13 @@ class PeoplesWorld(World):
             self.put_away.clear()
         return start
 
+    def _follows(self, start: Start) -> bool:
+        """Whether a warning names --rekey, and the person takes the advice: some do."""
+        if self.schedule.seed % 2 or start.rekey or start.died:
+            return False
+        self.answers.rekey = any("--rekey" in warning for warning in start.warnings)
+        return self.answers.rekey
+
     def may_forget(self) -> bool:
         """Whether a lost journal is within the promise.
 
@@ -166,10 +175,13 @@ class PeoplesWorld(World):
         return self.schedule.calm.sending.fill_identifiers and not self.desk.is_numbered_anew
 
     def forget(self, since: int) -> None:
-        """The journal knows nothing of what came after that run: a row edited since is made twice (contract 7, files lost)."""
+        """The journal knows nothing of what came after that run (contract 7, files lost).
+
+        A row edited since, or made again after an undo, is made twice.
+        """
         self.desk.is_forgotten = True
         for row in self.desk.rows:
-            if row.edited_at > since:
+            if max(row.edited_at, self.undone.get(row.number, 0)) > since:
                 self.desk.seconds[row.number] += 1
 
     def put(self, path: Path, data: bytes) -> None:

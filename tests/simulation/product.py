@@ -25,7 +25,7 @@ from batcher.config import Endpoint, Files, RunSettings
 from batcher.files.disk import Storage
 from batcher.files.key_history import KeyHistory
 from batcher.identity import name_key
-from batcher.models import Spec
+from batcher.models import Problem, Spec
 from batcher.read.sources import Source
 from batcher.report.observers import Observer
 from batcher.report.summary import Summary
@@ -85,7 +85,9 @@ class Real:
             decide=self.decide,
         )
         with telling_the_row():
-            return await run_command.run(self.settings(start), observer=Teller(world), drain=drain, runtime=given)
+            return await run_command.run(
+                self.settings(start), observer=Teller(world, start), drain=drain, runtime=given
+            )
 
     async def undo(self, world: World, process: ProcessDisk, transport: SimulatedTransport, *, force: bool) -> Undoing:
         """One undo of all that the results file holds."""
@@ -102,14 +104,19 @@ class Real:
             random=random.Random(f"{world.schedule.seed}:undo"),
             run_id=f"undo{len(world.starts)}",
         )
-        return await undo(settings, observer=Teller(world), runtime=given)
+        return await undo(settings, observer=Teller(world, world.starts[-1]), runtime=given)
 
 
 class Teller(Observer):
-    """Adds outcomes and warnings to the story."""
+    """Adds outcomes and warnings to the story, and keeps what else a person sees."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, start: Start) -> None:
         self._world = world
+        self._start = start
+
+    def problem(self, problem: Problem) -> None:
+        """As `Teller`."""
+        self._start.problems.add(problem.cause)
 
     def outcome(self, outcome: Any) -> None:
         """As `Teller`."""
@@ -118,6 +125,7 @@ class Teller(Observer):
 
     def warning(self, message: str) -> None:
         """As `Teller`."""
+        self._start.warnings.append(message)
         self._world.tell(f"warning: {message}")
 
 

@@ -63,6 +63,8 @@ class Start:
     summary: Summary | None = None
     error: BatcherError | None = None
     crash: BaseException | None = None
+    problems: set[str] = field(default_factory=set)  # the causes that it told of rows
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def has_work_left(self) -> bool:

@@ -34,7 +34,12 @@ def _steps(line: CommandLine, summary: Summary) -> Iterator[str]:
         yield f"settle the uncertain rows, which the next run does first: {same}"
     if is_fed and (summary.to_do or summary.uncertain):
         yield "(with the same standard input)"
-    if summary.failed and summary.files is not None:
+    if summary.held_back:
+        rows = f"the {count(summary.held_back, 'row')} held back" if summary.held_back > 1 else "the row held back"
+        plain = same.without("--rows").without("--create-again")
+        yield f"give {rows} the documents created before: {plain.plus('--rekey')}"
+        yield f"or create second documents: {plain.plus('--create-again')}"
+    if summary.failed > summary.held_back and summary.files is not None:
         if tables := [name for name in line.inputs if _is_table(name)]:
             yield f"fix the failed rows in {tables[0] if len(tables) == 1 else 'the inputs'}, then: {same}"
         else:

@@ -73,8 +73,9 @@ def _counts(summary: Summary) -> Iterator[str]:
         (summary.reconciled, "reconciled: found after an unclear attempt"),
         (summary.adopted, "adopted: existed already and matched"),
     )
+    invalid = summary.invalid - summary.held_back
     yield _count(summary.created, "created", parts)
-    yield _count(summary.failed, "failed", ((summary.invalid, "invalid"),))
+    yield _count(summary.failed, "failed", ((invalid, "invalid"), (summary.held_back, "held back")))
     yield _count(summary.uncertain, "uncertain", ())
     yield _count(summary.not_attempted, "not attempted", ((summary.to_do, "to do"), (summary.undone, "undone")))
     if summary.changed:
