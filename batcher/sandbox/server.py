@@ -22,6 +22,7 @@ from .connection import Connection
 from .delivery import Delivery
 from .faults import Fault, Faults
 from .limiter import SlidingWindows
+from .pages import Pages
 from .request_log import Observer, RequestRecord, open_log
 from .routes import Api
 from .settings import SandboxSettings
@@ -44,6 +45,7 @@ class Sandbox:
         self.in_flight = 0
         self.most_in_flight = 0
         self.store = Store(settings.state)
+        self._pages = Pages(self.store)
         self._observers = [observe] if observe is not None else []
         self._faults = Faults(settings.faults, settings.seed)
         self._windows = SlidingWindows(settings.rate, blocked_count=settings.blocked_count) if settings.rate else None
@@ -105,8 +107,11 @@ class Sandbox:
             connection.take_arrival()  # bytes that came since (the rest of a body) aren't a new request
 
     async def _answer(self, request: web.BaseRequest, connection: Connection, arrived_seconds: float) -> web.Response:
-        """Firewall, body, faults, route. Every way out shows the request to the observers before its answer leaves."""
+        """Page, firewall, body, faults, route. Every way out shows the request to the observers before its answer leaves."""
         call = _call_of(request)
+        if (page := self._pages.answer(call)) is not None:
+            self._record(call, (), arrived_seconds, page)
+            return _http_response(page)
         if (blocked := self._firewall(call, arrived_seconds)) is not None:
             self._record(call, (), arrived_seconds, blocked)
             return _http_response(blocked)

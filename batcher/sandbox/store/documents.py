@@ -35,13 +35,17 @@ class Document(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Which documents, in which order; those after the document with the number `after`. `labels` are folded."""
+    """Which documents, in which order; those after the document with the number `after`. `labels` are folded.
+
+    `no_folder`: only those that lie in no folder.
+    """
 
     by_name: bool = False
     descending: bool = True
     owner: str | None = None
     after: int | None = None
     folder_id: str | None = None
+    no_folder: bool = False
     labels: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -125,6 +129,8 @@ def _condition(listing: Listing) -> tuple[str, list[str | int]]:
         if value is not None:
             where.append(f"{column} = ?")
             values.append(value)
+    if listing.no_folder:
+        where.append("folder_id IS NULL")
     for label in sorted(listing.labels):
         where.append("id IN (SELECT document FROM labeled WHERE folded = ?)")
         values.append(label)
