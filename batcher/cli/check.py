@@ -98,7 +98,8 @@ def _ask(invocation: Invocation, given: Given, observer: ConsoleObserver) -> _Lo
     plan, asked = online.plan, online.preflight
     parts = [f"{count(asked.keys, 'key')} valid"]
     if asked.offers_create is not None:
-        parts.append("v1 create is offered" if asked.offers_create else "v1 create isn't offered")
+        version = settings.sending.api
+        parts.append(f"{version} create is offered" if asked.offers_create else f"{version} create isn't offered")
     if asked.models:
         parts.append(f"{asked.models - len(asked.unknown):,} of {count(asked.models, 'model')} known")
     if asked.identifiers:

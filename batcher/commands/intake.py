@@ -44,7 +44,7 @@ class Intake:
         self._past, self._outcomes, self._batch, self._runtime = past, outcomes, batch, runtime
         self._files = files
         self._recreate = settings.recreate_undone
-        self._validator = Validator(Reading(api_keys=api_keys))
+        self._validator = Validator(Reading(api=settings.api, api_keys=api_keys))
         self._checked = Checked(Claims(Places([Path(SOURCE)]), same_rows=past.journaled.same_rows, is_filed=past.knows))
         self._number = 0
 

@@ -8,15 +8,13 @@ created are only counted. Of each row fingerprints are kept, and of its results 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import anyio
-import orjson
 
 from ..config import RunSettings
 from ..errors import Stopped, UsageError
@@ -24,16 +22,17 @@ from ..files.earlier_results import in_lines
 from ..files.history import UndoneDocuments
 from ..files.past import Past, RowState, read_past
 from ..files.results_index import DocumentOf, open_documents
-from ..files.spool import Spool, open_specs
+from ..files.spool import Spool, open_spool
 from ..models import Problem, Spec
-from ..omni.verdicts import Absent, There, Unknown
+from ..omni.comparable import pair_of
+from ..omni.verdicts import Absent, Document, There, Unknown
 from ..pace.gate import KeysRefused
 from ..plan.shared_names import SharedNames
 from ..report.observers import Observer
 from ..runtime import Runtime
-from ..send.ask_until_known import ask_until_known
 from ..send.connect import open_requester
 from ..send.drain import Drain, End
+from ..send.look_up import read_back
 from ..send.requester import Requester
 from ..send.workers import WorkerPool
 from ..validate.check import Checked, check
@@ -55,7 +54,7 @@ async def verify(
     begun = perf_counter()
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
     verified = Verified(base_url)
-    spool = open_specs(runtime.storage, settings.files.results)
+    spool = open_spool(runtime.storage, settings.files.results, Spec)
     lines = in_lines(runtime.storage, settings.files, observer.warning, keeps=False)
     place = settings.files.results.parent
     with runtime.open_inputs(settings.inputs, place) as sources, spool as specs, lines as files:
@@ -163,8 +162,7 @@ class _Comparison:
             if spec is None or created is None:
                 return False
             identifier = created.identifier
-            question = self._requester.api.get(identifier)
-            look = await ask_until_known(self._requester, self.pool, spec.key, question, self._max_attempts)
+            look = await read_back(self._requester, self.pool, spec.key, identifier, self._max_attempts)
         except KeysRefused:
             return False
         except (Stopped, UsageError) as error:
@@ -174,7 +172,7 @@ class _Comparison:
             case There(document=None, status=status):
                 self._report_unreadable(spec, identifier, f"exists, but cannot be read ({status})")
             case There(document=document) if document is not None:
-                self._compare(spec, identifier, document.fields)
+                self._compare(spec, identifier, document)
             case Absent():
                 self._verified.missing += 1
                 self._problem(spec, "missing", f"there is no document {identifier}; it was deleted, or is in Trash")
@@ -184,10 +182,9 @@ class _Comparison:
                 return False
         return True
 
-    def _compare(self, spec: Spec, identifier: str, document: Mapping[str, Any]) -> None:
-        sent = orjson.loads(spec.body)
+    def _compare(self, spec: Spec, identifier: str, document: Document) -> None:
         is_different = False
-        for finding in findings(sent, document):
+        for finding in findings(*pair_of(spec.body, document)):
             if finding.is_detail:
                 self._observer.detail(_problem_of(spec, finding.kind, f"{identifier}: {finding.text}"))
             else:

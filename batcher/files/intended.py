@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..compact_map import Fingerprints
-from ..models import Created
+from ..models import ApiVersion, Created
 from ..omni.v1_answers import made_of
 from ..transport.reply import Answer
 from .disk import Storage
@@ -57,9 +57,10 @@ def said_of(created: Created) -> Iterator[str]:
     """What a results line's URL and answer call its document."""
     if created.url:
         yield created.url.rpartition("/")[2]
-    made = made_of(Answer(created.status or _OK, {}, created.response, 0.0))
-    if made is not None and made.identifier is not None:
-        yield made.identifier
+    answer = Answer(created.status or _OK, {}, created.response, 0.0)
+    for made in (made_of(answer, version) for version in ApiVersion):
+        if made is not None and made.identifier is not None:
+            yield made.identifier
 
 
 def read_intended(storage: Storage, journal: Path) -> Intended:

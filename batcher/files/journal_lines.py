@@ -38,7 +38,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import orjson
 
-from ..models import Failed, Uncertain, Unfinished, encode_failure, parse_failure, stamp
+from ..models import ApiVersion, Failed, Uncertain, Unfinished, encode_failure, parse_failure, stamp
 from ..placement import NO_PLACEMENT, Placement, StepKind, steps_of
 from .identity_lines import Named, SameRow, parse_named, parse_same_row
 from .run_lines import FirstCreated, Rewriting, RunBegan, parse_first_created, parse_rewriting, parse_run_began
@@ -72,9 +72,10 @@ RUN_BEGINS = b'{"type":"run",'  # how the line of a `RunBegan` begins
 
 
 class Intent(NamedTuple):
-    """One attempt that is about to leave. `body` is exactly what will be sent; `at` is UTC.
+    """One attempt that is about to leave. `body` is the spec that is sent; `at` is UTC.
 
-    After `timeout_seconds` at the latest nobody waits for its answer.
+    After `timeout_seconds` at the latest nobody waits for its answer. `api`: the version that makes its own body of the spec,
+    named only if it isn't v1, whose body is the spec.
     """
 
     key: str
@@ -90,6 +91,7 @@ class Intent(NamedTuple):
     is_resend: bool = False
     timeout_seconds: float = USUAL_TIMEOUT_SECONDS
     placement: Placement = NO_PLACEMENT
+    api: ApiVersion = ApiVersion.V1
 
     @property
     def steps(self) -> tuple[StepKind, ...]:
@@ -116,6 +118,8 @@ class Intent(NamedTuple):
             line["resend"] = True
         if self.timeout_seconds != USUAL_TIMEOUT_SECONDS:
             line["timeout"] = self.timeout_seconds
+        if self.api is not ApiVersion.V1:
+            line["api"] = self.api
         return _encoded(line)
 
 
@@ -213,6 +217,7 @@ def _intent(line: Mapping[str, Any]) -> Intent:
         bool(line.get("resend")),
         float(line.get("timeout", USUAL_TIMEOUT_SECONDS)),
         parse_placement(line),
+        ApiVersion(line.get("api", ApiVersion.V1)),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple, assert_never
 
-from ..models import Failed, Unfinished
+from ..models import ApiVersion, Failed, Unfinished
 from .journal_lines import USUAL_TIMEOUT_SECONDS, Cleared, FailureLine, Fixed, Intent, KeyLine, Settled
 from .undo_lines import Undone
 
@@ -26,6 +26,7 @@ class SentAttempt(NamedTuple):
     offset: int
     body: bytes | None = None
     timeout_seconds: float = USUAL_TIMEOUT_SECONDS
+    api: ApiVersion = ApiVersion.V1
 
     @property
     def ended_by(self) -> datetime:
@@ -72,7 +73,14 @@ class KeyHistory(NamedTuple):
     def _with_attempt(self, intent: Intent, offset: int) -> KeyHistory:
         body = intent.body if offset == IN_MEMORY else None
         sent = SentAttempt(
-            intent.identifier, intent.is_filled, intent.at, intent.spec_hash, offset, body, intent.timeout_seconds
+            intent.identifier,
+            intent.is_filled,
+            intent.at,
+            intent.spec_hash,
+            offset,
+            body,
+            intent.timeout_seconds,
+            intent.api,
         )
         identifier = intent.identifier if intent.is_filled else self.identifier
         return KeyHistory((*self.unclear, sent), identifier, self.undone, None, self.failure, self.is_uncertain)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from ..models import Spec
+from ..models import ApiVersion, Spec
 from ..transport.reply import Reply
 from .compare import Difference
+from .described import Offer
 from .verdicts import Document, Look, Refused, Verdict
 
 V = TypeVar("V", bound=Verdict | Look)
@@ -56,8 +57,13 @@ class Page:
 class Api(Protocol):
     """One version of the documents API."""
 
-    def create(self, body: bytes) -> Request:
-        """POST one document. Its reply is judged by `judge_create`; it's no `Question`, as it can't be sent twice."""
+    version: ApiVersion
+
+    def create(self, body: bytes, folder_id: str | None = None) -> Request:
+        """POST one document. `body` is what `body_of` gives; the version's own is made of it here.
+
+        Its reply is judged by `judge_create`; it's no `Question`, as it can't be sent twice.
+        """
 
     def judge_create(self, reply: Reply, *, is_proven: bool, has_created: bool, now: datetime) -> Verdict:
         """What the reply to a create means.
@@ -66,10 +72,13 @@ class Api(Protocol):
         """
 
     def body_of(self, spec: Spec, identifier: str | None) -> bytes:
-        """What to POST for this row, under this identifier."""
+        """The spec of this row under this identifier, as intents keep it: the same whatever version creates it."""
 
-    def get(self, identifier: str) -> Question[Look]:
-        """Read one document back. There, with what it reads; Absent: certainly no such document now."""
+    def get(self, identifier: str, version: ApiVersion | None = None) -> Question[Look]:
+        """Read one document back through a version's endpoint (None: this one's).
+
+        There, with what it reads; Absent: certainly no such document now.
+        """
 
     def delete(self, identifier: str) -> Question[Look | Refused]:
         """Move one document to Trash. Absent: there is no such document now, by this request or an earlier one."""
@@ -93,10 +102,10 @@ class Api(Protocol):
         """Whether a list answer holds anything; None if it isn't a list."""
 
     def description(self) -> Question[Look]:
-        """The instance's own OpenAPI description: There, and `offers_create` reads it."""
+        """The instance's own OpenAPI description: There, and `offer_of` reads it."""
 
-    def offers_create(self, response: bytes) -> bool | None:
-        """Whether it offers this version's create; None if it doesn't speak of documents at all."""
+    def offer_of(self, response: bytes) -> Offer | None:
+        """What it says of this version's create; None if it doesn't speak of documents at all."""
 
     def url(self, identifier: str) -> str:
         """The page of a document."""

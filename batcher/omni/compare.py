@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_TILES = "queryPresentations"
-_OF_NOBODY_ELSE: dict[str, Any] = {"description": None, _TILES: None}  # not sent, yet there: somebody else's content
+TILES = "queryPresentations"
+_OF_NOBODY_ELSE: dict[str, Any] = {"description": None, TILES: None}  # not sent, yet there: somebody else's content
 _OF_NO_OTHER_QUERY: dict[str, Any] = {"filters": None, "sorts": None, "pivots": None}
 _AS_TEXT = (
     "modelId",
@@ -20,7 +20,9 @@ _AS_TEXT = (
     "metadataVersion",
 )  # UUIDs in any case; a version is sent as text, answered as number
 _FILTERS = re.compile(r"queryPresentations\[\d+\]\.query\.filters")
-_ENTRIES = re.compile(rf"filterConfig|{_FILTERS.pattern}")  # keyed by the user's names, so an entry is content
+_ENTRIES = re.compile(
+    rf"filterConfig|controls\.data|{_FILTERS.pattern}"
+)  # keyed by the user's names, so an entry is content
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,14 @@ def is_match(sent: Mapping[str, Any], echoed: Mapping[str, Any]) -> bool:
 def differences(sent: Mapping[str, Any], echoed: Mapping[str, Any]) -> Iterator[Difference]:
     """Each part of what was sent that reads differently, or does not come back."""
     fields = _OF_NOBODY_ELSE | {name: value for name, value in sent.items() if name != "identifier"}
-    tiles = fields[_TILES] or []
-    fields[_TILES] = [tile | {"query": _OF_NO_OTHER_QUERY | tile["query"]} for tile in tiles] or None
+    if isinstance(tiles := fields[TILES] or [], list):  # else they are of another version's shape, and equal nothing
+        fields[TILES] = [_with_whole_query(tile) for tile in tiles] or None
     return _compared("", fields, dict(echoed))
+
+
+def _with_whole_query(tile: Mapping[str, Any]) -> Mapping[str, Any]:
+    query = tile.get("query")
+    return tile if query is None else {**tile, "query": _OF_NO_OTHER_QUERY | query}
 
 
 def _compared(part: str, sent: Any, echoed: Any) -> Iterator[Difference]:

@@ -1,4 +1,4 @@
-"""What a reply of version 1 means: pure functions, no clocks, no waiting (contract 7 and 9)."""
+"""What a reply means: pure functions, no clocks, no waiting (contract 7 and 9)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import assert_never
 
 from ..errors import StopReason
+from ..models import ApiVersion
 from ..reasons import Reason
 from ..transport.headers import printable, retry_after
 from ..transport.reply import Answer, Cause, Lost, NotSent, Reply
@@ -40,24 +41,28 @@ from .verdicts import (
 
 _NO_OMNI = "is this an Omni base URL? It answered {what}. Check --base-url{and_then}."
 _NO_CREATE = (
-    "this instance no longer offers v1 create (POST /api/v1/documents answered {status}: {message}). "
-    "It may offer v2, which this batcher doesn't speak: look for a newer one, ask the vendor, or check --base-url."
+    "this instance {no_longer} {version} create (POST /api/{version}/documents answered {status}: {message}). "
+    "It may offer {other}: use --api {other}, or check --base-url."
 )
+_NO_LONGER = {ApiVersion.V1: "no longer offers", ApiVersion.V2: "doesn't offer"}
+_NO_ENDPOINT = (404, 405, 410)
 _OUTAGE = frozenset({502, 503, 504, *range(520, 528), 530})  # 52x and 530: a proxy doesn't reach what is behind it
 
 
-def judge_create(reply: Reply, *, is_proven: bool, has_created: bool, now: datetime) -> Verdict:
+def judge_create(
+    reply: Reply, *, is_proven: bool, has_created: bool, now: datetime, version: ApiVersion = ApiVersion.V1
+) -> Verdict:
     """What the reply to a POST means. `is_proven`: this is an Omni base URL; `has_created`: one that takes creates."""
     match reply:
         case Answer(status=status) if 200 <= status < 300:
-            return made_of(reply) or _unreadable(reply, is_proven=is_proven)
+            return made_of(reply, version) or _unreadable(reply, is_proven=is_proven)
         case Answer(status=status):
             if 300 <= status < 400 and not is_proven:
                 target = printable(reply.headers.get("location", "nowhere")).split("?")[0]
                 what = f"{status}, a redirect to {target}"
                 message = _NO_OMNI.format(what=what, and_then="; nothing was created by that request")
                 return EndpointUnusable(message, StopReason.NOT_OMNI)
-            return _judge_common(reply, now) or _judge_refusal(reply, has_created=has_created)
+            return _judge_common(reply, now) or _judge_refusal(reply, has_created=has_created, version=version)
         case NotSent():
             return _unsent(reply)
         case Lost():
@@ -66,8 +71,8 @@ def judge_create(reply: Reply, *, is_proven: bool, has_created: bool, now: datet
             assert_never(reply)
 
 
-def judge_look(reply: Reply, identifier: str, *, now: datetime) -> Look:
-    """What the reply to a GET says about the existence of a document (contract 7; API.md 5)."""
+def judge_look(reply: Reply, identifier: str, *, now: datetime, version: ApiVersion = ApiVersion.V1) -> Look:
+    """What the reply to a GET says about the existence of a document (contract 7; API.md 5 and 10)."""
     match reply:
         case NotSent():
             return _unsent(reply)
@@ -79,14 +84,15 @@ def judge_look(reply: Reply, identifier: str, *, now: datetime) -> Look:
                 return common
             message = message_of(reply)
             has_json = isinstance(json_of(reply), dict)
-            if status == 200 and (document := document_of(reply)) is not None:
+            if status == 200 and (document := document_of(reply, version)) is not None:
                 return There(status, document, reply.body)
             if proves_absence(reply, identifier):
                 return Absent()
             if has_json and (status in (403, 422) or (status == 400 and "analysis" in message.lower())):
                 return There(status, None)
             reason = Reason.SERVER_ERROR if status >= 500 else Reason.BAD_RESPONSE
-            return Unknown(reason, status, message, is_outage=status in _OUTAGE)
+            is_gone = status in _NO_ENDPOINT
+            return Unknown(reason, status, message, is_outage=status in _OUTAGE, is_gone=is_gone)
         case _:
             assert_never(reply)
 
@@ -182,7 +188,7 @@ def _judge_common(answer: Answer, now: datetime) -> Braked | KeyRefused | KeyDou
     return None
 
 
-def _judge_refusal(answer: Answer, *, has_created: bool) -> Refused | Blocked | EndpointUnusable:
+def _judge_refusal(answer: Answer, *, has_created: bool, version: ApiVersion) -> Refused | Blocked | EndpointUnusable:
     """A 3xx or 4xx that is about this row, about the address, or of something before the server."""
     status, message = answer.status, message_of(answer)
     is_omnis = isinstance(json_of(answer), dict)
@@ -194,7 +200,9 @@ def _judge_refusal(answer: Answer, *, has_created: bool) -> Refused | Blocked | 
         case 404 | 405 if has_created:
             return Blocked(status, message)
         case 404 | 405 | 410:
-            return EndpointUnusable(_NO_CREATE.format(status=status, message=message), StopReason.ENDPOINT_GONE)
+            words = {"no_longer": _NO_LONGER[version], "version": version, "other": version.other}
+            said = _NO_CREATE.format(**words, status=status, message=message)
+            return EndpointUnusable(said, StopReason.ENDPOINT_GONE)
         case 403 if not is_omnis:
             return Blocked(status, message)
         case 403:

@@ -1,23 +1,24 @@
 """Version 1 of the Omni documents API: its URLs and bodies. What it answers is read in `v1_answers` and `judge`.
 
-`V1` is the only `Api` today; another version can stand beside it.
+Version 2 stands beside it (`v2.py`), and has in common with it whatever it has no form of its own for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 
-from ..models import Spec
-from . import compare, judge, v1_answers
+from ..models import ApiVersion, Spec
+from . import comparable, judge, v1_answers
 from .api import Question, Request
-from .compare import Difference
-from .verdicts import Document, Look, Refused
+from .described import Offer, offer_of
+from .verdicts import Look, Refused
 
-DOCUMENTS = "/api/v1/documents"
+DOCUMENTS = {version: f"/api/{version}/documents" for version in ApiVersion}
+_CREATE = DOCUMENTS[ApiVersion.V1]
 PAGE_SIZE = 100  # the most that the list endpoint gives at once
 
 
@@ -40,19 +41,23 @@ class V1:
     page_of = staticmethod(v1_answers.page_of)
     owner_of = staticmethod(v1_answers.owner_of)
     has_records = staticmethod(v1_answers.has_records)
-    offers_create = staticmethod(v1_answers.offers_create)
+    differences = staticmethod(comparable.differences)
+    is_match = staticmethod(comparable.is_match)
+    version = ApiVersion.V1
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
 
-    def create(self, body: bytes) -> Request:
+    def create(self, body: bytes, folder_id: str | None = None) -> Request:  # noqa: ARG002 - v1 creates in no folder
         """See `Api`."""
-        return Request("POST", DOCUMENTS, body)
+        return Request("POST", _CREATE, body)
 
-    def get(self, identifier: str) -> Question[Look]:
+    def get(self, identifier: str, version: ApiVersion | None = None) -> Question[Look]:
         """See `Api`."""
+        by = version or self.version
         return Question(
-            Request("GET", _document(identifier)), lambda reply, now: judge.judge_look(reply, identifier, now=now)
+            Request("GET", _document(identifier, by)),
+            lambda reply, now: judge.judge_look(reply, identifier, now=now, version=by),
         )
 
     def delete(self, identifier: str) -> Question[Look | Refused]:
@@ -64,7 +69,7 @@ class V1:
     def newest(self, cursor: str | None = None) -> Question[Look]:
         """See `Api`."""
         query = {"pageSize": str(PAGE_SIZE), "sortField": "updatedAt", "sortDirection": "desc"}
-        return _ask(DOCUMENTS, query | ({"cursor": cursor} if cursor else {}))
+        return _ask(_CREATE, query | ({"cursor": cursor} if cursor else {}))
 
     def whoami(self) -> Question[Look]:
         """See `Api`."""
@@ -80,21 +85,17 @@ class V1:
         """See `Api`."""
         return _ask("/openapi.json")
 
+    def offer_of(self, response: bytes) -> Offer | None:
+        """See `Api`."""
+        return offer_of(response, self.version)
+
     def url(self, identifier: str) -> str:
         """See `Api`."""
         return f"{self._base_url}/dashboards/{identifier}"
 
-    def differences(self, sent: bytes, document: Document) -> Iterator[Difference]:
-        """See `Api`."""
-        return compare.differences(orjson.loads(sent), document.fields)
 
-    def is_match(self, sent: bytes, document: Document) -> bool:
-        """See `Api`."""
-        return compare.is_match(orjson.loads(sent), document.fields)
-
-
-def _document(identifier: str) -> str:
-    return f"{DOCUMENTS}/{quote(identifier, safe='')}"
+def _document(identifier: str, version: ApiVersion = ApiVersion.V1) -> str:
+    return f"{DOCUMENTS[version]}/{quote(identifier, safe='')}"
 
 
 def _ask(path: str, query: Mapping[str, str] | None = None) -> Question[Look]:

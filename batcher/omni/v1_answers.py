@@ -1,4 +1,4 @@
-"""What version 1 of the documents API answers, read: its ids, documents, lists, errors, and the words in them.
+"""What the documents API answers, read: its ids, documents, lists, errors, and the words in them.
 
 Facts are from the vendor's description, its documentation and its clients, as gathered in `API.md`; where that is unsure,
 each possible answer is understood.
@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from ..models import ApiVersion
 from ..transport.reply import Answer
 from .api import ListedDocument, Page
 from .fields import API_FIELDS
@@ -22,11 +23,14 @@ def json_of(answer: Answer) -> Any | None:
     return _json(answer.body)
 
 
-def made_of(answer: Answer) -> Made | None:
+def made_of(answer: Answer, version: ApiVersion = ApiVersion.V1) -> Made | None:
     """Read a create's 2xx; None if it doesn't look like one."""
     answered = json_of(answer)
     if not isinstance(answered, dict):
         return None
+    if version is ApiVersion.V2:
+        identifier = _text(answered.get("identifier"))
+        return None if identifier is None else Made(answer.status, identifier, None, None, answer.body)
     workbook, dashboard = answered.get("workbook"), answered.get("dashboard")
     if not isinstance(workbook, dict) or not isinstance(dashboard, dict):
         return None
@@ -39,10 +43,12 @@ def made_of(answer: Answer) -> Made | None:
     )
 
 
-def document_of(answer: Answer) -> Document | None:
+def document_of(answer: Answer, version: ApiVersion = ApiVersion.V1) -> Document | None:
     """Read a GET's 200; None if it is no document."""
     answered = json_of(answer)
-    return Document(answered) if isinstance(answered, dict) and ("name" in answered or "modelId" in answered) else None
+    if isinstance(answered, dict) and ("name" in answered or "modelId" in answered):
+        return Document(answered, version)
+    return None
 
 
 def page_of(answered: bytes) -> Page | None:
@@ -84,19 +90,6 @@ def has_records(answered: bytes) -> bool | None:
             return bool(records)
         case _:
             return None
-
-
-def offers_create(described: bytes) -> bool | None:
-    """Whether an OpenAPI description offers v1 create; None if it does not speak of documents at all."""
-    match _json(described):
-        case {"paths": dict(paths)}:
-            creates = {path: methods for path, methods in paths.items() if _DOCUMENTS.search(str(path))}
-        case _:
-            return None
-    if not creates:
-        return None
-    v1 = [methods for path, methods in creates.items() if str(path).rstrip("/").endswith("/v1/documents")]
-    return any(not isinstance(methods, dict) or "post" in methods or "$ref" in methods for methods in v1)
 
 
 def message_of(answer: Answer) -> str:
@@ -186,9 +179,6 @@ _PATH = re.compile(r"\S*/\S*")
 _NO_DOCUMENT = re.compile(r"\bdocument\b.*\bnot found\b")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _FIELD = re.compile(rf"(?:Bad Request: )?(?:{'|'.join(API_FIELDS)})\b[^:]*: ")
-
-
-_DOCUMENTS = re.compile(r"/v\d+/documents/?$")
 
 
 def _json(text: bytes) -> Any | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..errors import StopReason
+from ..models import ApiVersion
 from ..reasons import Reason
 from ..transport.reply import Cause
 
@@ -105,9 +106,10 @@ Verdict = Made | Refused | Braked | KeyRefused | KeyDoubted | Blocked | Endpoint
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document as read back. A field that the answer doesn't hold is missing from `fields`."""
+    """A document as read back, in the shape of this version. A field that the answer doesn't hold is missing."""
 
     fields: Mapping[str, Any] = field(repr=False)
+    version: ApiVersion = ApiVersion.V1
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +128,13 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The GET did not tell."""
+    """The GET did not tell. `is_gone`: this version of the endpoint may not be there (any more)."""
 
     reason: Reason
     status: int | None
     message: str
     is_outage: bool = False
+    is_gone: bool = False
 
 
 Look = There | Absent | Braked | KeyRefused | EndpointUnusable | Unsent | Unknown

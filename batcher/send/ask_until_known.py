@@ -10,6 +10,8 @@ from ..omni.verdicts import Absent, Braked, EndpointUnusable, KeyRefused, Look, 
 from .requester import Requester
 from .workers import WorkerPool
 
+GONE = 410  # nothing to wait for
+
 
 @overload
 async def ask_until_known(
@@ -52,6 +54,8 @@ async def ask_until_known(
             case EndpointUnusable(message, stop_reason):
                 requester.stop(message, stop_reason)
                 return None
+            case Unknown(status=status) as look if status == GONE:
+                return look
             case Unknown() as look if (
                 not requester.outage.is_on
             ):  # else its own pauses hold, and the row keeps its place

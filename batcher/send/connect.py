@@ -10,7 +10,7 @@ from ..config import Endpoint, Files, Sending
 from ..files.failures_view import Form
 from ..files.ledger import Ledger, open_ledger
 from ..files.past import Past
-from ..omni.v1 import V1
+from ..omni.v2 import api_of
 from ..pace.gate import Gate
 from ..runtime import Runtime
 from ..transport.http import open_transport
@@ -85,7 +85,7 @@ async def open_requester(
             )
         gate = await stack.enter_async_context(Gate(endpoint.keys, sending.rate, shared=runtime.shared_pace))
         yield Requester(
-            V1(base_url),
+            api_of(sending.api, base_url),
             transport,
             gate,
             drain,

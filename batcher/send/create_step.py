@@ -194,6 +194,7 @@ class CreateStep:
             progress.body,
             progress.is_resend,
             self.settings.timeout_seconds,
+            api=self.requester.api.version,
         )
         synced = self.ledger.intend(intent)
         progress.is_intended = True  # until it leaves; the sender takes it back if it never does

@@ -1,4 +1,4 @@
-"""A look before the first create: is the key good, is v1 create offered, do the models exist (contract 3).
+"""A look before the first create: is the key good, is this version's create offered, do the models exist (contract 3).
 
     whoami with each key ─ the model of most rows ─ openapi.json ─ further models and the users' own identifiers by turns
 
@@ -15,7 +15,7 @@ from itertools import chain, zip_longest
 
 from ..api_keys import ApiKey
 from ..errors import StopReason
-from ..models import Problem
+from ..models import ApiVersion, Problem
 from ..omni.api import Question
 from ..omni.verdicts import Absent, Braked, EndpointUnusable, KeyRefused, Look, There, Unknown, Unsent
 from ..plan.mentions import Asked
@@ -148,13 +148,20 @@ class _Asking:
         look = await self._ask("openapi.json", self.requester.api.description())
         if not isinstance(look, There):
             return
-        self.result.offers_create = self.requester.api.offers_create(look.response)
-        if self.result.offers_create is False:
+        version, offer = self.requester.api.version, self.requester.api.offer_of(look.response)
+        if offer is None:
+            return
+        self.result.offers_create = offer.is_offered
+        remedy = f"Use --api {version.other}" if offer.has_other else "Ask the vendor which version it offers"
+        if not offer.is_offered:
+            offers = "no longer offers" if version is ApiVersion.V1 else "doesn't offer"
             self._stop(
-                "this instance no longer offers v1 create: its openapi.json has no POST /api/v1/documents. "
-                "Ask the vendor which version it offers; --no-preflight tries anyway.",
+                f"this instance {offers} {version} create: its openapi.json has no POST /api/{version}/documents. "
+                f"{remedy}; --no-preflight tries anyway.",
                 StopReason.ENDPOINT_GONE,
             )
+        elif offer.is_deprecated:
+            self.requester.warn(f"this instance's openapi.json calls {version} create deprecated. {remedy} in time.")
 
     async def _ask(self, what: str, question: Question[Look]) -> Look | None:
         """As `_ask_with_key`, of what a good key may not be allowed to ask: only whoami tells that it's refused."""

@@ -150,7 +150,10 @@ class Reconciler:
         return await self._look_at(progress, progress.identifier or "")
 
     async def _look_at(self, progress: RowProgress, identifier: str) -> There | Absent | Unknown | None:
-        return await look_up(self.requester, self.pool, progress.key, identifier, self.settings.max_attempts)
+        """Through the version of the last unclear attempt first, which knows best what it made."""
+        unclear, attempts = self.ledger.unclear(progress.key), self.settings.max_attempts
+        by = unclear[-1].api if unclear else None
+        return await look_up(self.requester, self.pool, progress.key, identifier, attempts, by)
 
     def _case(self, progress: RowProgress, look: There | Absent | Unknown | None) -> Case:
         """All that `decide` must know."""

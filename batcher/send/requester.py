@@ -22,6 +22,7 @@ import anyio.lowlevel
 
 from ..api_keys import ApiKey
 from ..errors import StopReason
+from ..models import ApiVersion
 from ..omni.api import Api, Question, Request, V
 from ..omni.verdicts import (
     Absent,
@@ -76,7 +77,10 @@ class Requester:
         self.hopeless = Hopeless(give_up_after_seconds, self.stop)
         self.requests = 0
         self.is_proven = False  # an answer has shown that the base URL is Omni's
-        self.proves_nothing: set[int] = set()  # what a look-up is answered whatever it asks for (see look_up.py)
+        self.gone: set[ApiVersion] = set()  # versions whose documents can't be read here any more
+        self.proves_nothing: set[tuple[ApiVersion, int]] = (
+            set()
+        )  # what a look-up is answered whatever it asks for (see look_up.py)
         self._is_end_told = False
 
     async def permit(self, row: str) -> Permit:
@@ -190,7 +194,8 @@ class Requester:
         if not self._is_end_told and ("deprecation" in answer.headers or "sunset" in answer.headers):
             self._is_end_told = True
             announced = announced_end(answer.headers)
-            self.warn(f"the server announces the end of v1 create ({announced}); look for a newer batcher in time")
+            remedy = "use --api v2" if self.api.version is ApiVersion.V1 else "look for a newer batcher"
+            self.warn(f"the server announces the end of {self.api.version} create ({announced}); {remedy} in time")
 
     def drop(self, key: ApiKey, refused: KeyRefused) -> None:
         """The server refuses this key: nothing starts with it any more."""

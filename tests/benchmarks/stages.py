@@ -25,9 +25,9 @@ from batcher.files.journal import Journal
 from batcher.files.journal_lines import Intent
 from batcher.files.lines import open_lines
 from batcher.files.results import encode_line
-from batcher.files.spool import open_specs
+from batcher.files.spool import open_spool
 from batcher.identity import content_hash, fill_identifier
-from batcher.models import How, Spec
+from batcher.models import ApiVersion, How, Spec
 from batcher.omni.judge import judge_create
 from batcher.omni.v1 import DOCUMENTS, with_identifier
 from batcher.omni.verdicts import Made
@@ -42,7 +42,7 @@ RUN = "benchmark"
 
 def read(path: Path) -> tuple[Sequence[Spec], float]:
     """Each row from the spool that the check has put it into."""
-    with open_specs(Disk(), path) as spool:
+    with open_spool(Disk(), path, Spec) as spool:
         check([path], Reading(), on_problem=lambda _: None, on_row=lambda row: spool.add(row.spec()))
         spool.seal()
         begun = process_time()
@@ -91,7 +91,7 @@ async def post(intents: Sequence[Intent], url: str) -> tuple[Reply, float]:
     async with open_transport(url) as transport:
 
         async def send(intent: Intent) -> None:
-            last[:] = [await transport.request("POST", DOCUMENTS, ApiKey(RUN), intent.body)]
+            last[:] = [await transport.request("POST", DOCUMENTS[ApiVersion.V1], ApiKey(RUN), intent.body)]
 
         seconds = await _by_workers(send, intents)
     return last[0], seconds

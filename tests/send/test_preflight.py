@@ -13,8 +13,8 @@ import pytest
 
 from batcher.commands import run as run_command
 from batcher.errors import InvalidInput
-from batcher.models import Row, Spec
-from batcher.omni.v1_answers import offers_create
+from batcher.models import ApiVersion, Row, Spec
+from batcher.omni.described import Offer, offer_of
 from batcher.plan.mentions import Asked
 from batcher.sandbox import RequestRecord
 from batcher.sandbox.openapi import description
@@ -222,24 +222,35 @@ async def test_an_instance_that_dropped_v1_create_stops_the_run(tmp_path: Path) 
     assert "--no-preflight" in (ran.summary.stopped or "")
 
 
+def described(**creates: object) -> bytes:
+    """A description with these versions' paths."""
+    return orjson.dumps({"paths": {f"/api/{version}/documents": methods for version, methods in creates.items()}})
+
+
+POST: dict[str, object] = {"post": {}}
+OLD: dict[str, object] = {"post": {"deprecated": True}}
+
+
 @pytest.mark.parametrize(
-    ("described", "offers"),
+    ("description", "v1", "v2"),
     [
-        (orjson.dumps(description()), True),
-        (without_create(), False),
-        (b'{"paths": {"/v1/documents": {"post": {}}}}', True),
-        (b'{"paths": {"/v1/documents/": {"$ref": "documents.json"}}}', True),
-        (b'{"paths": {"/v2/documents": {"post": {}}}}', False),
-        (b'{"paths": {"/pets": {"post": {}}}}', None),
-        (b'{"paths": {}}', None),
-        (b'{"paths": []}', None),
-        (b"[]", None),
-        (HTML, None),
+        (orjson.dumps(description()), Offer(True, has_other=True), Offer(True, has_other=True)),
+        (described(v1=POST), Offer(True), Offer(False, has_other=True)),
+        (described(v2=POST), Offer(False, has_other=True), Offer(True)),
+        (described(v1=OLD, v2=POST), Offer(True, is_deprecated=True, has_other=True), Offer(True, has_other=True)),
+        (described(v1={"get": {}}), Offer(False), Offer(False)),
+        (b'{"paths": {"/v1/documents/": {"$ref": "documents.json"}}}', Offer(True), Offer(False, has_other=True)),
+        (b'{"paths": {"/pets": {"post": {}}}}', None, None),
+        (b'{"paths": {}}', None, None),
+        (b'{"paths": []}', None, None),
+        (b"[]", None, None),
+        (HTML, None, None),
     ],
-)
-def test_what_a_description_offers(described: bytes, offers: bool | None) -> None:
-    """Only a description of these documents without v1 create says that it is gone."""
-    assert offers_create(described) is offers
+)  # fmt: skip
+def test_what_a_description_offers(description: bytes, v1: Offer | None, v2: Offer | None) -> None:
+    """Only a description of these documents without a version's create says that it isn't there."""
+    assert offer_of(description, ApiVersion.V1) == v1
+    assert offer_of(description, ApiVersion.V2) == v2
 
 
 STRANGE = ("html", "redirect", "500", "403", "400", "418", "empty", "garbage", "truncate", "reset-before", "oversized")

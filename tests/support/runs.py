@@ -28,7 +28,7 @@ from batcher.api_keys import ApiKey
 from batcher.commands import run
 from batcher.config import Endpoint, Files, Reading, RunSettings, Sending
 from batcher.files.disk import AppendFile, Disk
-from batcher.models import Outcome, Problem
+from batcher.models import ApiVersion, Outcome, Problem
 from batcher.report.observers import Observer
 from batcher.report.summary import Summary, exit_code
 from batcher.runtime import Runtime
@@ -159,7 +159,7 @@ class Job:
             inputs=tuple(str(path) for path in inputs or (self.input,)),
             endpoint=Endpoint(base_url=base_url, keys=tuple(ApiKey(key, n) for n, key in enumerate(keys, 1))),
             files=self.files,
-            reading=Reading(),
+            reading=Reading(api=ApiVersion(given.get("api", "v1"))),
             sending=Sending(**given),
             skip_invalid=skip_invalid,
             rekey=rekey,

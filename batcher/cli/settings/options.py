@@ -13,7 +13,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from .types import DURATION, RATE, SECONDS, whole
+from .types import API_VERSION, DURATION, RATE, SECONDS, whole
 
 TYPED = "batcher.typed"  # the place in `ctx.meta` for the words that were typed for each option
 
@@ -94,6 +94,7 @@ ENDPOINT = (
     _value("--base-url", "URL", "Where to", "the instance, such as https://acme.omniapp.co"),
     _value("--instance", "NAME", "Where to", "short for https://NAME.omniapp.co"),
     _flag("--sandbox", "Where to", "rehearse on the embedded server; needs no account"),
+    _value("--api", "v1|v2", "Where to", "version of the documents API (v1)", API_VERSION),
     _value("--profile", "NAME", "Where to", "endpoint and key of an Omni CLI profile"),
     _file("--config", "Where to", "a settings file; outranks a batcher.toml"),
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ...models import ApiVersion
 from ...pace.rate import Rate
 from .durations import parse_duration, parse_seconds
 
@@ -51,6 +52,16 @@ def _seconds(text: str) -> float:
 SECONDS = Parsed(_seconds)  # a number of seconds, or a duration with its unit; it bounds one request
 DURATION = Parsed(parse_duration)
 RATE = Parsed(Rate.parse)
+
+
+def _version(text: str) -> ApiVersion:
+    try:
+        return ApiVersion(text.strip().lower())
+    except ValueError:
+        raise ValueError(f"{text!r} isn't allowed; use {' or '.join(ApiVersion)}") from None
+
+
+API_VERSION = Parsed(_version)
 
 
 def file_named(text: str) -> Path:

@@ -64,7 +64,7 @@ def hold_answer(data: bytes) -> None:
         assert answer.status == 404, "only the application's own 404 proves absence"
         assert isinstance(said, dict)
         assert b"\\" in answer.body or {b"not", b"found"} <= set(re.findall(rb"[a-z]+", answer.body.lower()))
-    for read in (_API.page_of, _API.owner_of, _API.has_records, _API.offers_create):
+    for read in (_API.page_of, _API.owner_of, _API.has_records, _API.offer_of):
         read(answer.body)
     page = _API.page_of(answer.body)
     assert page is None or all(one.identifier for one in page.documents)
