@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from .api_keys import ApiKey
+from .arguments import expect, expect_at_least
 from .models import ApiVersion
 from .pace.rate import Rate
 
@@ -83,6 +84,33 @@ class Sending:
     recreate_undone: bool = False
     shared_pace: bool = True
     fsync_ms: int = 100
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            expect(each.name, getattr(self, each.name), *_KINDS[str(each.type)])
+        for name, least in _LEAST.items():
+            expect_at_least(name, getattr(self, name), least)
+
+
+_KINDS: dict[str, tuple[type | None, ...]] = {  # of the annotations above
+    "ApiVersion": (ApiVersion,),
+    "Rate | None": (Rate, None),
+    "int": (int,),
+    "int | None": (int, None),
+    "float": (float,),
+    "bool": (bool,),
+    "str": (str,),
+}
+_LEAST = {
+    "concurrency": 1,
+    "max_attempts": 1,
+    "timeout_seconds": 0.001,
+    "connect_timeout_seconds": 0.001,
+    "limit": 0,
+    "give_up_after_seconds": 0,
+    "stop_after": 0,
+    "fsync_ms": 0,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

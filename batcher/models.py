@@ -36,6 +36,7 @@ class How(StrEnum):
     CREATED = "created"
     RECONCILED = "reconciled"
     ADOPTED = "adopted"
+    BEFORE = "before"  # by an earlier run; in no file, only told to programs that ask for it
 
 
 class Row(NamedTuple):

@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 
+from ..arguments import expect, ignore
 from ..config import OMNI_RATE, Endpoint, Files, Sending
 from ..errors import DiskTrouble, UsageError
 from ..files.disk import where_it_lies
@@ -19,6 +20,7 @@ from ..files.earlier_results import earlier_or, in_lines
 from ..files.failures_view import Form
 from ..files.ledger import Ledger
 from ..files.lock import lock
+from ..files.results_index import open_documents
 from ..models import Spec
 from ..pace.rate import Rate
 from ..read.temporary import temporary_place
@@ -27,9 +29,11 @@ from ..send.batch import Batch
 from ..send.connect import open_run
 from ..send.drain import Drain, End
 from ..transport.client import Client
+from .arguments import sending_of
 from .cut_undo import settled_past
 from .intake import Intake
 from .outcome_stream import Outcomes
+from .without_flags import error_without_flags, errors_without_flags
 
 _NEITHER = (
     "journal=None needs fill_identifiers=True: with neither, nothing would keep a second block from creating the same "
@@ -49,13 +53,14 @@ async def create(
     max_attempts: int = 5,
     shared_pace: bool = True,
     settings: Sending | None = None,
-    on_warning: Callable[[str], None] = lambda _: None,
+    tell_before: bool = False,
+    on_warning: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Outcomes]:
     """Create every spec that is not created yet; the outcomes come as they happen.
 
     Args:
-        specs: `Spec`s (from `read_specs`) or mappings with the API's fields (and `key`, if wanted). An invalid one
-            becomes a `Failed` with reason `invalid` and is not sent.
+        specs: `Spec`s (from `read_specs`) or mappings with the API's fields (and `key`, if wanted). None and NaN are
+            absent, and a `uuid.UUID` is its text. An invalid one becomes a `Failed` with reason `invalid` and is not sent.
         client: an open `Client`.
         rate: requests for each key, as in `"60/min"`; None for unlimited.
         concurrency: requests in flight at most.
@@ -66,26 +71,29 @@ async def create(
             programs and command line alike. They meet where the environment's `BATCHER_STATE_DIR` says, else in the
             user's state directory. False: this block counts for itself, and nothing is kept there.
         settings: everything else; `rate`, `concurrency`, `max_attempts` and `shared_pace` above are then ignored.
+        tell_before: what earlier blocks and runs created comes, too, as `Created` with `how="before"`.
         on_warning: is told what a person should know. What it raises ends the block as an exception in it does.
 
-    Leaving the block drains as the first ctrl-C does; then an exception of the block comes out of it as it is, and so
-    does one of `specs`. Raises UsageError if the files belong to something else or cannot be made, Locked if another
-    run holds them, and DiskTrouble at the end if they could not be put in order.
+    Leaving the block drains as the first Ctrl-C does; then an exception of the block comes out of it as it is, and so
+    does one of `specs`. Raises TypeError and ValueError for arguments that can't be, UsageError if the files belong to
+    something else or cannot be made, Locked if another run holds them, and DiskTrouble at the end if they could not be
+    put in order.
     """
-    if settings is None:
-        pace = Rate.parse(rate) if isinstance(rate, str) else rate
-        settings = Sending(rate=pace, concurrency=concurrency, max_attempts=max_attempts, shared_pace=shared_pace)
+    _expect(specs, client, journal, on_warning)
+    settings = sending_of(settings, rate, concurrency, max_attempts, shared_pace=shared_pace)
     if journal is None and not settings.fill_identifiers:
         raise UsageError(_NEITHER)
     drain = Drain()
     outcomes = Outcomes(drain)
-    warn = outcomes.careful(on_warning)
+    warn = outcomes.careful(on_warning or ignore)
     shared = shared_pace_of(settings, os.environ, warn)
     runtime = Runtime(transport=client.transport, shared_pace=shared)
     async with (
+        _in_words_of_programs(),
         _placed(journal) as files,
-        _open(client, settings, files, runtime, outcomes, drain, warn) as (batch, ledger, intake),
+        _open(client, settings, files, runtime, outcomes, drain, warn, tells_before=tell_before) as opened,
     ):
+        batch, ledger, intake = opened
         async with anyio.create_task_group() as group:
             group.start_soon(_work, batch, intake.sent(specs), outcomes)
             try:
@@ -104,7 +112,21 @@ async def create(
                     warn(str(trouble))
                 outcomes.trouble = outcomes.trouble or trouble
     if outcomes.trouble is not None:
-        raise outcomes.trouble
+        raise error_without_flags(outcomes.trouble)
+
+
+def _expect(specs: object, client: object, journal: object, on_warning: object) -> None:
+    expect("client", client, Client)
+    expect("journal", journal, str, Path, None)
+    expect("on_warning", on_warning, Callable, None)  # type: ignore[arg-type] # isinstance takes it
+    if isinstance(specs, str | bytes | Mapping | Spec) or not isinstance(specs, Iterable | AsyncIterable):
+        raise TypeError(f"specs must be an iterable of specs, such as a list, not {type(specs).__name__}")
+
+
+@contextlib.asynccontextmanager
+async def _in_words_of_programs() -> AsyncIterator[None]:
+    with errors_without_flags():
+        yield
 
 
 @contextlib.asynccontextmanager
@@ -116,6 +138,8 @@ async def _open(
     outcomes: Outcomes,
     drain: Drain,
     warn: Callable[[str], None],
+    *,
+    tells_before: bool,
 ) -> AsyncIterator[tuple[Batch, Ledger, Intake]]:
     """Everything that a batch holds open."""
     endpoint = Endpoint(base_url=client.base_url, keys=client.keys)
@@ -133,7 +157,12 @@ async def _open(
             batch = Batch(requester, ledger, settings, drain, outcomes.put, runtime, outcomes.room, report_again)
             outcomes.tally = batch.tally
             api_keys = frozenset(key.secret for key in client.keys)
-            yield batch, ledger, Intake(past, ledger, outcomes, batch, runtime, files, settings, api_keys)
+            intake = Intake(past, ledger, outcomes, batch, runtime, files, settings, api_keys)
+            if not tells_before:
+                yield batch, ledger, intake
+                return
+            with open_documents(runtime.storage, files.results, past.journaled.undone) as intake.document_of:
+                yield batch, ledger, intake
 
 
 async def _work(batch: Batch, specs: Iterator[Spec] | AsyncIterator[Spec], outcomes: Outcomes) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
+from uuid import UUID
 
 import orjson
 
@@ -19,13 +21,20 @@ def row_of(given: object, number: int) -> Row:
     if not isinstance(given, Mapping):
         no_spec = f"a spec must be a mapping of the API's fields, or a batcher.Spec, but is {_kind(given)}"
         return Row(SOURCE, number, {}, text=_told(given), fault=no_spec)
-    fields = dict(given)
+    fields = {name: _plain(value) for name, value in given.items()}
     fault = _fault(fields)
     if fault is None:
         return Row(SOURCE, number, fields)
     key = fields.get(KEY)  # by which it's still the row that it was
     kept: dict[str, object] = {KEY: key} if isinstance(key, str) else {}
     return Row(SOURCE, number, kept, text=_told(fields), fault=fault)
+
+
+def _plain(value: object) -> object:
+    """What tables of programs hold: NaN is a cell without a value, a UUID is its text."""
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return str(value) if isinstance(value, UUID) else value
 
 
 def _fault(fields: dict[object, object]) -> str | None:

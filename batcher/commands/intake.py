@@ -10,7 +10,8 @@ from ..config import Files, Reading, Sending
 from ..errors import UsageError
 from ..files.ledger import Ledger
 from ..files.past import Past, RowState
-from ..models import Problem, Row, Spec
+from ..files.results_index import DocumentOf
+from ..models import How, Problem, Row, Spec
 from ..omni.fields import KEY
 from ..plan.missing_journal import is_unknown, put_it_back
 from ..runtime import Runtime
@@ -47,6 +48,7 @@ class Intake:
         self._validator = Validator(Reading(api=settings.api, api_keys=api_keys))
         self._checked = Checked(Claims(Places([Path(SOURCE)]), same_rows=past.journaled.same_rows, is_filed=past.knows))
         self._number = 0
+        self.document_of: DocumentOf = lambda _: None  # what was created before, for those who ask for it
 
     def sent(self, specs: Iterable[Any] | AsyncIterable[Any]) -> Iterator[Spec] | AsyncIterator[Spec]:
         """The specs to send, synchronous or not as they came."""
@@ -80,6 +82,8 @@ class Intake:
         state = self._past.state(given.key, lambda: given.spec_hash, recreate=self._recreate)
         if state in _DONE:
             self._outcomes.skipped += 1
+            if (created := self.document_of(given.key)) is not None:
+                self._outcomes.put(created._replace(source=given.source, line=given.line, how=How.BEFORE))
             return None
         if given.row.is_uncertain and state is RowState.NEW and is_unknown(self._past, given.key):
             raise UsageError(put_it_back(self._files, given.place))

@@ -11,6 +11,7 @@ from ..errors import Stopped
 from ..models import Outcome
 from ..send.batch import Tally
 from ..send.drain import Drain, End
+from .without_flags import outcome_without_flags, without_flags
 
 MOST_UNREAD = 1000  # outcomes that may wait for the program; then no new spec is begun
 
@@ -41,12 +42,12 @@ class Outcomes:
         while not self._unread:
             if self._is_over:
                 if stopped := self._drain.stopped:
-                    raise Stopped(str(stopped), stopped.stop_reason)
+                    raise Stopped(without_flags(str(stopped)), stopped.stop_reason)
                 raise StopAsyncIteration
             await self._changed.wait()
         if len(self._unread) == MOST_UNREAD:
             self._wake()
-        return self._unread.popleft()
+        return outcome_without_flags(self._unread.popleft())
 
     def put(self, outcome: Outcome) -> None:
         """Called by the batch; never waits."""
@@ -58,7 +59,7 @@ class Outcomes:
 
         def careful(message: str) -> None:
             try:
-                warn(message)
+                warn(without_flags(message))
             except Exception as error:  # noqa: BLE001 - the program's own, and it comes out of the block as it is
                 self.trouble = self.trouble or error
                 self._drain.start(End.CLOSED)

@@ -21,6 +21,7 @@ from aiohttp.connector import Connection
 from aiohttp.helpers import strip_auth_from_url
 from aiohttp.http import HttpProcessingError, RawResponseMessage
 from aiohttp.streams import StreamReader
+from multidict import CIMultiDict
 from yarl import URL
 
 from ..api_keys import ApiKey
@@ -31,6 +32,7 @@ from .base_url import is_loopback
 from .exchange import Exchange
 from .failures import lost, not_sent
 from .kept import KeptConnections, is_fit
+from .own_connection import AS_EVERYWHERE, OwnConnection, http_proxy
 from .reply import HELD, MAX_ANSWER_BYTES, Answer, Cause, Lost, NotSent, Reply, at_once
 from .timeouts import Timeouts, open_timeouts
 
@@ -173,24 +175,30 @@ def _may_be_kept(connection: Connection, message: RawResponseMessage) -> bool:
 
 @contextlib.asynccontextmanager
 async def open_transport(
-    base_url: str, *, keys: Iterable[ApiKey] = (), timeout_seconds: float = 60.0, connect_timeout_seconds: float = 10.0
+    base_url: str,
+    *,
+    keys: Iterable[ApiKey] = (),
+    timeout_seconds: float = 60.0,
+    connect_timeout_seconds: float = 10.0,
+    own: OwnConnection = AS_EVERYWHERE,
 ) -> AsyncIterator[HttpTransport]:
     """A transport for the block. `timeout_seconds` is for the whole request, of which connecting may take its part.
 
-    These keys, and the proxy's password, are cut out of whatever comes back.
+    These keys, the values of own headers and the proxy's password are cut out of whatever comes back.
 
     Raises:
         UsageError: the environment names a proxy that cannot be used.
     """
     connecting = aiohttp.ClientTimeout(total=None, connect=min(connect_timeout_seconds, timeout_seconds))
     url = URL(base_url)
-    proxy, proxy_auth = _proxy_of(url)
-    headers = {"User-Agent": f"omni-batcher/{__version__}", "Accept": "application/json"}
-    mask = Mask.of([*(key.secret for key in keys), *_passwords(proxy_auth)])
+    proxy, proxy_auth = strip_auth_from_url(own.proxy) if own.proxy is not None else _proxy_of(url)
+    headers = CIMultiDict({"User-Agent": f"omni-batcher/{__version__}", "Accept": "application/json"})
+    headers.update(own.headers)
+    mask = Mask.of([*(key.secret for key in keys), *_passwords(proxy_auth), *own.headers.values()])
     loop = asyncio.get_running_loop()
     request = aiohttp.ClientRequest("GET", url, headers=headers, loop=loop, proxy=proxy, proxy_auth=proxy_auth)
     # limit=0: the number of workers is the limit; aiohttp's own default would stop at 100
-    async with aiohttp.TCPConnector(limit=0, ttl_dns_cache=300) as connector:
+    async with aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, ssl=own.ssl or True) as connector:
         with (
             open_timeouts(timeout_seconds) as timeouts,
             contextlib.closing(HttpTransport(connector, request, connecting, timeouts, mask)) as transport,
@@ -210,10 +218,8 @@ def _proxy_of(url: URL) -> tuple[URL | None, aiohttp.BasicAuth | None]:
     named = getproxies().get("https", "")
     if not named or url.scheme != "https" or is_loopback(url.host or "") or proxy_bypass(url.host or ""):
         return None, None
-    proxy = None
-    with contextlib.suppress(ValueError):
-        proxy = URL(named if "://" in named else f"http://{named}")
-    if proxy is None or proxy.scheme != "http" or not proxy.host or not proxy.port:
+    proxy = http_proxy(named)
+    if proxy is None:
         raise UsageError(
             "https_proxy in the environment isn't an HTTP proxy; write it as in http://proxy.example:3128, or unset it"
         )

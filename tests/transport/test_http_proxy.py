@@ -16,8 +16,9 @@ import pytest
 
 from batcher.api_keys import ApiKey
 from batcher.errors import UsageError
+from batcher.transport.client import Client
 from batcher.transport.http import open_transport
-from batcher.transport.reply import Cause, NotSent
+from batcher.transport.reply import Answer, Cause, NotSent
 
 HOST = "acme.example.test"
 KEY = ApiKey("omni_osk_secret")
@@ -53,16 +54,23 @@ async def proxying(heads: list[bytes], answer: bytes, *, to: int | None = None) 
         target.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         heads.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(answer)
         if to is not None:
             their_reader, their_writer = await asyncio.open_connection("127.0.0.1", to)
+            writers.append(their_writer)
             await asyncio.gather(pass_on(reader, their_writer), pass_on(their_reader, writer))
         writer.close()
 
+    writers: list[asyncio.StreamWriter] = []
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for writer in writers:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
 
 def certificate(directory: Path) -> tuple[Path, ssl.SSLContext]:
@@ -125,6 +133,39 @@ async def test_through_a_tunnel(tmp_path: Path) -> None:
         assert request.startswith(b"POST /x HTTP/1.1\r\nHost: acme.example.test\r\n")
         assert b"Authorization: Bearer omni_osk_secret\r\n" in request
         assert b"Proxy-Authorization" not in request
+
+
+async def test_what_a_program_sets_of_its_connection(tmp_path: Path) -> None:
+    """Its own context, proxy and headers, whatever the environment says; the headers travel only inside the tunnel."""
+    cert, context = certificate(tmp_path)
+    seen: list[bytes] = []
+    heads: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        async with (
+            proxying(heads, b"HTTP/1.1 200 Connection established\r\n\r\n", to=port) as proxy,
+            Client(
+                f"https://{HOST}",
+                KEY.secret,
+                ssl=ssl.create_default_context(cafile=str(cert)),
+                headers={"X-Gateway": "token of the gateway", "user-agent": "mine/1"},
+                proxy=f"http://me:word@{proxy}",
+            ) as client,
+        ):
+            answered = await client.transport.request("GET", "/x", client.keys[0])
+    assert isinstance(answered, Answer), answered
+    [head], [request] = heads, seen
+    assert b"Proxy-Authorization: Basic bWU6d29yZA==\r\n" in head
+    assert b"gateway" not in head
+    assert b"X-Gateway: token of the gateway\r\n" in request
+    assert request.lower().count(b"user-agent: ") == request.count(b"mine/1") == 1
 
 
 @pytest.mark.parametrize("status", [b"407 Proxy Authentication Required", b"502 Bad Gateway", b"403 Forbidden"])
