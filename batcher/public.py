@@ -4,7 +4,7 @@ from .api_keys import ApiKey as ApiKey
 from .commands.create import create as create
 from .commands.outcome_stream import Outcomes as Outcomes
 from .commands.run import run as run
-from .commands.run import status as status
+from .commands.status import status as status
 from .commands.undo import UndoSettings as UndoSettings
 from .commands.undo import undo as undo
 from .commands.undoing import Undoing as Undoing

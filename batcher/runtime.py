@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from .config import Sending
 from .files.disk import Disk, Storage
-from .models import stamp
 from .pace.store import PaceStore
 from .read.sources import Source, open_inputs
 from .transport.reply import Transport
@@ -64,7 +63,7 @@ class Runtime:
     @property
     def holder(self) -> str:
         """What a second run on the same files is told about this one."""
-        return f"process {os.getpid()} on {platform.node()}, run {self.run_id}, since {stamp(self.now())}"
+        return f"process {os.getpid()} on {platform.node()}, run {self.run_id}, since {self.now():%Y-%m-%d %H:%M} UTC"
 
 
 def state_directory(environ: Mapping[str, str]) -> Path | None:

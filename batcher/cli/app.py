@@ -60,7 +60,7 @@ _add(
     "batcher check dashboards.csv",
 )
 _add(
-    *("run:status", options.STATUS, "Show what a run would do: created, failed, uncertain, to do. Nothing is sent."),
+    *("status:status", options.STATUS, "Show what a run would do: created, failed, uncertain, to do. Nothing is sent."),
     "what a run would do: created, failed, uncertain, to do, how long",
     "batcher status dashboards.csv",
 )

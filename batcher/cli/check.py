@@ -13,8 +13,9 @@ from ..report.plan import Plan
 from ..validate.check import check as check_rows
 from .end import Invocation
 from .screen.console import count
+from .screen.next_steps import after_look, steps_text
 from .screen.observer import ConsoleObserver
-from .settings import options
+from .screen.page import Page
 from .settings.durations import about_text, clock_text
 from .settings.files import STANDARD_INPUT, check_inputs, files_of
 from .settings.given import Given
@@ -24,12 +25,16 @@ _STANDING = "created uncertain undone sending"
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """The plan, whether a run would be refused although every row is valid, and more for the final object and the screen."""
+    """The plan, whether a run would be refused although every row is valid, and more for the final object and the screen.
+
+    `begun`: the base URL that earlier runs of these files sent to, empty if there are none.
+    """
 
     plan: Plan
     is_refused: bool
     fields: dict[str, object]
     lines: list[str]
+    begun: str = ""
 
 
 def check(invocation: Invocation, given: Given) -> int:
@@ -44,9 +49,9 @@ def check(invocation: Invocation, given: Given) -> int:
     invocation.code = 2 if plan.invalid or seen.is_refused else 0
     fields = seen.fields | fields_of(plan, "rows invalid")
     fields |= {"valid": plan.rows - plan.invalid, "secondsAtRate": plan.seconds}
-    steps = [] if seen.is_refused else _next(given, plan)
-    text = "\n".join([*_counts(plan, is_refused=seen.is_refused), *seen.lines, *steps])
-    invocation.console.summary(text, fields, invocation.code)
+    page = invocation.console.page
+    lines = map(page.wrap, [*_counts(plan, is_refused=seen.is_refused), *seen.lines])
+    invocation.console.summary("\n".join([*lines, *_next(given, seen, page)]), fields, invocation.code)
     invocation.final({**fields, "problems": observer.problem_objects("field")})
     return invocation.code
 
@@ -56,12 +61,12 @@ def _read(invocation: Invocation, given: Given, observer: ConsoleObserver) -> _L
     check_inputs(given.inputs)
     invocation.use(given)
     if _has_past(given):
-        from ..commands.run import survey_only  # noqa: PLC0415 - only this needs what a run needs
+        from ..commands.status import begun_at, survey_only  # noqa: PLC0415 - only this needs what a run needs
         from ..runtime import Runtime  # noqa: PLC0415
 
         surveyed = survey_only(given.run_settings(is_endpoint_needed=False), observer, Runtime())
         plan, fields = surveyed.plan, {**fields_of(surveyed.plan, _STANDING), "repeats": surveyed.repeats}
-        return _Look(plan, surveyed.refusal is not None, fields, [_standing(plan)])
+        return _Look(plan, surveyed.refusal is not None, fields, [_standing(plan)], begun_at(surveyed))
     with open_inputs(given.inputs, sys.stdin.buffer) as inputs:
         checked = check_rows(inputs, given.reading(), on_problem=observer.problem, on_warning=observer.warning)
     plan = Plan(
@@ -130,15 +135,10 @@ def _counts(plan: Plan, *, is_refused: bool) -> Iterator[str]:
         yield f"(done by {by} if you start now)."
 
 
-def _next(given: Given, plan: Plan) -> list[str]:
-    if plan.invalid:
-        return ["Fix these rows, or skip them with --skip-invalid."]
-    if not plan.sending:
-        return []
-    is_fed = STANDARD_INPUT in given.inputs
-    line = given.command_line.of_command("run", options.RUN)
-    if given.path("results") is None and (len(given.inputs) > 1 or is_fed):
-        line = line.plus("--results", "documents.results.jsonl")  # which a run of these needs
-    if plan.is_large_first:
-        line = line.plus("--limit", "5")
-    return [f"Next: {line}" + (" (with the same standard input)" if is_fed else "")]
+def _next(given: Given, seen: _Look, page: Page) -> Iterator[str]:
+    if seen.plan.invalid:
+        yield page.wrap("Fix these rows, or skip them with --skip-invalid.")
+    elif not seen.is_refused:
+        target = given.target
+        steps = after_look(given.command_line, seen.plan, target.base_url, seen.begun, has_key=bool(target.keys))
+        yield from steps_text(steps, page)

@@ -101,7 +101,7 @@ class Invocation:
 
     def print(self, text: str) -> None:
         """Print what was asked for on standard output, for people or pipes."""
-        if trouble := print_text(self.clean(text)):
+        if trouble := print_text(self.clean(text), is_for_people=True):
             self._not_written("standard output", trouble)
 
     def _not_written(self, where: str, trouble: OSError) -> None:

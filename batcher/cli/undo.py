@@ -16,8 +16,8 @@ from ..files.owned import OwnedDocument
 from ..report.json_fields import fields_of
 from .end import Invocation
 from .loop import carry_out
-from .screen.command_lines import CommandLine
 from .screen.console import count, one_line
+from .screen.next_steps import after_undo, steps_text
 from .screen.observer import ConsoleObserver
 from .settings.durations import about_text, clock_text, duration_text
 from .settings.files import files_of_results
@@ -53,10 +53,11 @@ def undo(invocation: Invocation, given: Given) -> int:
     undoing = carry_out(undo_results, settings, invocation, observer, given.get("deadline"), on_found=show_list)
     invocation.code = undoing.exit_code
     fields = _object(undoing, results, is_dry=is_dry)
-    line = given.command_line
-    text = _dry_text(undoing, line, settings) if is_dry else _text(undoing, line)
+    page = invocation.console.page
+    text = _dry_text(undoing, settings) if is_dry else _text(undoing)
+    steps = steps_text(after_undo(given.command_line, undoing, settings.endpoint.base_url), page)
     if undoing.chosen:
-        invocation.console.summary("\n".join(text), fields, invocation.code)
+        invocation.console.summary("\n".join([*map(page.wrap, text), *steps]), fields, invocation.code)
     invocation.final(fields | {"problems": observer.problem_objects("part")})
     return invocation.code
 
@@ -95,18 +96,15 @@ def _short(name: str) -> str:
     return line if len(line) <= _WIDEST else f"{line[: _WIDEST - 1]}…"
 
 
-def _dry_text(undoing: Undoing, line: CommandLine, settings: UndoSettings) -> Iterator[str]:
+def _dry_text(undoing: Undoing, settings: UndoSettings) -> Iterator[str]:
     yield "Dry run: nothing was deleted."
     if rate := settings.sending.rate:
         seconds = (len(undoing.chosen) - 1) / rate.per_second
         by = clock_text(seconds, datetime.now().astimezone())
         yield f"Deleting takes {about_text(seconds)} at {rate} (done by {by} if you start now)."
-    if not settings.endpoint.base_url:
-        line = line.plus(*(["--sandbox"] if undoing.base_url == "sandbox" else ["--base-url", undoing.base_url]))
-    yield f"To move them to Trash: {line.plus('--yes')}"
 
 
-def _text(undoing: Undoing, line: CommandLine) -> Iterator[str]:
+def _text(undoing: Undoing) -> Iterator[str]:
     ladder = (
         (undoing.interrupted, "Interrupted. All requests in flight are accounted for."),
         (undoing.stopped is not None, f"Stopped early: {one_line(undoing.stopped or '')}"),
@@ -119,13 +117,9 @@ def _text(undoing: Undoing, line: CommandLine) -> Iterator[str]:
     yield f"  {undoing.kept:>9,} not deleted" + (" (listed above)" if undoing.kept else "")
     yield f"  {undoing.left:>9,} left"
     yield f"Time: {duration_text(undoing.elapsed_seconds)}, {count(undoing.requests, 'request')}"
-    if undoing.left and undoing.limit is not None and not undoing.stopped:
-        yield "Those left are still there; the same command without --limit deletes them, too."
-    elif undoing.left:
-        yield f"Next: delete the {undoing.left:,} left: {line}"
-    elif undoing.kept:
-        yield f"Next: try again with a key that may delete them: {line}"
-    elif undoing.deleted or undoing.gone:
+    if undoing.limit is not None and len(undoing.chosen) < len(undoing.owned):
+        yield f"This undo was limited to {undoing.limit:,}; the others are still there."
+    elif undoing.deleted + undoing.gone == len(undoing.owned):
         yield "Later runs skip these rows, unless they change or with --recreate-undone."
 
 

@@ -13,6 +13,7 @@ from ..report.json_fields import fields_of
 from .end import Invocation
 from .loop import carry_out
 from .screen.console import count, one_line
+from .screen.next_steps import after_verify, steps_text
 from .screen.observer import ConsoleObserver
 from .settings.durations import duration_text
 from .settings.given import Given
@@ -33,8 +34,9 @@ def verify(invocation: Invocation, given: Given) -> int:
     verified = carry_out(verify_rows, settings, invocation, observer)
     invocation.code = verified.exit_code
     fields = _object(verified, given.inputs, observer.details)
-    text = [*_text(verified, observer), *([f"Next: {given.command_line}"] if verified.left else [])]
-    invocation.console.summary("\n".join(text), fields, invocation.code)
+    page = invocation.console.page
+    steps = steps_text(after_verify(given.command_line, verified), page)
+    invocation.console.summary("\n".join([*map(page.wrap, _text(verified, observer)), *steps]), fields, invocation.code)
     invocation.final(fields | {"problems": observer.problem_objects("part")})
     return invocation.code
 

@@ -12,7 +12,7 @@ from ..runtime import Runtime
 from ..send.connect import open_requester
 from ..send.drain import Drain
 from ..send.preflight import Preflight, budget_when_asked_for, preflight
-from .run import survey_only
+from .status import survey_only
 
 MOST_PATIENCE_SECONDS = 20.0
 

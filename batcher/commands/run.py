@@ -38,11 +38,8 @@ from ..models import Spec, stamp
 from ..plan.failures_input import as_journaled, is_fed_back
 from ..plan.rows_file import write_rows
 from ..plan.seen_rows import SENT, SpooledRows, open_spools
-from ..plan.sheet import write_sheet
 from ..plan.survey import Survey, keep_edited, survey
-from ..read.temporary import temporary_place
 from ..report.observers import Observer
-from ..report.plan import Plan
 from ..report.summary import Summary
 from ..runtime import Runtime
 from ..send.absent_rows import left_open, settle_absent
@@ -52,7 +49,7 @@ from ..send.connect import open_run
 from ..send.drain import Drain
 from ..send.preflight import budget_of, preflight
 from ..send.requester import Requester
-from .cut_undo import past_of, settled_past, warning_of
+from .cut_undo import past_of, settled_past
 from .same_rows import survey_again, write_same
 from .show_sheet import show
 from .summarise import count_unfinished, rows_left, summarise
@@ -113,36 +110,6 @@ async def _make_durable(storage: Storage, files: Files, drain: Drain) -> None:
                     await file.sync()
     except DiskTrouble as trouble:
         drain.stop(str(trouble), trouble.stop_reason)
-
-
-def status(settings: RunSettings, *, observer: Observer, runtime: Runtime | None = None) -> Plan:
-    """What a run would find; reads only. Raises UsageError."""
-    return survey_only(settings, observer, runtime or Runtime()).plan
-
-
-def survey_only(settings: RunSettings, observer: Observer, runtime: Runtime) -> Survey:
-    """Where each row stands; reads only, and warns of what a run would refuse. Raises UsageError."""
-    elsewhere = replace(settings.files, results=temporary_place() / "batcher")
-    lines = in_lines(runtime.storage, settings.files, observer.warning, keeps=False)
-    with (
-        runtime.open_inputs(settings.inputs, None) as sources,
-        open_spools(runtime.storage, elsewhere) as spooled,
-        lines as read,
-    ):
-        settings = replace(settings, files=read)
-        past = past_of(settings.endpoint, settings.sending, settings.files, runtime)
-        with as_journaled(settings, sources, runtime.storage, past) as read_sources:
-            surveyed = survey(settings, read_sources, runtime, observer, past, spooled, is_look=True)
-        if spooled.sheet is not None:
-            reported, undone = past.journaled.reported, past.journaled.undone
-            write_sheet(runtime.storage, settings.files, spooled.sheet, reported, undone)
-    for warning in surveyed.warnings:
-        observer.warning(warning)
-    if past.journaled.open_undos:
-        observer.warning(warning_of(past, settings.endpoint, settings.files))
-    if surveyed.refusal is not None:
-        observer.warning(surveyed.refusal)
-    return surveyed
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import RunSettings
-from ..errors import StopReason
+from ..errors import BatcherError, StopReason
+from ..files.disk import Storage
+from ..files.due_steps import DueSteps
+from ..files.failures_view import journaled_failures
+from ..files.history import Reported
 from ..files.key_history import NO_HISTORY, KeyHistory
 from ..models import stamp
 from ..plan.seen_rows import SpooledRows
 from ..plan.survey import Survey
 from ..reasons import Reason
+from ..report.failure_groups import NO_FAILURES, FailureGroups, FailuresByReason
 from ..report.summary import Summary
 from ..runtime import Runtime
 from ..send.batch import Batch, Tally
@@ -62,6 +67,31 @@ def _is_failed(history: KeyHistory) -> bool:
     return history.failure is not None and not history.is_uncertain and not history.is_open
 
 
+def failures_by_reason(survey: Survey, storage: Storage, journal: Path, reported: Reported) -> FailuresByReason:
+    """The inputs' rows that are failed, uncertain or unfinished, as the journal tells it. Raises UsageError, DiskTrouble."""
+    offsets, unreported = [], 0
+    for key, known in reported.items():
+        is_booked = known.failure is not None and (
+            isinstance(known, DueSteps) or known.is_uncertain or not known.is_open
+        )
+        if known.failure is not None and is_booked and survey.is_input(key):
+            offsets.append(known.failure)
+        elif isinstance(known, KeyHistory) and known.is_open and survey.is_input(key):
+            unreported += 1
+    groups = FailureGroups()
+    for outcome in journaled_failures(storage, journal, sorted(offsets)) if offsets else ():
+        groups.add(outcome)
+    return groups.grouped(unreported)
+
+
+def _readable_failures(survey: Survey, storage: Storage, journal: Path, reported: Reported) -> FailuresByReason:
+    """None if the disk has failed: the summary says that."""
+    try:
+        return failures_by_reason(survey, storage, journal, reported)
+    except BatcherError:
+        return NO_FAILURES
+
+
 def rows_left(survey: Survey, unfinished: Unfinished, tally: Tally) -> int:
     """Rows that nothing was found out about: a further run sends them.
 
@@ -85,6 +115,7 @@ def summarise(
 ) -> Summary:
     """The counts, from what was read and what the ledger holds now. Without a `batch` nothing was to be done."""
     histories = survey.past.journaled.histories if batch is None else batch.sender.ledger.histories
+    reported = survey.past.journaled.reported if batch is None else batch.sender.ledger.reported
     unfinished = count_unfinished(survey, spooled, histories)
     tally = batch.tally if batch is not None else Tally()
     is_limit_reached = batch is not None and batch.is_limit_reached
@@ -121,5 +152,7 @@ def summarise(
         files=settings.files,
         kept_failures=kept_failures,
         first_failures=tuple(tally.first),
+        failures=_readable_failures(survey, runtime.storage, settings.files.journal, reported),
+        links=tuple(tally.links),
         warnings=survey.warnings,
     )

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 # Of the file itself one byte is locked, far beyond its end: where locks keep others from reading what is locked (CIFS),
 # nobody is kept from anything but this lock.
 _BYTE = 1 << 62
+_LOOKS_SECONDS = (0.01, 0.05)  # how long a look may take that is met on the way to a lock
 
 
 @contextlib.contextmanager
@@ -24,15 +26,13 @@ def hold(path: Path, holder: bytes) -> Iterator[None]:
     Raises BlockingIOError with the holder's text if it is taken, and PermissionError for a file that another user left
     beside and that cannot be replaced.
     """
-    import fcntl  # noqa: PLC0415 - POSIX only; elsewhere the import says so when a run begins
-
     beside = path.with_name(f".{path.name}.lock")
     with contextlib.ExitStack() as stack:
         while True:
             descriptor, is_ours = _open(beside)
             stack.callback(os.close, descriptor)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock_beside(descriptor)
             except BlockingIOError:
                 raise BlockingIOError(os.pread(descriptor, 4096, 0).decode(errors="replace")) from None
             with contextlib.suppress(FileNotFoundError):
@@ -50,6 +50,35 @@ def hold(path: Path, holder: bytes) -> Iterator[None]:
             # removed while still held; a killed run leaves it behind, which is harmless: the lock is on the
             # open file, not on its being there
             beside.unlink(missing_ok=True)
+
+
+def _lock_beside(descriptor: int) -> None:
+    """Raises BlockingIOError if another process holds it; one that only looks (`held_by`) is soon done."""
+    import fcntl  # noqa: PLC0415 - as above
+
+    for wait_seconds in _LOOKS_SECONDS:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(wait_seconds)
+        else:
+            return
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def held_by(path: Path) -> str | None:
+    """Who holds the lock of `path`, in the holder's words; None if nobody does, or nobody can tell."""
+    try:
+        import fcntl  # noqa: PLC0415 - as above
+
+        with path.with_name(f".{path.name}.lock").open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read(4096).decode(errors="replace")
+    except (ImportError, OSError):
+        pass
+    return None  # a killed run's, or none at all
 
 
 def _open(beside: Path) -> tuple[int, bool]:

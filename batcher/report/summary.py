@@ -11,6 +11,7 @@ from pathlib import Path
 from ..config import Files
 from ..errors import StopReason
 from ..models import Failure, word_of
+from .failure_groups import NO_FAILURES, FailuresByReason
 from .json_fields import fields_of
 
 SHOWN_FAILURES = 10
@@ -26,6 +27,8 @@ class Summary:
     """The counts and circumstances of one run; README.md says what each means. Times are UTC.
 
     `rate` is for each of `keys`. `held_back`: of `invalid`, the rows whose content was created under another key.
+    `rate` is for each of `keys`. `first_failures` are of this run, `failures` all that there are now.
+    `links` lead to the first documents of a canary.
     """
 
     run: str
@@ -60,6 +63,8 @@ class Summary:
     files: Files | None = None
     kept_failures: Path | None = None
     first_failures: tuple[Failure, ...] = ()
+    failures: FailuresByReason = NO_FAILURES
+    links: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property

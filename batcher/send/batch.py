@@ -20,10 +20,12 @@ from .settle_rules import decide
 from .streak import Streak
 from .workers import WorkerPool
 
+LINKS = 5  # of a canary's documents
+
 
 @dataclass(slots=True)
 class Tally:
-    """Outcomes of this run, counted as they are written."""
+    """Outcomes of this run, counted as they are written. `links`: the URLs of the first documents, if they are wanted."""
 
     created: int = 0
     reconciled: int = 0
@@ -32,12 +34,17 @@ class Tally:
     uncertain: int = 0
     unfinished: int = 0
     first: list[Failure] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    links_wanted: int = 0
 
     def count(self, outcome: Outcome, shown: int = 10) -> None:
         """Count one."""
         match outcome:
             case Created(how=How.CREATED):
                 self.created += 1
+                if self.links_wanted:
+                    self.links_wanted -= 1
+                    self.links.append(outcome.url)
             case Created(how=How.RECONCILED):
                 self.reconciled += 1
             case Created():
@@ -66,7 +73,7 @@ class Batch:
         room: Callable[[], Awaitable[None]] | None = None,
         on_waiting: Callable[[Spec], None] = lambda _: None,
     ) -> None:
-        self.tally = Tally()
+        self.tally = Tally(links_wanted=0 if settings.limit is None else LINKS)
         self.is_limit_reached = False
         self.pool = WorkerPool(settings.concurrency, runtime.random)
         self.sender = Sender(requester, ledger, settings, self.pool, self.book, runtime.decide or decide)

@@ -218,16 +218,22 @@ def test_check_says_how_long_a_run_takes_and_what_comes_next(tmp_path: Path) -> 
     assert done.returncode == 0
     assert "121 rows: 121 valid, 0 invalid" in done.stderr
     assert "Creating the 121 valid rows takes about 2 min at 60/min\n(done by " in done.stderr
-    assert done.stderr.rstrip().endswith("Next: batcher run 'my rows.csv' --rate 60/min --instance acme --limit 5")
+    assert done.stderr.rstrip().endswith(
+        "Next: set OMNI_API_KEY, then create the first five:\n"
+        "  batcher run 'my rows.csv' --rate 60/min --instance acme --limit 5"
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "step"),
     [
-        (["-"], "batcher run - --results documents.results.jsonl (with the same standard input)"),
-        (["-", "--results", "r.jsonl"], "batcher run - --results r.jsonl (with the same standard input)"),
-        (["a.csv", "b.csv"], "batcher run a.csv b.csv --results documents.results.jsonl"),
-        (["a.csv", "--ignore-unknown", "--namespace", "n"], "batcher run a.csv --ignore-unknown --namespace n"),
+        (["-"], "batcher run - --results documents.results.jsonl --sandbox"),
+        (["-", "--results", "r.jsonl"], "batcher run - --results r.jsonl --sandbox"),
+        (["a.csv", "b.csv"], "batcher run a.csv b.csv --results documents.results.jsonl --sandbox"),
+        (
+            ["a.csv", "--ignore-unknown", "--namespace", "n"],
+            "batcher run a.csv --ignore-unknown --namespace n --sandbox",
+        ),
     ],
 )
 def test_what_check_suggests_a_run_takes(tmp_path: Path, arguments: list[str], step: str) -> None:
@@ -236,9 +242,9 @@ def test_what_check_suggests_a_run_takes(tmp_path: Path, arguments: list[str], s
     (tmp_path / "b.csv").write_text(GOOD.replace("Re", "De"))
     done = feed(tmp_path, GOOD, "check", *arguments)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.rstrip().splitlines()[-1] == f"Next: {step}"
-    command = shlex.split(step.partition(" (")[0])[1:]
-    done = feed(tmp_path, GOOD, *command, "--sandbox", "--rate", "none")
+    assert done.stderr.rstrip().splitlines()[-1] == f"  {step}"
+    assert ("with the same standard input" in " ".join(done.stderr.split())) == ("-" in arguments)
+    done = feed(tmp_path, GOOD, *shlex.split(step)[1:], "--rate", "none")
     assert done.returncode == 0, done.stderr
 
 

@@ -259,19 +259,28 @@ def test_quiet_keeps_problems_warnings_and_errors() -> None:
     assert stream.getvalue() == "warning: a warning\nd.csv:1: broken\n"
 
 
+class Window(io.TextIOWrapper):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        """As said."""
+        return True
+
+
 @contextmanager
-def pipe_without_reader() -> Iterator[Unbreakable]:
-    """A stream whose reader has gone."""
+def window_without_reader() -> Iterator[Unbreakable]:
+    """A window that somebody has closed."""
     reading, writing = os.pipe()
     os.close(reading)
-    with os.fdopen(writing, "w") as file:
+    with Window(io.BufferedWriter(io.FileIO(writing, "w"))) as file:
         yield Unbreakable(file)
 
 
-def test_a_reader_that_is_gone_does_not_stop_the_run() -> None:
-    """Writing to a closed pipe raises nothing, once or often, with lines or with the bar."""
-    with pipe_without_reader() as stream:
-        observer = ConsoleObserver(Console(stream), bar=True)
+def test_a_reader_that_is_gone_does_not_stop_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing to a closed window raises nothing, once or often, with lines or with the bar."""
+    monkeypatch.setenv("TERM", "xterm")
+    with window_without_reader() as stream:
+        observer = ConsoleObserver(Console(stream))
         with observer.working(1, Dial()):
             for _ in range(3):
                 observer.warning("nobody hears this")
@@ -281,18 +290,23 @@ def test_a_reader_that_is_gone_does_not_stop_the_run() -> None:
     assert observer.tally.created == 3
 
 
-def test_the_bar_paints_below_messages_and_cleans_up() -> None:
+def test_the_bar_paints_below_messages_and_cleans_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages stay, the bar goes."""
-    writer, stream = console()
-    observer = ConsoleObserver(writer, bar=True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    window = Window(io.BytesIO(), encoding="utf-8")
+    writer = Console(Unbreakable(window))
+    observer = ConsoleObserver(writer)
     with observer.working(2, Dial()):
         observer.outcome(created())
         observer.warning("look [bold]here[/bold]")
         during = writer.above
     assert (during is None, writer.above) == (False, None)
-    assert "warning: look [bold]here[/bold]" in stream.getvalue()
-    assert "created" in stream.getvalue()
-    assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h") == 1
+    window.seek(0)
+    painted = window.read()
+    assert "warning: look [bold]here[/bold]" in painted
+    assert "created" in painted
+    assert painted.count("\x1b[?25l") == painted.count("\x1b[?25h") == 1
 
 
 @given(st.text())

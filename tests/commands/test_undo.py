@@ -418,7 +418,8 @@ def test_the_command_lists_first_and_deletes_with_yes(tmp_path: Path) -> None:
     assert all(re.fullmatch(r"  sheet-\d+-\w{16} +\d{4}-\d\d-\d\d \d\d:\d\d  Sheet \d+", line) for line in lines[1:21])
     assert lines[21] == "  and 3 more"
     assert lines[22].startswith("Dry run: nothing was deleted.")
-    command = lines[23].partition("To move them to Trash: batcher ")[2].split()
+    assert lines[23] == "Next: move them to Trash:"
+    command = lines[24].split()[1:]
     assert command == ["undo", "d.sandbox.results.jsonl", "--rate", "none", "--sandbox", "--yes"]
     done = start(tmp_path, *command, "--json", "--summary", "s.json")
     assert done.returncode == 0, done.stderr

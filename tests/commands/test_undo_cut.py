@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 import batcher
-from batcher.commands import run
+from batcher.commands import status
 from batcher.files.disk import AppendFile, Disk
 from batcher.sandbox.calls import Call
 from batcher.send.drain import Drain, End
@@ -39,7 +39,7 @@ def cut_last(job: Job) -> None:
 def told_by_status(job: Job, base_url: str) -> str:
     """What `status` warns of."""
     witness = Witness()
-    run.status(job.settings(base_url), observer=witness)
+    status.status(job.settings(base_url), observer=witness)
     return "\n".join(witness.warnings)
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batcher.commands.run import status
+from batcher.commands.status import status
 from batcher.config import Files
 from batcher.errors import UsageError
 from batcher.files.disk import Disk

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batcher.commands.run import status
+from batcher.commands.status import status
 from batcher.config import Files
 from batcher.errors import UsageError
 from batcher.files.disk import Disk

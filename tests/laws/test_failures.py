@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batcher.commands import run
+from batcher.commands import status
 from batcher.errors import InvalidInput
 from batcher.sandbox import Fault
 
@@ -246,7 +246,7 @@ async def test_lines_of_rows_that_these_inputs_do_not_hold_stay(tmp_path: Path) 
         assert (ran.code, ran.counts, ran.summary.other_failures) == (0, {"created_before": 1, "created_now": 1}, 1)
         assert job.reasons == {"a": "failed rejected"}
         ran = await job.run(server.base_url)
-        assert run.status(job.settings(server.base_url), observer=Witness()).other_failures == 1  # was always 0
+        assert status.status(job.settings(server.base_url), observer=Witness()).other_failures == 1  # was always 0
     assert (ran.code, ran.counts, ran.summary.other_failures) == (0, {"created_before": 2}, 1)
 
 
@@ -425,6 +425,6 @@ async def test_status_of_a_failures_file_that_a_dead_run_left_says_what_run_woul
         job.files.failures.write_bytes(text + job.files.failures.read_bytes())
         settings = job.settings(server.base_url, inputs=[job.files.failures])
         witness = Witness()
-        plan = run.status(settings, observer=witness)
+        plan = status.status(settings, observer=witness)
         ran = await job.run(server.base_url, inputs=[job.files.failures])
     assert (plan.rows, plan.invalid) == (ran.summary.rows, 0), [str(one) for one in witness.problems]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import batcher
-from batcher.commands import run
+from batcher.commands import status
 from batcher.errors import UsageError
 
 from ..support.faulty import FaultyServer, named, on
@@ -97,7 +97,7 @@ async def test_status_says_so(tmp_path: Path) -> None:
     async with FaultyServer(LOST) as server:
         await leave(job, server, fill_identifiers=False)
     witness = Witness()
-    plan = run.status(job.settings(server.base_url, inputs=[job.files.failures]), observer=witness)
+    plan = status.status(job.settings(server.base_url, inputs=[job.files.failures]), observer=witness)
     assert plan.rows == 1
     assert "Put that journal and its results back" in "\n".join(witness.warnings)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from batcher.commands import run
+from batcher.commands import status
 from batcher.send.drain import Drain, End
 
 from ..support.faulty import FaultyServer, named, on
@@ -148,7 +148,7 @@ async def test_status_reads_only(tmp_path: Path) -> None:
         job.rows(row("a", description="changed"), row("b"), row("c"), row("d"), {"name": "no model"})
         before = contents(tmp_path)
         with job.runtime.storage.lock(job.files.journal, b"somebody"):
-            plan = run.status(job.settings(server.base_url), observer=Witness(), runtime=job.runtime)
+            plan = status.status(job.settings(server.base_url), observer=Witness(), runtime=job.runtime)
         assert contents(tmp_path) == before
     assert (plan.rows, plan.created, plan.changed, plan.uncertain, plan.to_do) == (5, 1, 1, 1, 1)
     assert (plan.failed, plan.invalid) == (2, 1)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import batcher
-from batcher.commands.run import status
+from batcher.commands.status import status
 from batcher.commands.verify import verify
 from batcher.errors import UsageError
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from batcher.cli.settings.files import files_of
-from batcher.commands.run import run, status
+from batcher.commands.run import run
+from batcher.commands.status import status
 from batcher.errors import InvalidInput, UsageError
 from batcher.files.disk import Disk
 from batcher.report.summary import exit_code

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 import batcher.cli.app
 from batcher.cli.screen.command_lines import CommandLine
-from batcher.cli.screen.next_steps import next_steps
+from batcher.cli.screen.next_steps import Step, after_run
 from batcher.cli.screen.summary_text import summary_text
 from batcher.cli.settings.given import Given
 from batcher.config import Files
 from batcher.models import Failed, Uncertain
 from batcher.reasons import Reason
+from batcher.report.failure_groups import FailureGroups, FailuresByReason
 from batcher.report.summary import Summary, exit_code, summary_object
 
 
@@ -40,6 +41,20 @@ def summary(**fields: Any) -> Summary:
 def typed(argv: list[str]) -> CommandLine:
     """The command line as click takes it."""
     return Given(batcher.cli.app.batcher.commands[argv[0]].make_context(argv[0], argv[1:])).command_line
+
+
+def told(argv: list[str], found: Summary) -> list[str]:
+    """The next steps after this command line, each on one line."""
+    steps = after_run(typed(argv), found)
+    return [f"{step.what}." if step.command is None else f"{step.what}: {step.command}" for step in steps]
+
+
+def grouped(*failures: Failed | Uncertain) -> FailuresByReason:
+    """As the summary has them."""
+    groups = FailureGroups()
+    for failure in failures:
+        groups.add(failure)
+    return groups.grouped()
 
 
 def failed(line: int = 17, message: str = "Bad Request: modelId: Required") -> Failed:
@@ -116,24 +131,25 @@ def test_the_text_adds_up_and_names_things(tmp_path: Path) -> None:
             requests=1_250,
             rate="60/min",
             files=files,
-            first_failures=(failed(), failed(18, "bad\x1b[2J\nthing")),
+            failures=grouped(failed(), failed(18, "bad\x1b[2J\nthing")),
             other_failures=7,
         ),
-        ("fix: batcher run d.failures.jsonl",),
+        (Step("fix", typed(["run", "d.failures.jsonl"])),),
     )
     counts = [
         int(n.replace(",", "")) for n in re.findall(r"^ +([\d,]+) (?:created|failed|uncertain|not)", text, re.MULTILINE)
     ]
     assert counts == [1_234, 3, 2, 5]
     assert "    1,244 rows read" in text
-    assert "1,234 created (1,200 now, 30 before, 4 reconciled: found after an unclear attempt)" in text
+    assert "1,234 created (1,200 now, 30 before, 4 reconciled: found after an unclear\n" in text
     assert "3 failed (1 invalid)" in text
-    assert "d.csv:17: rejected 400: Bad Request: modelId: Required\n    fix the row" in text
+    assert "2 failed: rejected\n  400: Bad Request: modelId: Required\n    d.csv:17\n" in text
+    assert "  400: bad\\x1b[2J thing\n    d.csv:18\n  Hint: fix the row\n" in text
     assert "\x1b" not in text
     assert "Created in the API key owner's personal folder on https://acme.omniapp.co." in text
     assert str(files.results) in text
     assert "1,250 requests, 1,249 of 60/min" in text
-    assert text.endswith("Next: fix: batcher run d.failures.jsonl")
+    assert text.endswith("Next: fix:\n  batcher run d.failures.jsonl")
 
 
 def test_a_run_shorter_than_a_period_is_not_said_to_have_overstepped() -> None:
@@ -258,12 +274,12 @@ MEND_BAD = (
         (
             ["run", "d.csv", "--sandbox"],
             {"created_now": 5, "sandbox": True},
-            ["for real, five first: batcher run d.csv --instance NAME --limit 5"],
+            ["create five for real, on your instance (NAME.omniapp.co): batcher run d.csv --instance NAME --limit 5"],
         ),
         (
             ["run", "d.csv", "--instance", "acme", "--concurrency", "4"],
             {"created_now": 5},
-            ["compare them with what was sent: batcher verify d.csv --instance acme"],
+            ["compare the documents with what was sent: batcher verify d.csv --instance acme"],
         ),
         (
             ["run", "d.csv"],
@@ -276,14 +292,14 @@ MEND_BAD = (
                 "uncertain": 1,  # and nothing is told of it: it was not looked up
                 "files": Files(results=Path("r"), failures=Path("bad.jsonl"), journal=Path("j")),
             },
-            ["settle the uncertain rows by hand; the hint of each in bad.jsonl says how"],
+            ["settle the uncertain rows by hand; the hint of each in bad.jsonl says how."],
         ),
         (["run", "d.failures.jsonl", "--instance", "acme"], {"created_now": 1, **MENDED}, []),
         (["run", "./d.failures.jsonl", "--sandbox"], {"created_now": 1, "sandbox": True, **MENDED}, []),
         (
             ["run", "d.csv", "d.failures.jsonl", "--results", "d.results.jsonl"],
             {"created_now": 1, "created_before": 4, **MENDED, "inputs": ("d.csv", "d.failures.jsonl")},
-            ["compare them with what was sent: batcher verify d.csv --results d.results.jsonl"],
+            ["compare the documents with what was sent: batcher verify d.csv --results d.results.jsonl"],
         ),
         (["run", "d.csv"], {"created_before": 5}, []),
         (["run", "d.csv"], {"created_before": 5, "rows": 6}, []),
@@ -292,14 +308,14 @@ MEND_BAD = (
 def test_next_steps_can_be_pasted(argv: list[str], fields: dict[str, Any], steps: list[str]) -> None:
     """Each is a whole command line, quoted for the shell."""
     found = summary(**fields)
-    assert list(next_steps(typed(argv), found)) == steps
+    assert told(argv, found) == steps
 
 
 def test_a_large_first_run_that_ended_early_is_told_of_a_canary() -> None:
     """Nothing of many rows is created yet: the summary names `--limit 5`; with some created it does not."""
     first = summary(rows=500, created_now=0, to_do=500, interrupted=True)
     argv = ["run", "d.csv", "--instance", "acme"]
-    canary = "or try five first: batcher run d.csv --instance acme --limit 5"
-    assert canary in next_steps(typed(argv), first)
+    canary = "try five first: batcher run d.csv --instance acme --limit 5"
+    assert canary in told(argv, first)
     later = summary(rows=500, created_now=1, to_do=499, interrupted=True)
-    assert canary not in next_steps(typed(argv), later)
+    assert canary not in told(argv, later)

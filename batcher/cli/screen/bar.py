@@ -23,15 +23,18 @@ _WIDEST = 60
 
 
 @contextmanager
-def painting(watch: Watch, console: Console) -> Iterator[None]:
-    """Keep the bar painted while in the block; messages go above it. Colours are off with NO_COLOR."""
+def painting(watch: Watch, console: Console, verb: str = "") -> Iterator[None]:
+    """Keep the bar painted while in the block; messages go above it. Colors are off with NO_COLOR.
+
+    With `verb` ("deleted") it's about documents, else about rows.
+    """
     rich = RichConsole(
         file=cast("TextIO", console.stream), stderr=True, force_terminal=True, highlight=False, markup=False
     )
 
     live = Live(
         console=rich,
-        get_renderable=lambda: picture(watch.snapshot(time.monotonic()), rich.width, datetime.now().astimezone()),
+        get_renderable=lambda: picture(watch.snapshot(time.monotonic()), rich.width, datetime.now().astimezone(), verb),
         refresh_per_second=REPAINTS_PER_SECOND,
         transient=True,
         redirect_stdout=False,
@@ -45,7 +48,7 @@ def painting(watch: Watch, console: Console) -> Iterator[None]:
             console.above = None
 
 
-def picture(snapshot: Snapshot, width: int, now: datetime) -> Text:
+def picture(snapshot: Snapshot, width: int, now: datetime, verb: str = "") -> Text:
     """The bar as text, each line cut to the window."""
     text = Text(no_wrap=True, overflow="ellipsis")
     done = snapshot.total - snapshot.left
@@ -57,9 +60,12 @@ def picture(snapshot: Snapshot, width: int, now: datetime) -> Text:
     text.append(full * filled, "green")
     text.append(empty * (cells - filled), "bright_black")
     text.append(numbers + "\n")
-    text.append(f"{snapshot.created:,} created", "green")
-    text.append(f"  {snapshot.failed:,} failed", "red" if snapshot.failed else "")
-    text.append(f"  {snapshot.uncertain:,} uncertain", "yellow" if snapshot.uncertain else "")
+    if verb:
+        text.append(f"{done:,} {verb}", "green")
+    else:
+        text.append(f"{snapshot.created:,} created", "green")
+        text.append(f"  {snapshot.failed:,} failed", "red" if snapshot.failed else "")
+        text.append(f"  {snapshot.uncertain:,} uncertain", "yellow" if snapshot.uncertain else "")
     text.append(f"  {snapshot.left:,} left\n")
     allowed = rate_text(snapshot.rate_allowed)
     of = "" if allowed == "no limit" else f" of {allowed} allowed"

@@ -30,6 +30,15 @@ class CommandLine:
         """Whether that option was typed."""
         return any(option.flag == flag for option in self.options)
 
+    def value(self, flag: str) -> str | None:
+        """The value that was typed for an option."""
+        return next((words[-1] for option, words in self.options.items() if option.flag == flag), None)
+
+    def setting(self, flag: str, value: str) -> CommandLine:
+        """The same with another value of an option that was typed."""
+        options = {o: ((flag, value) if o.flag == flag else words) for o, words in self.options.items()}
+        return replace(self, options=options)
+
     def without(self, flag: str) -> CommandLine:
         """The same without an option and its value."""
         return replace(self, options={o: words for o, words in self.options.items() if o.flag != flag})

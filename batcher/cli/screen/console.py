@@ -18,6 +18,7 @@ from ...errors import StopReason
 from ...masking import Mask
 from ...models import Created, Outcome, Problem, word_of
 from ...report.json_fields import fields_of
+from .page import Page, page_of
 
 if TYPE_CHECKING:
     from .progress import Snapshot
@@ -57,6 +58,9 @@ class Unbreakable:
 
     def isatty(self) -> bool:
         return not self.broken and self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
 
     def _break(self, error: OSError | ValueError) -> None:
         """Point the descriptor at nothing, so that the interpreter's last flush does not complain either."""
@@ -107,6 +111,16 @@ class Console:
     mask: Mask = field(default_factory=Mask)
     print_found: Callable[[str], None] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def page(self) -> Page:
+        """How the stream looks now."""
+        return Page() if self.json else page_of(self.stream)
+
+    @property
+    def takes_bar(self) -> bool:
+        """A bar needs a terminal that can move its cursor, and a log format for people."""
+        return not self.json and self.stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
     def problem(self, problem: Problem, text: str = "", count: int = 1) -> None:
         """`text` is what people read of `count` rows that have this problem, of which it is the first."""
@@ -168,8 +182,10 @@ class Console:
         if self.json:
             begin = {"time": _now(), "level": level, "event": event, "run": self.run, "message": message}
             line = as_json(begin | dict(fields)).decode()
+        elif event is Event.SUMMARY:
+            line = message
         else:
-            line = prefix + one_line(message) if event is not Event.SUMMARY else message
+            line = self._laid_out(prefix, one_line(message), level)
         line = self.mask.text(line)
         above = self.above
         if above is not None:
@@ -178,6 +194,13 @@ class Console:
         with self._lock:
             self.stream.write(line + "\n")
             self.stream.flush()
+
+    def _laid_out(self, prefix: str, message: str, level: str) -> str:
+        """Wrapped in a window; a line of a log stays one, so that it's found."""
+        page = self.page
+        text = page.wrap(prefix + message) if self.stream.isatty() else prefix + message
+        mark = {"warning": page.yellow, "error": page.red}.get(level, page.bold)
+        return text.replace(prefix, mark(prefix), 1) if prefix else text
 
 
 def _level(code: int) -> str:
@@ -197,9 +220,14 @@ def one_line(message: str) -> str:
     return "".join(c if c.isprintable() else (" " if c in "\n\t" else f"\\x{ord(c):02x}") for c in message)
 
 
-def print_text(text: str) -> OSError | None:
-    """A result for people or pipes on standard output; what hindered that, if anything did (no reader that is gone)."""
+def print_text(text: str, *, is_for_people: bool = False) -> OSError | None:
+    """A result on standard output; what hindered that, if anything did (no reader that is gone).
+
+    For people its lines are wrapped in a window; what is piped has the same lines at any width.
+    """
     out = Unbreakable(sys.stdout)
+    if is_for_people and out.isatty():
+        text = "\n".join(map(page_of(out).wrap, text.split("\n")))
     out.write(text + "\n")
     out.flush()
     return out.trouble

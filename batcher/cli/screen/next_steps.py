@@ -1,52 +1,85 @@
-"""What to do next, as command lines that can be pasted."""
+"""What to do next, after every command: each step is a command line that can be pasted, and does no more than was asked.
+
+`tests/cli/test_next_steps.py` runs each of them in the state in which it is printed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from ...commands.undoing import Undoing
+from ...commands.verified import Verified
 from ...models import Uncertain
-from ...report.plan import LARGE_RUN
+from ...report.plan import LARGE_RUN, Plan
 from ...report.summary import Summary
 from ..settings import options
 from .command_lines import CommandLine
 from .console import count
+from .page import Page
+
+_OF_A_REHEARSAL = ("--sandbox", "--rate", "--limit", "--create-again", "--rows")  # what was right for it alone
 
 
-def next_steps(line: CommandLine, summary: Summary) -> tuple[str, ...]:
-    """Explanations of what to do after `line`, each with its command line; empty if there is nothing to do."""
-    return tuple(_steps(line, summary)) if summary.adds_up else ()
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What to do, in words, and the command line that does it, if one does. `lead` is `Next`, or `Or` after another."""
+
+    what: str
+    command: CommandLine | None = None
+    lead: str = "Next"
 
 
-def _steps(line: CommandLine, summary: Summary) -> Iterator[str]:
-    is_fed = "-" in line.inputs  # the same standard input must be fed again
+def steps_text(steps: Iterable[Step], page: Page) -> Iterator[str]:
+    """The lines. A command line is never broken: it's there to be copied."""
+    for step in steps:
+        yield page.wrap(f"{step.lead}: {step.what}{'.' if step.command is None else ':'}")
+        if step.command is not None:
+            yield page.bold(f"  {step.command}")
+
+
+def after_run(line: CommandLine, summary: Summary, real: str = "") -> tuple[Step, ...]:
+    """What to do after `line`. `real` is where a run without --sandbox would send, if that is known."""
+    return tuple(_after_run(line, summary, real)) if summary.adds_up else ()
+
+
+def _after_run(line: CommandLine, summary: Summary, real: str) -> Iterator[Step]:
+    again = " (with the same standard input)" if "-" in line.inputs else ""
     line = line.without("--rekey")  # what it said is in the journal now
     if not line.has("--create-again"):
         line = line.without("--rows")
-    same = line.without("--limit") if summary.limit_reached else line
-    if summary.to_do:
-        yield f"continue with the {count(summary.to_do, 'row')} left: {same}"
-        if summary.to_do >= LARGE_RUN and not summary.created and not is_fed:
-            yield f"or try five first: {same.plus('--limit', '5')}"
+    same = line.without("--limit") if summary.limit_reached else _limited(line, summary.created_now)
+    if summary.to_do and same.has("--limit"):
+        yield Step(f"continue with the first rows{again}", same)
+    elif summary.to_do:
+        yield Step(f"continue with the {count(summary.to_do, 'row')} left{again}", same)
+        if summary.to_do >= LARGE_RUN and not summary.created and not again:
+            yield Step("try five first", same.plus("--limit", "5"), "Or")
     elif summary.uncertain and summary.files is not None and _awaits_person(summary):
-        yield f"settle the uncertain rows by hand; the hint of each in {summary.files.failures} says how"
+        yield Step(f"settle the uncertain rows by hand; the hint of each in {summary.files.failures} says how")
     elif summary.uncertain:
-        yield f"settle the uncertain rows, which the next run does first: {same}"
-    if is_fed and (summary.to_do or summary.uncertain):
-        yield "(with the same standard input)"
+        yield Step(f"settle the uncertain rows, which the next run does first{again}", same)
     if summary.held_back:
         rows = f"the {count(summary.held_back, 'row')} held back" if summary.held_back > 1 else "the row held back"
         plain = same.without("--rows").without("--create-again")
-        yield f"give {rows} the documents created before: {plain.plus('--rekey')}"
-        yield f"or create second documents: {plain.plus('--create-again')}"
+        yield Step(f"give {rows} the documents created before", plain.plus("--rekey"))
+        yield Step("create second documents", plain.plus("--create-again"), "Or")
     if summary.failed > summary.held_back and summary.files is not None:
         if tables := [name for name in line.inputs if _is_table(name)]:
-            yield f"fix the failed rows in {tables[0] if len(tables) == 1 else 'the inputs'}, then: {same}"
+            where, command = tables[0] if len(tables) == 1 else "the inputs", same
         else:
-            failures = line.without("--sheet-out").reading([str(summary.files.failures)])
-            yield f"fix the failed rows in {summary.files.failures}, then: {_naming_results(failures, line, summary)}"
+            where = str(summary.files.failures)
+            command = _naming_results(line.without("--sheet-out").reading([where]), line, summary)
+        yield Step(f"fix the failed rows in {where}, then", command)
     if summary.created == summary.rows and summary.created_now:
-        yield from _after_success(line, summary)
+        yield from _after_success(line, summary, real)
+
+
+def _limited(line: CommandLine, done: int) -> CommandLine:
+    """A canary that was cut off goes on with as many rows as it has not sent."""
+    limit = line.value("--limit")
+    return line if limit is None else line.setting("--limit", str(max(1, int(limit) - done)))
 
 
 def _is_table(name: str) -> bool:
@@ -63,18 +96,20 @@ def _awaits_person(summary: Summary) -> bool:
     return not uncertain or any(failure.identifier is None for failure in uncertain)
 
 
-def _after_success(line: CommandLine, summary: Summary) -> Iterator[str]:
+def _after_success(line: CommandLine, summary: Summary, real: str) -> Iterator[Step]:
     kept = [name for name in line.inputs if not _is_failures_file(name, summary)]
     if not kept:  # its rows are created, so it is empty now
         return
     line = line.reading(kept)
     if summary.sandbox:
-        for name in ("--sandbox", "--rate", "--limit", "--create-again", "--rows"):  # what was right for the rehearsal
+        for name in _OF_A_REHEARSAL:
             line = line.without(name)
-        yield f"for real, five first: {line.plus('--instance', 'NAME').plus('--limit', '5')}"
+        where = f"on {real}" if real else "on your instance (NAME.omniapp.co)"
+        line = line if real else line.plus("--instance", "NAME")
+        yield Step(f"create five for real, {where}", line.plus("--limit", "5"))
     elif "-" not in kept:
         verify = line.of_command("verify", options.VERIFY, dropped="Sending")
-        yield f"compare them with what was sent: {verify}"
+        yield Step("compare the documents with what was sent", verify)
 
 
 def _is_failures_file(name: str, summary: Summary) -> bool:
@@ -89,3 +124,52 @@ def _naming_results(failed: CommandLine, line: CommandLine, summary: Summary) ->
     stem = summary.files.failures.name.partition(".failures.")[0]
     is_usual = stem and summary.files.results.name.startswith(f"{stem}.results.")
     return failed if is_usual else failed.plus("--results", str(summary.files.results))
+
+
+def after_look(line: CommandLine, plan: Plan, known: str, begun: str, *, has_key: bool) -> tuple[Step, ...]:
+    """After `check` and `status`, of rows that a run takes.
+
+    `known` is where it would send, `begun` where earlier runs of these files did; empty if nobody knows.
+    """
+    if not plan.sending:
+        return ()
+    is_fed = "-" in line.inputs
+    run = line.of_command("run", options.RUN)
+    if not line.has("--results") and (len(line.inputs) > 1 or is_fed):
+        run = run.plus("--results", "documents.results.jsonl")  # which a run of these needs
+    where = known or begun or "sandbox"
+    if not known:
+        run = run.plus("--sandbox") if where == "sandbox" else run.plus("--base-url", where)
+    if plan.is_large_first:
+        run = run.plus("--limit", "5")
+    what = "create the first five" if plan.is_large_first else f"create {'it' if plan.sending == 1 else 'them'}"
+    if where == "sandbox":
+        what = "rehearse it on the embedded server, which needs no account"
+    elif not has_key:
+        what = f"set OMNI_API_KEY, then {what}"
+    return (Step(what + (" (with the same standard input)" if is_fed else ""), run),)
+
+
+def after_verify(line: CommandLine, verified: Verified) -> tuple[Step, ...]:
+    """Compare the rest, or create what has no document. A document that differs is for a person to look at."""
+    if verified.left:
+        return (Step(f"compare the {count(verified.left, 'document')} left", line),)
+    if verified.not_created:
+        run = line.of_command("run", options.RUN, dropped="Sending")
+        return (Step(f"create what {count(verified.not_created, 'row')} without a document need", run),)
+    return ()
+
+
+def after_undo(line: CommandLine, undoing: Undoing, known: str) -> tuple[Step, ...]:
+    """Delete what a dry run has listed, or the rest of what was asked for: never more. `known` is where it would go."""
+    if undoing.is_dry:
+        if not known:
+            line = line.plus(*(["--sandbox"] if undoing.base_url == "sandbox" else ["--base-url", undoing.base_url]))
+        return (Step("move them to Trash", line.plus("--yes")),)
+    if undoing.limit is not None:  # not the next so many
+        line = _limited(line, undoing.deleted + undoing.gone)
+    if left := len(undoing.chosen) - undoing.deleted - undoing.gone - undoing.kept:
+        return (Step(f"delete the {count(left, 'document')} left", line),)
+    if undoing.kept:
+        return (Step("try again with a key that may delete them", line),)
+    return ()

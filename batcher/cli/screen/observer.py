@@ -27,13 +27,12 @@ _CANARY = "Large first run. Try a few first with --limit 5; Ctrl-C is always saf
 
 @dataclass(slots=True)
 class ConsoleObserver(Observer):
-    """The Observer of every command. With `bar` it paints on the terminal; with `verbose` each outcome gets a line.
+    """The Observer of every command. It paints a bar on a terminal; with `verbose` each outcome gets a line.
 
     `verb` is what `undo` and `verify` do to a document ("deleted"). `around` is entered while requests may be sent.
     """
 
     console: Console
-    bar: bool = False
     verbose: bool = False
     verb: str = ""
     around: Callable[[Gauge], AbstractContextManager[object]] = nullcontext
@@ -143,8 +142,8 @@ class ConsoleObserver(Observer):
     def _progress(self, watch: Watch) -> AbstractContextManager[None]:
         if self.console.quiet:
             return nullcontext()
-        if not self.bar:
+        if not self.console.takes_bar:
             return now_and_then(watch, self._show)
         from .bar import painting  # noqa: PLC0415 - rich is worth its import only on a terminal
 
-        return painting(watch, self.console)
+        return painting(watch, self.console, self.verb)

@@ -129,6 +129,19 @@ def plan_text(plan: Plan, now: datetime) -> str:
     return f"{count(plan.rows, 'row')}: {', '.join(parts)}{when}"
 
 
+def under_way_text(plan: Plan, in_flight: int) -> str:
+    """How far a run has come that somebody else watches."""
+    counts = (
+        (plan.failed, "failed"),
+        (plan.uncertain - in_flight, "uncertain"),
+        (plan.undone, "undone"),
+        (in_flight, "in flight"),
+        (plan.to_do, "to do"),
+    )
+    others = "".join(f", {number:,} {word}" for number, word in counts if number)
+    return f"{count(plan.rows, 'row')}: {plan.created:,} created so far{others}"
+
+
 def line_text(snapshot: Snapshot, now: datetime, verb: str = "") -> str:
     """One line for logs; with `verb` ("deleted") about documents, else about rows."""
     counts = f"{snapshot.created:,} created, {snapshot.failed:,} failed, {snapshot.uncertain:,} uncertain"

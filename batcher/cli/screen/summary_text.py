@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...config import RunSettings
-from ...models import Uncertain
 from ...pace.rate import Rate
 from ...report.json_fields import fields_of
 from ...report.plan import Plan
-from ...report.summary import SHOWN_FAILURES, Summary, files_object, requests_per_second
+from ...report.summary import Summary, files_object, requests_per_second
 from ..settings.durations import duration_text
 from .console import count, one_line
+from .failures_text import failures_text
+from .next_steps import Step, steps_text
+from .page import PLAIN, Page
 from .progress import rate_text
 
-_WIDEST_MESSAGE = 300
 _CHANGED = (  # for one, for several
     "row has changed since its document was created; it was not updated",
     "rows have changed since their documents were created; not updated",
@@ -25,15 +26,16 @@ _OTHER_FAILURES = (
 )
 
 
-def summary_text(summary: Summary, next_steps: tuple[str, ...]) -> str:
-    """Counts that add up, the files, the first failures, and what to do next."""
+def summary_text(summary: Summary, steps: tuple[Step, ...], page: Page = PLAIN) -> str:
+    """Counts that add up, why rows failed, the documents and files, and what to do next."""
     blocks = (
-        [_headline(summary)],
-        list(_counts(summary)),
-        list(_failures(summary)),
+        [page.wrap(_headline(summary))],
+        list(_counts(summary, page)),
+        list(failures_text(summary.failures, page)),
+        list(_links(summary)),
         list(_places(summary)),
-        [f"Next: {next_steps[0]}", *(f"      {step}" for step in next_steps[1:])] if next_steps else [],
-        list(_adopted(summary)),
+        list(steps_text(steps, page)),
+        list(_adopted(summary, page)),
     )
     return "\n".join("\n".join(block) for block in blocks if block)
 
@@ -65,8 +67,8 @@ def _headline(summary: Summary) -> str:
     return f"{text} {which} adopted, not created."
 
 
-def _counts(summary: Summary) -> Iterator[str]:
-    yield f"  {summary.rows:>9,} {'row' if summary.rows == 1 else 'rows'} read"
+def _counts(summary: Summary, page: Page) -> Iterator[str]:
+    yield _count(summary.rows, f"{'row' if summary.rows == 1 else 'rows'} read", ())
     parts = (
         (summary.created_now, "now"),
         (summary.created_before, "before"),
@@ -74,14 +76,15 @@ def _counts(summary: Summary) -> Iterator[str]:
         (summary.adopted, "adopted: existed already and matched"),
     )
     invalid = summary.invalid - summary.held_back
-    yield _count(summary.created, "created", parts)
-    yield _count(summary.failed, "failed", ((invalid, "invalid"), (summary.held_back, "held back")))
-    yield _count(summary.uncertain, "uncertain", ())
+    failed, uncertain = page.red if summary.failed else str, page.yellow if summary.uncertain else str
+    yield page.wrap(_count(summary.created, "created", parts))
+    yield failed(_count(summary.failed, "failed", ((invalid, "invalid"), (summary.held_back, "held back"))))
+    yield uncertain(_count(summary.uncertain, "uncertain", ()))
     yield _count(summary.not_attempted, "not attempted", ((summary.to_do, "to do"), (summary.undone, "undone")))
     if summary.changed:
-        yield f"  {summary.changed:>9,} {_CHANGED[summary.changed != 1]}"
+        yield page.wrap(_count(summary.changed, _CHANGED[summary.changed != 1], ()))
     if summary.other_failures:
-        yield f"  {summary.other_failures:>9,} {_OTHER_FAILURES[summary.other_failures != 1]}"
+        yield page.wrap(_count(summary.other_failures, _OTHER_FAILURES[summary.other_failures != 1], ()))
 
 
 def _count(number: int, word: str, parts: tuple[tuple[int, str], ...]) -> str:
@@ -89,20 +92,11 @@ def _count(number: int, word: str, parts: tuple[tuple[int, str], ...]) -> str:
     return f"  {number:>9,} {word}" + (f" ({detail})" if detail else "")
 
 
-def _failures(summary: Summary) -> Iterator[str]:
-    shown = summary.first_failures[:SHOWN_FAILURES]
-    if not shown:
-        return
-    total = summary.failed + summary.uncertain
-    yield f"First {len(shown)} of {total:,} failed or uncertain:" if total > len(shown) else "Failed or uncertain:"
-    for failure in shown:
-        status = f" {failure.status}" if failure.status else ""
-        kind = "uncertain, " if isinstance(failure, Uncertain) else ""
-        message = one_line(failure.message)
-        message = message if len(message) <= _WIDEST_MESSAGE else f"{message[:_WIDEST_MESSAGE]}…"
-        yield f"  {failure.source}:{failure.line}: {kind}{failure.reason}{status}: {message}"
-        if failure.hint:
-            yield f"    {one_line(failure.hint)}"
+def _links(summary: Summary) -> Iterator[str]:
+    """The documents of a canary, to be looked at."""
+    if summary.links:
+        yield "Look at them:" if len(summary.links) == summary.created_now else "Look at the first of them:"
+        yield from (f"  {one_line(link)}" for link in summary.links)
 
 
 def _places(summary: Summary) -> Iterator[str]:
@@ -123,11 +117,13 @@ def _places(summary: Summary) -> Iterator[str]:
     yield f"Time:      {duration_text(summary.elapsed_seconds)}, {count(summary.requests, 'request')}{_rate_used(summary)}"
 
 
-def _adopted(summary: Summary) -> Iterator[str]:
+def _adopted(summary: Summary, page: Page) -> Iterator[str]:
     """Last, since it is easily overlooked: these documents may be somebody else's."""
     if summary.adopted and summary.files is not None:
-        yield f"Adopted: {count(summary.adopted, 'row')} took a document that was there before and holds the same. Make sure"
-        yield f'         they are yours: they have "how":"adopted" in {summary.files.results}'
+        yield page.wrap(
+            f"Adopted: {count(summary.adopted, 'row')} took a document that was there before and holds the same. Make sure "
+            f'they are yours: they have "how":"adopted" in {summary.files.results}'
+        )
 
 
 def _rate_used(summary: Summary) -> str:

@@ -81,6 +81,17 @@ def target_of(given: Given, now: datetime | None = None) -> Target:
     return Target(url, origin)
 
 
+def real_base_url(given: Given) -> str:
+    """Where a run without --sandbox would send; empty if nothing names that, or not well enough."""
+    try:
+        url, _ = _named_url(given)
+        if not url and (profile := profiles.load(given.get("profile"), os.environ, datetime.now(UTC))) is not None:
+            url = profile.base_url
+    except UsageError:
+        return ""
+    return url
+
+
 def _named_url(given: Given) -> tuple[str, str]:
     """The base URL that is named as a URL or as an instance, by whichever outranks the other, and its origin."""
     rank = min(given.rank("base_url"), given.rank("instance"))

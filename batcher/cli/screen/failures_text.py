@@ -1,0 +1,47 @@
+"""Failed and uncertain rows on the screen: a block for each reason, with counts, first places and one hint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from ...report.failure_groups import FailureGroup, FailuresByReason, SameMessage
+from .console import count, one_line
+from .page import Page
+
+_WIDEST_MESSAGE = 300
+
+
+def failures_text(failures: FailuresByReason, page: Page) -> Iterator[str]:
+    """The lines, wrapped to the page; none without failures."""
+    for group in failures.groups:
+        yield from _group(group, page)
+    if failures.others:
+        yield page.wrap(f"and {count(failures.others, 'row')} for other reasons")
+
+
+def _group(group: FailureGroup, page: Page) -> Iterator[str]:
+    paint = page.red if group.word == "failed" else page.yellow
+    yield paint(f"{group.count:,} {group.word}: {group.reason}")
+    for message in group.messages:
+        yield from _message(message, page)
+    if group.others:
+        yield page.wrap(f"  {count(group.others, 'row')} with other messages")
+    if group.hint:
+        yield page.wrap(f"  Hint: {one_line(group.hint)}")
+
+
+def _message(message: SameMessage, page: Page) -> Iterator[str]:
+    text = one_line(message.text)
+    text = text if len(text) <= _WIDEST_MESSAGE else f"{text[:_WIDEST_MESSAGE]}…"
+    yield page.wrap(f"  {message.status}: {text}" if message.status else f"  {text}")
+    rows = "" if message.count == 1 else f"{message.count:,} rows: "
+    more = ", …" if message.count > len(message.places) else ""
+    yield page.wrap(f"    {rows}{_places(message.places)}{more}")
+
+
+def _places(places: Iterable[tuple[str, int]]) -> str:
+    """`d.csv:2, 3, 7`, several inputs with semicolons between them."""
+    return "; ".join(
+        f"{source}:{', '.join(str(line) for _, line in group)}" for source, group in groupby(places, lambda p: p[0])
+    )
