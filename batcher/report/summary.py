@@ -27,7 +27,7 @@ class Summary:
     """The counts and circumstances of one run; README.md says what each means. Times are UTC.
 
     `rate` is for each of `keys`. `held_back`: of `invalid`, the rows whose content was created under another key.
-    `rate` is for each of `keys`. `first_failures` are of this run, `failures` all that there are now.
+    `first_failures` are of this run, `failures` all that there are now.
     `links` lead to the first documents of a canary.
     """
 

@@ -258,7 +258,7 @@ MEND_BAD = (
             },
             [
                 "give the 2 rows held back the documents created before: batcher run d.csv --skip-invalid --rekey",
-                "or create second documents: batcher run d.csv --skip-invalid --create-again",
+                "create second documents: batcher run d.csv --skip-invalid --create-again",
             ],
         ),
         (
