@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ...commands.undoing import Undoing
-from ...commands.verified import Verified
 from ...models import Uncertain
 from ...report.plan import LARGE_RUN, Plan
 from ...report.summary import Summary
@@ -18,6 +17,10 @@ from ..settings import options
 from .command_lines import CommandLine
 from .console import count
 from .page import Page
+
+if TYPE_CHECKING:  # at run time `check` and `--help` do without what these import
+    from ...commands.undoing import Undoing
+    from ...commands.verified import Verified
 
 _OF_A_REHEARSAL = ("--sandbox", "--rate", "--limit", "--create-again", "--rows")  # what was right for it alone
 
