@@ -7,8 +7,10 @@ import logging
 import socket
 import struct
 from http.client import responses
+from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from .calls import Response
 
@@ -25,6 +27,11 @@ class Connection(web.RequestHandler):
         self._clock = loop.time
         self._arrived: float | None = None
         self.gone = asyncio.Event()  # the client went away, or the sandbox closes
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """What isn't HTTP gets its 400, and nobody is shown a traceback for it; the rest is ours and is shown."""
+        if not isinstance(kw.get("exc_info"), HttpProcessingError):
+            super().log_exception(*args, **kw)
 
     def data_received(self, data: bytes) -> None:
         """Note the time at which a request begins to arrive."""

@@ -414,6 +414,16 @@ async def test_a_reset_is_a_real_one() -> None:
         writer.close()
 
 
+async def test_what_is_not_http_is_refused_without_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    """400 to the client; whoever runs the sandbox sees nothing of it."""
+    async with Sandbox(SandboxSettings()) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(server.base_url.rpartition(":")[2]))
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Null: \x00\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.0 400")
+        writer.close()
+    assert caplog.text == ""
+
+
 async def test_a_client_that_dies_in_its_body_creates_nothing() -> None:
     """Half a body and then the end of the connection: recorded, nothing committed."""
     records: list[RequestRecord] = []

@@ -11,7 +11,7 @@ from ..store import Document
 from .ids import uuid_of
 
 SEED: Mapping[str, Any] = {"type": "blank", "name": "Query 1", "automaticVis": True}  # a new document starts with it
-_TILE: Mapping[str, Any] = {
+EVERY_KEY: Mapping[str, Any] = {  # of a tile that is read
     "aiConfig": None,
     "automaticVis": None,
     "description": None,
@@ -84,7 +84,7 @@ def _tiles(sent: Mapping[str, Any], model: str) -> dict[str, Any]:
 
 
 def _read_tile(tile: Mapping[str, Any], model: str) -> dict[str, Any]:
-    read = {**_TILE, **tile}
+    read = {**EVERY_KEY, **tile}
     if read["query"] is not None:
         known = {key: value for key, value in read["query"].items() if key != "model_extension_id"}
         read["query"] = known | {"modelId": model}

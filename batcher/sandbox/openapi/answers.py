@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..answers.state import EVERY_KEY
 from ..rules.queries import SCOPE
 from ..rules.schema import ANYTHING, BOOLEAN, OBJECT, STRING, STRINGS, UUID, Schema, nullable, reference
+from ..rules.v2_tiles import TILE
 
 _INTEGER: Schema = {"type": "integer"}
 _TIME: Schema = {"type": "string", "format": "date-time"}
@@ -48,9 +50,19 @@ _DOCUMENT_RECORD = _all_of(
 )
 _COUNTS = _all_of(documents=_INTEGER, folders=_INTEGER, favorites=_INTEGER)
 _FOLDER_RECORD = _all_of(**_FOLDER["properties"], url=STRING)
+_TILE_READ: Schema = {
+    **TILE,
+    "type": "object",
+    "required": sorted(EVERY_KEY),
+    "properties": {
+        **TILE["properties"],
+        "name": STRING,
+        "sourceQueryPresentationKey": nullable(TILE["properties"]["sourceQueryPresentationKey"]),
+    },
+}
 _TILES_READ: Schema = {
     **_DATA,
-    "properties": {"data": {"type": "object", "additionalProperties": reference("TileV2")}, "order": STRINGS},
+    "properties": {"data": {"type": "object", "additionalProperties": _TILE_READ}, "order": STRINGS},
 }
 
 SCHEMAS: Mapping[str, Schema] = {

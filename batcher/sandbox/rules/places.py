@@ -40,7 +40,9 @@ MOVE: Schema = {
 CHANGE_LABELS: Schema = {
     "type": "object",
     "properties": {"add": STRINGS, "remove": STRINGS},
-    "anyOf": [{"required": ["add"]}, {"required": ["remove"]}],
+    "anyOf": [
+        {"required": [field], "properties": {field: {"type": "array", "minItems": 1}}} for field in ("add", "remove")
+    ],
     "additionalProperties": False,
 }
 SCHEMAS: Mapping[str, Schema] = {

@@ -23,6 +23,11 @@ _CONTROL_TYPES = [
     "DYNAMIC_FILTER",
 ]
 
+
+def _without(*names: str) -> Schema:
+    return {"not": {"anyOf": [{"required": [name]} for name in names]}}
+
+
 TILES: Schema = {
     "type": "object",
     "properties": {
@@ -86,6 +91,9 @@ DOCUMENT: Schema = {
         "containers": {"type": ["array", "null"], "minItems": 1, "items": reference("ContainerV2")},
         "app": {"type": "object", "required": ["html"], "properties": {"html": STRING}},
     },
+    "dependentSchemas": {"app": _without("containers", "controls", "settings")},
+    "if": {"required": ["containers"], "properties": {"containers": {"type": "null"}}},
+    "then": _without("controls", "settings"),
     "additionalProperties": False,
 }
 SCHEMAS: Mapping[str, Schema] = {
