@@ -18,7 +18,8 @@ except ImportError:  # before Airflow 3
 
 log = logging.getLogger(__name__)
 DIRECTORY = os.environ.get("DASHBOARDS_DIRECTORY", "/srv/batcher")
-COMMAND = ["batcher", "run", "dashboards.csv", "--deadline", "4h", "--log-format", "json", "--summary", "nightly.json"]
+COMMAND = ["batcher", "run", "dashboards.csv", "--skip-invalid", "--deadline", "4h"]
+COMMAND += ["--log-format", "json", "--summary", "nightly.json"]
 
 # What each exit code leads to; any other (2 usage or input, 70 internal error) is an alarm.
 NEXT = {

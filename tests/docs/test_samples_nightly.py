@@ -43,9 +43,13 @@ class Machine:
         self.data = directory / "data"
         self.data.mkdir()
         self.rows(MODEL, MODEL, MODEL)
+        self.base_url = base_url
+        self.key = directory / "omni_api_key"
+        self.key.write_text("omni_osk_nightly\n")
+        self.key.chmod(0o600)
         example = (NIGHTLY / "env.example").read_text()
-        assert re.findall(r"^[A-Z_]+=", example, re.MULTILINE) == ["OMNI_BASE_URL=", "OMNI_API_KEY="]
-        self.env.write_text(re.sub(r"(?<=OMNI_BASE_URL=).*", base_url, example))
+        assert re.findall(r"^[A-Z_]+=", example, re.MULTILINE) == ["OMNI_BASE_URL=", "OMNI_API_KEY_FILE="]
+        self.env.write_text(self.here(example))
         self.environ = environment(directory) | {"PATH": f"{programs}:{os.environ['PATH']}"}
 
     def rows(self, *models: str) -> None:
@@ -56,6 +60,9 @@ class Machine:
     def here(self, text: str) -> str:
         """The sample's text with this machine's places."""
         text = text.replace("/srv/batcher", str(self.data)).replace("/etc/batcher/env", str(self.env))
+        text = text.replace("/etc/batcher/omni_api_key", str(self.key)).replace(
+            "https://acme.omniapp.co", self.base_url
+        )
         return text.replace("/usr/local/bin/batcher", str(self.directory / "bin" / "batcher"))
 
     def shell(self, command: str, *shell: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -135,11 +142,15 @@ def test_cron_does_not_mind_last_nights_run(machine: Machine) -> None:
 
 
 def test_cron_tells_of_a_failure(machine: Machine) -> None:
-    """A bad input (2) is mail, with the place to look."""
+    """A bad row (1) is mail, with the place to look, where it is named; the others are created."""
     machine.rows(MODEL, "nope")
     done = machine.shell(machine.here(cron_command()))
-    assert done.stdout == f"batcher ended with exit code 2, see {machine.data}/nightly.json\n"
-    assert json.loads((machine.data / "nightly.json").read_text())["exitCode"] == 2
+    assert done.stdout == f"batcher ended with exit code 1, see the end of {machine.data}/nightly.log\n"
+    assert json.loads((machine.data / "nightly.json").read_text())["exitCode"] == 1
+    lines = [json.loads(line) for line in (machine.data / "nightly.log").read_text().splitlines()]
+    [failed] = [line for line in lines if line["event"] == "failed"]
+    assert (failed["source"], failed["line"], failed["reason"]) == ("dashboards.csv", 3, "invalid")
+    assert (lines[-1]["level"], lines[-1]["exitCode"], created(machine)) == ("error", 1, 1)
 
 
 # systemd --------------------------------------------------------------------------------------------------------
@@ -158,13 +169,19 @@ def test_systemd_service_runs(machine: Machine) -> None:
     service = unit("batcher-nightly.service")["Service"]
     assert service["Type"] == "oneshot"
     assert service["WorkingDirectory"] == "/srv/batcher"
-    assert service["EnvironmentFile"] == "/etc/batcher/env"
     assert {int(code) for code in service["SuccessExitStatus"].split()} == {4, 6}
     assert float(service["TimeoutStopSec"]) > 60, "a drain may take as long as --timeout"
-    done = machine.shell(machine.here(service["ExecStart"]), **machine.settings)
+    name, path = service["LoadCredential"].split(":")
+    credentials = machine.directory / "credentials"  # what systemd makes of it
+    credentials.mkdir()
+    shutil.copy(machine.here(path), credentials / name)
+    variables = dict(pair.split("=", 1) for pair in machine.here(service["Environment"]).split())
+    assert not any("KEY" in variable for variable in variables), "it would outrank the credential"
+    variables |= {"CREDENTIALS_DIRECTORY": str(credentials), "BATCHER_STATE_DIR": str(machine.directory)}
+    done = machine.shell(machine.here(service["ExecStart"]), **variables)
     assert (done.returncode, created(machine)) == (0, 3)
     with machine.locked():
-        assert machine.shell(machine.here(service["ExecStart"]), **machine.settings).returncode == 4
+        assert machine.shell(machine.here(service["ExecStart"]), **variables).returncode == 4
 
 
 def test_systemd_timer_starts_the_service() -> None:
@@ -212,7 +229,7 @@ def act(machine: Machine, name: str, **more: str) -> subprocess.CompletedProcess
     return machine.shell(steps()[name]["run"], "bash", "--noprofile", "--norc", "-eo", "pipefail", **more)
 
 
-@pytest.mark.parametrize(("models", "code", "fine"), [((MODEL, MODEL), 0, True), ((MODEL, "nope"), 2, False)])
+@pytest.mark.parametrize(("models", "code", "fine"), [((MODEL, MODEL), 0, True), ((MODEL, "nope"), 1, False)])
 def test_the_workflow(models: tuple[str, ...], code: int, fine: bool, machine: Machine) -> None:
     """Creates, pushes the three files, and judges by the exit code."""
     machine.rows(*models)
@@ -228,7 +245,7 @@ def test_the_workflow(models: tuple[str, ...], code: int, fine: bool, machine: M
     assert kept.returncode == 0, kept.stderr
     pushed = machine.shell(f"git --git-dir {remote} ls-tree --name-only main").stdout.split()
     own = ["dashboards.failures.jsonl", "dashboards.journal.jsonl", "dashboards.results.jsonl"]
-    assert pushed == ["dashboards.csv", *(own if fine else [])]
+    assert pushed == ["dashboards.csv", *own]
     assert (act(machine, "Judge", CODE=str(code)).returncode == 0) is fine
 
 
@@ -243,25 +260,74 @@ def test_the_workflow_judges_every_exit_code(code: int | str, machine: Machine) 
 # Kubernetes -----------------------------------------------------------------------------------------------------
 
 
-def test_the_cron_job(machine: Machine) -> None:
-    """It parses, its arguments run, its rules speak of exit codes that exist, and the rest is tried again."""
+def cron_job() -> dict[str, Any]:
+    """The pod's template, after a look at what is around it."""
     cron_job = yaml.safe_load((NIGHTLY / "kubernetes-cronjob.yaml").read_text())
     assert (cron_job["apiVersion"], cron_job["kind"]) == ("batch/v1", "CronJob")
     assert ENTRY.fullmatch(f"{cron_job['spec']['schedule']} x")
     assert cron_job["spec"]["concurrencyPolicy"] == "Forbid"
-    job = cron_job["spec"]["jobTemplate"]["spec"]
+    job: dict[str, Any] = cron_job["spec"]["jobTemplate"]["spec"]
+    return job
+
+
+def in_pod(machine: Machine) -> tuple[list[str], dict[str, str]]:
+    """What the container starts, and its environment, with this machine's places."""
+    [container] = cron_job()["template"]["spec"]["containers"]
+    variables = {each["name"]: machine.here(each["value"]) for each in container["env"]}
+    command = [part.replace("/data", str(machine.data)) for part in (*container["command"], *container["args"])]
+    return command, machine.environ | variables | {"BATCHER_STATE_DIR": str(machine.data)}
+
+
+def test_the_cron_job(machine: Machine) -> None:
+    """It parses, its command runs, its rules speak of exit codes that exist, and the rest is tried again."""
+    job = cron_job()
     pod = job["template"]["spec"]
     assert pod["restartPolicy"] == "Never", "podFailurePolicy wants it"
     [container] = pod["containers"]
     [final, _] = job["podFailurePolicy"]["rules"]
     assert final["onExitCodes"]["containerName"] == container["name"]
-    assert set(final["onExitCodes"]["values"]) == set(EXIT_CODES) - {0, 3, 5, 130}
+    assert set(final["onExitCodes"]["values"]) == set(EXIT_CODES) - {0, 3, 4, 5, 6, 130}
     assert [mount["name"] for mount in container["volumeMounts"]] == [volume["name"] for volume in pod["volumes"]]
     assert pod["terminationGracePeriodSeconds"] > 60
-    command = " ".join(["batcher", *container["args"]]).replace("/data", str(machine.data))
-    done = machine.shell(command, **machine.settings)
+    command, environ = in_pod(machine)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, created(machine)) == (0, 3), done.stderr
     assert json.loads(done.stdout)["created"] == 3
+
+
+@pytest.mark.parametrize("code", EXIT_CODES)
+def test_the_pod_succeeds_where_nothing_is_to_be_done(code: int, machine: Machine) -> None:
+    """Kubernetes knows no other success than 0; what it is to try again, or not, it's told as it is."""
+    (machine.directory / "bin" / "batcher").write_text(f"#!/bin/sh\nexit {code}\n")
+    command, environ = in_pod(machine)
+    done = subprocess.run(command, env=environ, capture_output=True, timeout=60, check=False)
+    assert done.returncode == (0 if code in (0, 4, 6) else code)
+    assert done.stderr == b""
+
+
+def test_the_pods_signal_reaches_batcher(machine: Machine) -> None:
+    """The shell is the first process: it passes SIGTERM on and waits for the drain."""
+    stand_in = "#!/bin/sh\ntrap 'sleep 0.2; echo drained; exit 130' TERM\necho ready\nwhile :; do sleep 0.05; done\n"
+    (machine.directory / "bin" / "batcher").write_text(stand_in)
+    command, environ = in_pod(machine)
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as pod:
+        assert pod.stdout is not None
+        assert pod.stdout.readline() == "ready\n"
+        pod.terminate()
+        assert pod.wait(timeout=30) == 130
+        assert pod.stdout.read() == "drained\n"
+
+
+def test_the_image() -> None:
+    """The command that the pod starts is in it, and its user is the pod's."""
+    lines = [line.split(maxsplit=1) for line in (NIGHTLY / "Dockerfile").read_text().splitlines() if line[:1] != "#"]
+    says = dict(lines)
+    assert list(says) == ["FROM", "RUN", "USER", "WORKDIR", "ENTRYPOINT"]
+    assert re.fullmatch(r"python:3\.1[1-9]-slim", says["FROM"])
+    assert says["RUN"] == "pip install --no-cache-dir omni-batcher"
+    security = cron_job()["template"]["spec"]["securityContext"]
+    assert says["USER"] == f"{security['runAsUser']}:{security['fsGroup']}"
+    assert security["runAsNonRoot"] is True
 
 
 # Airflow --------------------------------------------------------------------------------------------------------
@@ -346,5 +412,5 @@ def test_the_dags_command_runs(dag: tuple[ModuleType, Any], machine: Machine, mo
         assert module.run_batcher() == 4
         airflow.TASKS["run_again"]()
     machine.rows("nope")
-    with pytest.raises(RuntimeError, match="exit code 2"):
+    with pytest.raises(RuntimeError, match="exit code 1"):
         airflow.TASKS["run_again"]()
