@@ -24,17 +24,19 @@ def main() -> int:
         "--seed", type=int, default=1, help="same seed, same blows (the machine's timing stays its own)"
     )
     parser.add_argument("--signals", action="store_true", help="ctrl-C and SIGTERM instead of SIGKILL")
+    parser.add_argument("--api", action="append", help="each life chooses one of these versions (default: v1)")
     parser.add_argument("--directory", type=Path, help="one siege there, its numbers as JSON")
     asked = parser.parse_args()
+    versions = tuple(asked.api or ("v1",))
     if asked.directory is not None:
         mode = Mode(asked.mode[0] if asked.mode else Mode.FILLED)
-        numbers = Siege(asked.directory, mode, asked.rows, asked.kills, asked.seed, asked.signals).run()
+        numbers = Siege(asked.directory, mode, asked.rows, asked.kills, asked.seed, asked.signals, versions).run()
         print(orjson.dumps(numbers, option=orjson.OPT_NON_STR_KEYS).decode())
         return 0
-    return 0 if all(long_run(asked, mode) for mode in asked.mode or list(Mode)) else 1
+    return 0 if all(long_run(asked, mode, versions) for mode in asked.mode or list(Mode)) else 1
 
 
-def long_run(asked: argparse.Namespace, mode: Mode) -> bool:
+def long_run(asked: argparse.Namespace, mode: Mode, versions: tuple[str, ...]) -> bool:
     """As many sieges as the kills take; an input that is finished before they are spent is followed by another."""
     struck, round_ = 0, 0
     while struck < asked.kills:
@@ -43,7 +45,8 @@ def long_run(asked: argparse.Namespace, mode: Mode) -> bool:
         rows = min(asked.rows, 2 * left + 20)
         begun = time.monotonic()
         try:
-            numbers = Siege(directory, mode, rows, left, asked.seed * 1000 + round_, asked.signals).run()
+            seed = asked.seed * 1000 + round_
+            numbers = Siege(directory, mode, rows, left, seed, asked.signals, versions).run()
         except AssertionError as broken:
             print(f"{mode}: a law was broken; the files are in {directory}\n{broken}")
             return False

@@ -44,7 +44,7 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Siege:
-    """`signals`: with ctrl-C and SIGTERM instead of kills."""
+    """`signals`: with ctrl-C and SIGTERM instead of kills. `versions` of the API: each life chooses one of them."""
 
     directory: Path
     mode: Mode
@@ -52,6 +52,7 @@ class Siege:
     blows: int
     seed: int
     signals: bool = False
+    versions: tuple[str, ...] = ("v1",)
 
     @property
     def files(self) -> Files:
@@ -113,7 +114,7 @@ class Siege:
         before = {path: _whole_lines(path) for path in (self.files.results, self.files.journal)}
         halfway = _halfway(self.directory)
         death = live(
-            ["run", "d.jsonl", "--base-url", server.base_url, *SENT_BY, *self._more()],
+            ["run", "d.jsonl", "--base-url", server.base_url, *SENT_BY, *self._more(numbers.lives)],
             self.directory,
             environment(self.directory),
             blow,
@@ -127,8 +128,9 @@ class Siege:
             assert not text or path.read_bytes().startswith(text), f"{path.name} lost whole lines"
         return death
 
-    def _more(self) -> list[str]:
-        return ["--no-fill-identifiers"] if self.mode is Mode.UNNAMED else []
+    def _more(self, life: int) -> list[str]:
+        version = Random(f"{self.seed}/{life}").choice(self.versions)
+        return ["--api", version, *(["--no-fill-identifiers"] if self.mode is Mode.UNNAMED else [])]
 
     def _strangers(self) -> set[str]:
         """Documents of somebody else under identifiers of ours; the names of our rows that must fail for it."""

@@ -41,10 +41,16 @@ def until(path: Path, size: int, process: subprocess.Popen[str]) -> None:
         time.sleep(0.005)
 
 
-@pytest.mark.parametrize("mode", list(Mode))
-def test_killed_at_random_instants(tmp_path: Path, mode: Mode) -> None:
-    """Restarted by the same command until it finishes: every row has its one outcome, as the server knows it too."""
-    numbers = besiege(tmp_path, mode, 24, 9, "--seed", "7")
+@pytest.mark.parametrize(
+    ("mode", "versions"), [*((mode, ("v1",)) for mode in Mode), (Mode.FILLED, ("v2",)), (Mode.OWN, ("v1", "v2"))]
+)
+def test_killed_at_random_instants(tmp_path: Path, mode: Mode, versions: tuple[str, ...]) -> None:
+    """Restarted by the same command until it finishes: every row has its one outcome, as the server knows it too.
+
+    Under version 2 of the API, too, and if each life chooses its version.
+    """
+    flags = [word for version in versions for word in ("--api", version)]
+    numbers = besiege(tmp_path, mode, 24, 9, "--seed", "7", *flags)
     assert sum(numbers["blows"].values()) >= 5
     assert (numbers["verdict"]["duplicates"], numbers["verdict"]["losses"]) == (0, 0)
     assert sum(numbers["verdict"]["faults"].values()) > 0

@@ -33,6 +33,7 @@ FOREIGN_OPTIONS = {  # of pip, of our measuring scripts
     "--jobs",
     "--teeth",
     "--people",
+    "--versions",
     "--kills",
     "--signals",
     "--quick",

@@ -1,6 +1,6 @@
 """Run the simulation by hand.
 
-    python -m tests.simulation --seed 7 -v                  one life, told; with --people, the person's of that number
+    python -m tests.simulation --seed 7 -v                  one life, told; with --people or --versions, that kind's
     python -m tests.simulation --seeds 100000 --jobs 2      the long run; ctrl-C ends it with the numbers so far
     python -m tests.simulation --teeth                      break the program on purpose, and see that it is noticed
 
@@ -22,18 +22,21 @@ from itertools import product
 from .kinds import KINDS, Kind
 from .product import Real
 from .records import Broken, Tally
-from .teeth import PEOPLES_TEETH, TEETH, find
+from .teeth import PEOPLES_TEETH, TEETH, VERSIONS_TEETH, find
 
 CHUNK = 50  # seeds that one worker takes at a time
 SHOWN = 20
-_ALL_TEETH = {"rows": TEETH, "people": PEOPLES_TEETH}
+_ALL_TEETH = {"rows": TEETH, "versions": VERSIONS_TEETH, "people": PEOPLES_TEETH}
 
 
 def main() -> int:
     """Read the command line and do it."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description="Deterministic simulation.")
     parser.add_argument("--seed", type=int, help="one life")
-    parser.add_argument("--people", action="store_true", help="--seed is a person's life")
+    for kind, whose in (("people", "a person's life"), ("versions", "a life under both versions of the API")):
+        parser.add_argument(
+            f"--{kind}", action="store_const", dest="kind", const=kind, default="rows", help=f"--seed is {whose}"
+        )
     parser.add_argument("--seeds", type=int, default=2000, help="how many lives of each kind (default 2000)")
     parser.add_argument("--start", type=int, default=0, help="the first seed")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
@@ -43,7 +46,7 @@ def main() -> int:
     if asked.teeth:
         return show_teeth(asked.seeds)
     if asked.seed is not None:
-        return tell(asked.seed, KINDS["people" if asked.people else "rows"], verbose=asked.verbose)
+        return tell(asked.seed, KINDS[asked.kind], verbose=asked.verbose)
     return long_run(asked.start, asked.seeds, asked.jobs)
 
 

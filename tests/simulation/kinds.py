@@ -1,4 +1,4 @@
-"""The two kinds of lives: of rows, with every fault and crash; and of people, who edit their files between the runs."""
+"""The kinds of lives: of rows, with every fault and crash, under v1 or both versions; and of people, who edit their files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from .life import live_in
 from .people import PeoplesWorld, draw_people, live_people
-from .schedule import draw
+from .schedule import draw, draw_versions
 from .world import World
 
 
@@ -20,7 +20,14 @@ class Kind:
     live: Callable[[Any, Any], None]
 
 
+class VersionsWorld(World):
+    """A world of both versions of the API."""
+
+    option = " --versions"
+
+
 KINDS = {
     "rows": Kind(lambda seed, **more: World(draw(seed), **more), live_in),
+    "versions": Kind(lambda seed, **more: VersionsWorld(draw_versions(seed), **more), live_in),
     "people": Kind(lambda seed, **more: PeoplesWorld(draw_people(seed), **more), live_people),
 }

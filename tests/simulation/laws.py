@@ -322,7 +322,7 @@ def _check_uncertain(world: World, key: str, line: dict[str, Any]) -> None:
         for intent in intents
         if intent.identifier in world.users_own
         and (document := world.server.documents.get(intent.identifier or "")) is not None
-        and document.guard is not Guard.OPEN
+        and world.server.is_unreadable(world.now, document)
     ]
     if not unreadable:
         raise world.broken(f"{key} stays uncertain: {line['reason']}, {line['message']}")
@@ -332,6 +332,7 @@ def settled_by_hand(world: World, found: set[str], how: dict[str, str]) -> None:
     """What a person has named is booked as adopted, if it can be read and reads as it was sent."""
     for key in found:
         document = world.documents_of(key)[0]
-        is_plain = document.guard is Guard.OPEN and document.name == document.body["name"]
+        is_readable = not world.server.is_unreadable(world.now, document)
+        is_plain = is_readable and document.name == document.body["name"]
         if is_plain and how.get(key) != "adopted":
             raise world.broken(f"{key} was settled by hand as {document.identifier}, and is {how.get(key)}")

@@ -155,10 +155,19 @@ def describe(run: Run) -> str:
         f"attempts {sending.max_attempts}",
         f"rate {sending.rate}",
         "fill" if sending.fill_identifiers else "no fill",
+        sending.api,
     ]
     said += [name for name in ("adopt_existing", "resend_uncertain") if getattr(sending, name)]
     said += [f"limit {sending.limit}"] if sending.limit else []
-    for name in ("crash", "interrupt_seconds", "second_interrupt_seconds", "room_bytes", "failing_sync", "edits"):
+    for name in (
+        "crash",
+        "interrupt_seconds",
+        "second_interrupt_seconds",
+        "room_bytes",
+        "failing_sync",
+        "edits",
+        "ending",
+    ):
         value = getattr(run, name)
         said += [f"{name} {value}"] if value not in (None, ()) else []
     said += ["from failures"] if run.from_failures else []

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from batcher.config import Sending
+from batcher.models import ApiVersion
 from batcher.pace.rate import Rate
 
-from .server import BLOCKED, Habits
+from .server import BLOCKED, Ending, Habits
 from .transport import LONG_TIMEOUT_SECONDS, Blindness, Fault, Outage, Weather
 
 MODELS = ("6f0b7c1e-3a52-4a55-9a0e-111111111111", "6f0b7c1e-3a52-4a55-9a0e-222222222222")
@@ -98,6 +99,7 @@ class Run:
     from_failures: bool = False
     keys: int = 1
     preflight: bool = False
+    ending: Ending | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +151,37 @@ def draw(seed: int) -> Schedule:
     )
     beset = random.Random(f"{seed}:middlemen")  # drawn apart: all other lives stay what they are
     return _beset(beset, schedule) if beset.random() < BESET and not habits.ignores_identifiers else schedule
+
+
+def draw_versions(seed: int) -> Schedule:
+    """The same life, whose runs choose a version of the API each; in most lives one of the versions goes away for good.
+
+    The run in which it does is of that version, mostly, and later ones of the other; some people go on as before.
+    """
+    schedule, chance = draw(seed), random.Random(f"{seed}:versions")
+    runs, both = schedule.runs, tuple(ApiVersion)
+    gone = chance.choice((None, ApiVersion.V1, ApiVersion.V1, ApiVersion.V2))
+    place = chance.randrange(len(runs) + 1)
+
+    def of_run(number: int, run: Run) -> Run:
+        chosen = chance.choice(both)
+        if gone is not None and number == place:
+            chosen = gone
+        elif gone is not None and number > place and chance.random() < 0.8:
+            chosen = gone.other
+        return replace(run, sending=replace(run.sending, api=chosen))
+
+    versioned = [of_run(number, run) for number, run in enumerate((*runs, schedule.calm))]
+    if gone is not None:
+        status = chance.choice((410, 410, 404) if gone is ApiVersion.V1 else (410, 404, 405))
+        after = chance.choice((0.0, 0.5, 3.0, 20.0)) * chance.random()
+        ending = Ending(version=gone, after_seconds=after, status=status, ends_reads=chance.random() < 0.5)
+        versioned[place] = replace(versioned[place], ending=ending)
+    *others, calm = versioned
+    if gone is not None:
+        calm = replace(calm, sending=replace(calm.sending, api=gone.other))
+    habits = replace(schedule.habits, is_classic=chance.random() < 0.6)
+    return replace(schedule, runs=tuple(others), calm=calm, habits=habits)
 
 
 def _beset(chance: random.Random, schedule: Schedule) -> Schedule:

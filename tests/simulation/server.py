@@ -22,6 +22,7 @@ import orjson
 from batcher.transport.reply import Answer
 
 DOCUMENTS = "/api/v1/documents"
+DOCUMENTS_V2 = "/api/v2/documents"
 JSON_HEADERS = {"content-type": "application/json"}
 HTML_HEADERS = {"content-type": "text/html"}
 BLOCKED = 1403  # as a row's `refuse`: HTTP 403, but a firewall's, in HTML
@@ -55,6 +56,17 @@ class Habits:
     ignores_identifiers: bool = False
     has_whoami: bool = True
     deprecated: bool = False
+    is_classic: bool = False  # what v1 makes has a layout that v2 doesn't read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """A version's create goes away so many seconds after a run's start, for good; perhaps its read, too."""
+
+    version: str
+    after_seconds: float
+    status: int
+    ends_reads: bool
 
 
 @dataclass(slots=True)
@@ -73,6 +85,7 @@ class Post:
     status: int | None = None
     resend_allowed: bool = False
     is_blocked: bool = False  # its answer was a firewall's
+    version: str = "v1"
 
 
 @dataclass(slots=True)
@@ -118,6 +131,7 @@ class SimulatedServer:
         self.users_own: set[str] = set()
         self.refuses_reads: int | None = None  # the status of every look-up of a document, if it is there or not
         self.before_delete: Callable[[str], None] = _never
+        self.endings: list[tuple[float, Ending]] = []
         self._late: list[_Late] = []
         self._order = itertools.count()
 
@@ -151,13 +165,32 @@ class SimulatedServer:
             identifier, body["name"], body["modelId"], body, None, now, now, guard, twin=like is not None
         )
 
-    def make_strangers(self, now: float, identifier: str) -> Answer:
+    def make_strangers(self, now: float, identifier: str, version: str) -> Answer:
         """What somebody else's create of this identifier is answered."""
         self.place_stranger(now, identifier)
-        return self._made_answer(self.documents[identifier])
+        return self._made_answer(self.documents[identifier], version)
+
+    def ended(self, now: float, version: str, *, is_read: bool) -> Answer | None:
+        """What a version that has gone away answers by now; None while it's there."""
+        for at, ending in self.endings:
+            if ending.version == version and now >= at and (ending.ends_reads or not is_read):
+                said = "This endpoint has been removed" if ending.status == 410 else "Not Found"
+                return self.error(ending.status, said, shape=0)
+        return None
+
+    def is_unreadable(self, now: float, document: Document) -> bool:
+        """Whether no version reads it any more."""
+        by_v2 = self.ended(now, "v2", is_read=True) is None and not self._is_classic(document)
+        by_v1 = self.ended(now, "v1", is_read=True) is None
+        return document.guard is not Guard.OPEN or not (by_v1 or by_v2)
+
+    def _is_classic(self, document: Document) -> bool:
+        return self.habits.is_classic and document.post is not None and document.post.version == "v1"
 
     def create(self, now: float, post: Post, body: dict[str, Any]) -> Answer:
         """Carry out one POST that has arrived."""
+        if (ended := self.ended(now, post.version, is_read=False)) is not None:
+            return ended
         refused = _REFUSE.search(str(body.get("description", "")))
         if refused:
             return self._refuse(int(refused[1]))
@@ -169,17 +202,20 @@ class SimulatedServer:
             if identifier in self.documents:
                 return self.error(self.habits.taken_status, self._taken_message(identifier))
         made = self._make(now, post, identifier or f"{self.chance.getrandbits(32):08x}", body)
-        return self._made_answer(made)
+        return self._made_answer(made, post.version)
 
-    def get(self, now: float, identifier: str) -> Answer:
+    def get(self, now: float, identifier: str, version: str = "v1") -> Answer:
         """Read one document back."""
         document = self.documents.get(identifier)
+        if (ended := self.ended(now, version, is_read=True)) is not None:
+            return ended
         if self.refuses_reads is not None:
             answer = self._unreadable(self.refuses_reads)
         elif document is None or now < document.visible_at:
-            answer = self.error(404, f'Document with identifier "{identifier}" not found', shape=0)
+            said = f'Document with identifier "{identifier}" not found' if version == "v1" else "Document not found"
+            answer = self.error(404, said, shape=0)
         else:
-            answer = self._read_answer(document)
+            answer = self._read_answer(document, version)
         self.reads.append(Read(now, identifier, answer.status))
         return answer
 
@@ -194,7 +230,11 @@ class SimulatedServer:
                 records = [{"id": query.get("modelId", "m"), "name": "Model"}]
                 return self.json(200, {"records": records, "pageInfo": {"hasNextPage": False}})
             case "GET", "/openapi.json":
-                return self.json(200, {"openapi": "3.1.0", "paths": {DOCUMENTS: {"post": {}}}})
+                offered = [one for one in ("v1", "v2") if self.ended(now, one, is_read=False) is None]
+                paths: dict[str, Any] = {f"/api/{version}/documents": {"post": {}} for version in offered}
+                return self.json(200, {"openapi": "3.1.0", "paths": paths})
+            case "GET", _ if path.startswith(f"{DOCUMENTS_V2}/"):
+                return self.get(now, unquote(path.removeprefix(f"{DOCUMENTS_V2}/")), "v2")
             case "GET", _ if path.startswith(f"{DOCUMENTS}/"):
                 return self.get(now, unquote(path.removeprefix(f"{DOCUMENTS}/")))
             case "DELETE", _ if path.startswith(f"{DOCUMENTS}/"):
@@ -271,7 +311,12 @@ class SimulatedServer:
             )
         )
 
-    def _made_answer(self, made: Document) -> Answer:
+    def _made_answer(self, made: Document, version: str) -> Answer:
+        if version == "v2":
+            description = made.body.get("description")
+            return self.json(
+                201, {"identifier": made.identifier, "name": made.body["name"], "description": description}
+            )
         return self.json(
             201,
             {
@@ -285,11 +330,13 @@ class SimulatedServer:
             },
         )
 
-    def _read_answer(self, document: Document) -> Answer:
+    def _read_answer(self, document: Document, version: str) -> Answer:
         if document.guard is not Guard.OPEN:
             return self._unreadable(int(document.guard))
-        shown = {name: value for name, value in document.body.items() if name != "identifier"}
-        return self.json(200, shown | {"name": document.name, "refreshInterval": None})
+        if version == "v2" and self._is_classic(document):
+            return self.error(422, "This document uses the classic dashboard layout, which is not supported")
+        shown = {name: value for name, value in document.body.items() if name != "identifier"} | {"name": document.name}
+        return self.json(200, shown | (_OF_V2 if version == "v2" else {"refreshInterval": None}))
 
     def _unreadable(self, status: int) -> Answer:
         match Guard(str(status)):
@@ -318,6 +365,15 @@ class SimulatedServer:
         return self.json(
             200, {"records": records, "pageInfo": page | ({"nextCursor": str(start + size)} if more else {})}
         )
+
+
+_OF_V2 = {
+    "workbookModelId": "w",
+    "queryPresentations": {"data": {"1": {"type": "blank", "name": "Query 1", "query": None}}, "order": ["1"]},
+    "controls": {"data": {}, "order": []},
+    "settings": {"facetFilters": False},
+    "containers": [{"containerType": "page"}],
+}
 
 
 def _never(identifier: str) -> None:

@@ -21,10 +21,11 @@ from batcher.commands.undoing import Undoing
 from batcher.config import RunSettings
 from batcher.files.disk import Storage
 from batcher.files.intended import Intended
-from batcher.omni.verdicts import There
+from batcher.models import ApiVersion
+from batcher.omni.verdicts import Absent, There, Unknown
 from batcher.plan import seen_rows
 from batcher.report.summary import Summary
-from batcher.send import firewall, reconcile
+from batcher.send import firewall, look_up, reconcile
 from batcher.send.ask_until_known import ask_until_known
 from batcher.send.misnamed import Misnaming
 from batcher.send.requester import Requester
@@ -172,8 +173,35 @@ class NoControlQuestion(Real):
             return await super().live(world, start, process, transport)
 
 
-async def _believe(requester: Requester, pool: WorkerPool, row: str, identifier: str, attempts: int) -> object:
-    return await ask_until_known(requester, pool, row, requester.api.get(identifier), attempts)
+async def _believe(
+    requester: Requester, pool: WorkerPool, row: str, identifier: str, attempts: int, by: ApiVersion | None = None
+) -> object:
+    return await ask_until_known(requester, pool, row, requester.api.get(identifier, by), attempts)
+
+
+class NoOtherVersion(Real):
+    """A look-up through a version that has gone away, or that can't read the layout, isn't made through the other."""
+
+    async def live(self, world: World, start: Start, process: ProcessDisk, transport: SimulatedTransport) -> Summary:
+        """As `Real`."""
+        with patch.object(look_up, "_may_the_other_know", lambda _: False):
+            return await super().live(world, start, process, transport)
+
+
+class GoneIsAbsent(Real):
+    """A version that has gone away answers that there is no document."""
+
+    async def live(self, world: World, start: Start, process: ProcessDisk, transport: SimulatedTransport) -> Summary:
+        """As `Real`."""
+        with patch.object(look_up, "_ask", _ask_and_believe):
+            return await super().live(world, start, process, transport)
+
+
+async def _ask_and_believe(
+    requester: Requester, pool: WorkerPool, row: str, identifier: str, attempts: int, version: ApiVersion
+) -> object:
+    look = await ask_until_known(requester, pool, row, requester.api.get(identifier, version), attempts)
+    return Absent() if isinstance(look, Unknown) and look.is_gone else look
 
 
 class NoCheckOfNames(Real):
@@ -248,6 +276,11 @@ TEETH: dict[str, Callable[[], Real]] = {
     "firewall's second try": NoSecondTry,
     "ten minutes from the end": FromTheStart,
     "content check": NoContentCheck,
+}
+VERSIONS_TEETH: dict[str, Callable[[], Real]] = {
+    "other version": NoOtherVersion,
+    "gone isn't absent": GoneIsAbsent,
+    "reconcile before resend": NoReconcile,
 }
 PEOPLES_TEETH: dict[str, Callable[[], Real]] = {
     "content check": NoContentCheck,

@@ -18,7 +18,7 @@ from .life import live_in
 from .product import Real
 from .records import Broken
 from .schedule import draw
-from .teeth import PEOPLES_TEETH, TEETH, find
+from .teeth import PEOPLES_TEETH, TEETH, VERSIONS_TEETH, find
 from .world import World
 
 SEEDS = 250
@@ -84,6 +84,12 @@ def test_switching_off_a_safeguard_is_noticed(safeguard: str) -> None:
     # a failures file that is not replaced atomically seldom matters, as the journal can write it again: seeds 2685 and 2766;
     # what lies before a server is there in three lives of ten: 119, 179, and 791 with a timeout longer than ten minutes
     assert find(TEETH[safeguard], (2685, 2766, 119, 179, 791, *range(TEETH_SEEDS))) is not None
+
+
+@pytest.mark.parametrize("safeguard", VERSIONS_TEETH)
+def test_switching_off_a_safeguard_is_noticed_across_versions(safeguard: str) -> None:
+    """So with what lets a run go on under the other version of the API."""
+    assert find(VERSIONS_TEETH[safeguard], range(TEETH_SEEDS), "versions") is not None
 
 
 @pytest.mark.parametrize("check", PEOPLES_TEETH)

@@ -233,7 +233,7 @@ class SimulatedTransport:
         watch.starts.append((key.secret, anyio.current_time()))
         carried = _Carried(method, path, query or {}, None, orjson.loads(body) if body else {})
         if method == "POST":
-            carried.post = self._note(carried.body)
+            carried.post = self._note(carried.body, path)
         wire.in_flight += 1
         wire.most_in_flight = max(wire.most_in_flight, wire.in_flight)
         try:
@@ -255,10 +255,11 @@ class SimulatedTransport:
                 carried.post.is_blocked = reply.status == 403 and reply.headers == HTML_HEADERS
         return reply
 
-    def _note(self, body: dict[str, Any]) -> Post:
+    def _note(self, body: dict[str, Any], path: str) -> Post:
         identifier = body.get("identifier")
         marker = str(body.get("description", "")).split(" ")[0]
         post = Post(len(self._wire.posts), self._run, anyio.current_time(), identifier, body["name"], marker, "")
+        post.version = path.split("/")[2]
         self._wire.watch.before_post(post, body)
         self._wire.posts.append(post)
         return post
@@ -315,7 +316,7 @@ class SimulatedTransport:
             return answer
         carried.is_misrouted = True
         if fault is Fault.STRANGERS:
-            return wire.server.make_strangers(anyio.current_time(), f"foreign-{post.number}")
+            return wire.server.make_strangers(anyio.current_time(), f"foreign-{post.number}", post.version)
         assert wire.last_made is not None
         return wire.last_made
 
@@ -344,7 +345,7 @@ def is_clear(reply: Reply) -> bool:
         case Answer(status=503):
             return "retry-after" in reply.headers
         case Answer():
-            readable = reply.headers.get("content-type") == "application/json" and b"workbook" in reply.body
+            readable = reply.headers.get("content-type") == "application/json" and b'"identifier"' in reply.body
             return readable if 200 <= reply.status < 300 else reply.status < 500 and reply.status not in (408, 425)
 
 
@@ -418,8 +419,9 @@ def _retry_after(chance: random.Random) -> str:
 def _under_another(server: SimulatedServer, post: Post, answer: Answer) -> Answer:
     """The server made the document under an identifier of its own choice."""
     body = orjson.loads(answer.body)
-    document = server.documents.pop(body["workbook"]["identifier"])
+    said = body.get("workbook", body)
+    document = server.documents.pop(said["identifier"])
     document.identifier = f"other-{post.number}"
     server.documents[document.identifier] = document
-    body["workbook"]["identifier"] = document.identifier
+    said["identifier"] = document.identifier
     return Answer(answer.status, answer.headers, orjson.dumps(body))

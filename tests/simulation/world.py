@@ -108,6 +108,8 @@ class World:
         start.rekey, start.create_again = self.rekeys, not self.rekeys
         self.give_inputs(start)
         self.starts.append(start)
+        if run.ending is not None:
+            self.server.endings.append((self.now + run.ending.after_seconds, run.ending))
         self.tell(f"--- run {start.number}: {len(start.inputs)} rows, {describe(run)}")
         self.users_own.update(one.row.identifier for one in start.inputs if one.row.identifier)
         self.most_alike |= Counter(given.row.content for given in start.inputs)
