@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pty
 import re
 import shlex
 import signal
@@ -21,9 +22,10 @@ from batcher.cli.end import Invocation, end
 from batcher.cli.settings.given import default_of, shown
 from batcher.cli.settings.options import SETTINGS
 from batcher.errors import Locked, Stopped, StopReason, UsageError
+from batcher.sandbox import Fault
 from batcher.version import __version__
 
-from ..support.command import environment, feed, start
+from ..support.command import ROOT, environment, feed, start
 from ..support.processes import bounded
 
 COMMANDS = ("run", "check", "status", "verify", "undo", "sandbox", "config")
@@ -412,6 +414,54 @@ def test_completion_knows_commands_and_options(tmp_path: Path) -> None:
     assert done.stdout.strip() == "plain,run"
     done = start(tmp_path, _BATCHER_COMPLETE="bash_complete", COMP_WORDS="batcher run --adopt", COMP_CWORD="2")
     assert done.stdout.strip() == "plain,--adopt-existing"
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("run --format ", "csv jsonl json xlsx"),
+        ("run --log-format ", "text json"),
+        ("run --api ", "v1 v2"),
+        ("run --rate 5", "500/min"),
+        ("sandbox --fault re", "reset-before redirect reset-after revoke-key"),
+        ("sandbox --fault 50", "500 502 503 500-after 503-after"),
+    ],
+)
+def test_completion_knows_the_values_of_options(typed: str, offered: str, tmp_path: Path) -> None:
+    """And each value that it offers is one that the option takes."""
+    words = f"batcher {typed}"
+    place = str(len(words.split()) - (not typed.endswith(" ")))
+    done = start(tmp_path, _BATCHER_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=place)
+    assert [line.removeprefix("plain,") for line in done.stdout.splitlines()] == offered.split()
+    if "--fault" in typed:
+        assert [Fault.parse(word) for word in offered.split()]
+
+
+def test_a_press_of_tab_in_a_real_bash(tmp_path: Path) -> None:
+    """Switched on as the README says: Tab completes a command, an option, its value, and the name of a file."""
+    (tmp_path / "dashboards.csv").write_text("name,modelId\n")
+    (tmp_path / "batcher").write_text(f'#!/bin/sh\nexec {sys.executable} -m batcher "$@"\n')
+    (tmp_path / "batcher").chmod(0o755)
+    [line] = [line for line in (ROOT / "README.md").read_text().splitlines() if "_BATCHER_COMPLETE=bash_source" in line]
+    switch_on = re.search(r"eval .*?batcher\)\"", line)
+    assert switch_on is not None
+    variables = environment(tmp_path, TERM="dumb", INPUTRC="/dev/null", PS1="$ ")
+    variables["PATH"] = f"{tmp_path}:{variables['PATH']}"
+    ours, theirs = pty.openpty()
+    command = ["bash", "--noprofile", "--norc", "-i"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=variables, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as bash:
+        os.close(theirs)
+        os.write(ours, f"{switch_on[0]}\n".encode())
+        os.write(ours, b"batcher ru\tdash\t--log-f\tj\t; echo typed-$?-\n")
+        shown = b""
+        while b"typed-2-" not in shown:
+            shown += os.read(ours, 1024)
+        os.write(ours, b"exit\n")
+        bash.wait(60)
+        os.close(ours)
+    assert b"batcher run dashboards.csv --log-format json " in shown, shown.decode()
 
 
 def test_the_sandbox_serves_until_interrupted(tmp_path: Path) -> None:

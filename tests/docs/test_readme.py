@@ -166,9 +166,12 @@ def test_options_named_exist(page: Path) -> None:
     assert set(OPTION.findall(text_of(page))) - options() - FOREIGN_OPTIONS == set()
 
 
+HOUSE = ROOT / "batcher" / "README.md"
+
+
 def house() -> list[tuple[str, str]]:
-    """The folders that the README's last section lists, each with its line."""
-    section = text_of(README).partition("## The house")[2]
+    """The folders that the package's README draws, each with its line."""
+    section = text_of(HOUSE).partition("## The house")[2]
     return re.findall(r"^  (\w+)/ +(.*)$", section, re.MULTILINE)
 
 
@@ -192,8 +195,8 @@ def test_the_house_is_listed_from_top_to_bottom() -> None:
 
 
 def test_the_modules_beside_the_folders_are_named() -> None:
-    """So that `ls batcher` holds nothing that the README is silent about."""
-    section = text_of(README).partition("## The house")[2]
+    """So that `ls batcher` holds nothing that it is silent about."""
+    section = text_of(HOUSE).partition("## The house")[2]
     modules = {path.name for path in (ROOT / "batcher").glob("[a-z]*.py")}
     assert modules - set(re.findall(r"`(\w+\.py)`", section)) == set()
 

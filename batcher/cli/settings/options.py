@@ -13,7 +13,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from .types import API_VERSION, DURATION, RATE, SECONDS, whole
+from .types import API_VERSION, DURATION, RATE, SECONDS, fault_offers, whole
 
 TYPED = "batcher.typed"  # the place in `ctx.meta` for the words that were typed for each option
 
@@ -183,6 +183,7 @@ UNDO = (
     *(*ENDPOINT, *SENDING, *OUTAGES, *NAMESPACE, *OUTPUT),
 )
 _ONCE: dict[str, Any] = {"lasting": False}
+_FAULT: dict[str, Any] = {"multiple": True, "shell_complete": fault_offers}
 _NO_V2 = click.Choice(["404", "405", "410"])
 SANDBOX = (
     _value("--port", "N", "Server", "on 127.0.0.1; 0 is any free one (0)", whole(0, 65535), default="0", **_ONCE),
@@ -195,7 +196,7 @@ SANDBOX = (
     _value("--no-v2", "STATUS", "Server", "there is no v2: it answers 404, 405 or 410", _NO_V2, **_ONCE),
     _file("--state", "State", "an SQLite file that keeps what is created"),
     _file("--log", "State", "a JSON line for each request"),
-    _value("--fault", "FAULT", "Faults", "what goes wrong; repeatable", multiple=True, **_ONCE),
+    _value("--fault", "FAULT", "Faults", "what goes wrong; repeatable", **_FAULT, **_ONCE),
     _value("--seed", "N", "Faults", "for faults with a probability (0)", whole(0, 1 << 53), default="0", **_ONCE),
     _flag("--faults", "Faults", "list what --fault accepts, and exit"),
     *LOUDNESS,
