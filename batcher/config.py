@@ -45,6 +45,12 @@ class Files:
         """The results file that a person finds, for messages; `results` may be a temporary copy of `earlier`."""
         return self.earlier or self.results
 
+    @property
+    def sandbox_state(self) -> Path:
+        """Where a rehearsal keeps its documents: beside the results, so that a second run finds what the first created."""
+        stem = self.results.name.removesuffix(self.results.suffix).removesuffix(".results")
+        return self.results.with_name(f"{stem}.sqlite")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:

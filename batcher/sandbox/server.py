@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Self, cast
@@ -62,15 +62,21 @@ class Sandbox:
             stack.enter_context(self.store)
             self._http = web.Server(self._handle)
             self._listener = await self._listen()
-            self.base_url = f"http://{HOST}:{self._listener.sockets[0].getsockname()[1]}"
+            port = self._listener.sockets[0].getsockname()[1]
+            self.store.serve_on(port)
+            self.base_url = f"http://{HOST}:{port}"
             self._api = Api(self.settings, self.store, base_url=self.base_url)
             self._delivery = Delivery(self._api, self.settings, self._closing)
             self._stack = stack.pop_all()
         return self
 
     async def _listen(self) -> asyncio.Server:
+        """Listen on the port asked for; where any will do, on the one that the links of this state name, if it is free."""
+        connect = partial(Connection, self._http, self._loop)
+        with suppress(OSError):
+            if not self.settings.port and (last := self.store.last_port):
+                return await self._loop.create_server(connect, HOST, last, backlog=4096)
         try:
-            connect = partial(Connection, self._http, self._loop)
             return await self._loop.create_server(connect, HOST, self.settings.port, backlog=4096)
         except OSError as error:
             raise UsageError(f"port {self.settings.port}: {error.strerror}. Use --port 0 for any free one.") from error

@@ -13,7 +13,7 @@ from .faults import Fault
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSettings:
-    """One sandbox. It listens on loopback only; port 0 takes any free one.
+    """One sandbox. It listens on loopback only; port 0 takes the state's last one, or any free one.
 
     rate: enforced as a true sliding window per Authorization value; with `blocked_count` blocked requests fill the
         window too, with `rate_retry_after` a 429 says when to come back (whether Omni's does is not known).

@@ -96,9 +96,8 @@ async def open_requester(
 
 
 def _sandbox(sending: Sending, files: Files, *, keeps: bool) -> Sandbox:
-    """The embedded server; its state lies beside the results, so that a second run finds what the first created."""
+    """The embedded server."""
     from ..sandbox import Sandbox, SandboxSettings  # noqa: PLC0415 - only a rehearsal pays for the server
 
-    stem = files.results.name.removesuffix(files.results.suffix).removesuffix(".results")
-    state = files.results.with_name(f"{stem}.sqlite")
+    state = files.sandbox_state
     return Sandbox(SandboxSettings(rate=sending.rate, state=state if keeps or state.exists() else None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from ...config import RunSettings
@@ -93,9 +94,14 @@ def _count(number: int, word: str, parts: tuple[tuple[int, str], ...]) -> str:
 
 
 def _links(summary: Summary) -> Iterator[str]:
-    """The documents of a canary, to be looked at."""
+    """The documents of a canary, to be looked at. Those of a rehearsal open while a sandbox serves them."""
     if summary.links:
-        yield "Look at them:" if len(summary.links) == summary.created_now else "Look at the first of them:"
+        them = "them" if len(summary.links) == summary.created_now else "the first of them"
+        if summary.sandbox and summary.files is not None:
+            yield f"Look at {them} while this runs:"
+            yield f"  {shlex.join(['batcher', 'sandbox', '--state', str(summary.files.sandbox_state)])}"
+        else:
+            yield f"Look at {them}:"
         yield from (f"  {one_line(link)}" for link in summary.links)
 
 

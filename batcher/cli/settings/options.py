@@ -186,7 +186,15 @@ _ONCE: dict[str, Any] = {"lasting": False}
 _FAULT: dict[str, Any] = {"multiple": True, "shell_complete": fault_offers}
 _NO_V2 = click.Choice(["404", "405", "410"])
 SANDBOX = (
-    _value("--port", "N", "Server", "on 127.0.0.1; 0 is any free one (0)", whole(0, 65535), default="0", **_ONCE),
+    _value(
+        "--port",
+        "N",
+        "Server",
+        "on 127.0.0.1 (the last port of --state, or any)",
+        whole(0, 65535),
+        default="0",
+        **_ONCE,
+    ),
     _value("--rate", "N/PERIOD", "Server", "what each key may send; Omni: 60/min (none)", RATE, **_ONCE),
     _flag("--blocked-count", "Server", "blocked requests count against it, too"),
     _value("--latency", "SECONDS", "Server", "how long each answer takes (0)", SECONDS, **_ONCE),

@@ -36,5 +36,15 @@ class Store(Documents):
             self._stack = stack.pop_all()
         return self
 
+    @property
+    def last_port(self) -> int:
+        """The port that this state was last served on, so that its links open again; 0 if it never was."""
+        row = self.db.execute("SELECT port FROM served").fetchone()
+        return int(row[0]) if row else 0
+
+    def serve_on(self, port: int) -> None:
+        """Remember the port."""
+        self.db.execute("INSERT OR REPLACE INTO served VALUES (1, ?)", (port,))
+
     def __exit__(self, *_exc: object) -> None:
         self._stack.close()
