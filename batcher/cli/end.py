@@ -140,7 +140,7 @@ def end(invocation: Invocation) -> Iterator[None]:
     except BaseExceptionGroup as group:
         _group(invocation, group)
     except Exception as error:  # noqa: BLE001 - the last stop before the user
-        if isinstance(error, OSError) and not invocation.has_sent():
+        if _is_of_machine(error) and not invocation.has_sent():
             _refused(invocation, error)
         else:
             _unexpected(invocation, error)
@@ -191,8 +191,10 @@ def _write(path: Path, text: bytes) -> OSError | None:
 
 def _group(invocation: Invocation, group: BaseExceptionGroup[BaseException]) -> None:
     """Task groups wrap what ended them; the one error of ours, or an interrupt, is what counts."""
-    kinds = (BatcherError, KeyboardInterrupt) if invocation.has_sent() else (BatcherError, KeyboardInterrupt, OSError)
-    ours, rest = group.split(kinds)
+    is_unsent = not invocation.has_sent()
+    ours, rest = group.split(
+        lambda error: isinstance(error, BatcherError | KeyboardInterrupt) or (is_unsent and _is_of_machine(error))
+    )
     if rest is not None or ours is None:
         _unexpected(invocation, group)
         return
@@ -203,17 +205,22 @@ def _group(invocation: Invocation, group: BaseExceptionGroup[BaseException]) -> 
         raise error
 
 
-def _refused(invocation: Invocation, error: OSError) -> None:
-    """What the machine refused before anything was sent: a file, a descriptor, a directory. That's no bug of ours."""
+def _is_of_machine(error: BaseException) -> bool:
+    """Python says RuntimeError, and no kind of it, where a thread or a home directory can't be had."""
+    return isinstance(error, OSError) or type(error) is RuntimeError
+
+
+def _refused(invocation: Invocation, error: BaseException) -> None:
+    """What the machine refused before anything was sent: a file, a descriptor, a thread. That's no bug of ours."""
     if invocation.verbose:
         _keep_traceback(invocation)
     what = ""
-    if isinstance(error.filename, str | bytes):
-        what = f"{os.fsdecode(error.filename)}: "
+    if isinstance(name := getattr(error, "filename", None), str | bytes):
+        what = f"{os.fsdecode(name)}: "
     elif isinstance(error, FileNotFoundError):
         what = "the working directory: "  # what has no name, and is missing all the same
     invocation.code = UsageError.exit_code
-    said = error.strerror or str(error)
+    said = getattr(error, "strerror", None) or str(error)
     message = f"{what}{said}. Nothing was sent; fix that and run it again (-v for the details)"
     invocation.failed(message, StopReason.USAGE)
 

@@ -216,15 +216,31 @@ def test_a_signal_while_modules_are_imported(module: str, number: str, table: Pa
     assert list(table.parent.glob("in.*.jsonl")) == []
 
 
+FILE = PermissionError(13, "Permission denied", "/srv/data")
+DESCRIPTORS = OSError(24, "Too many open files", "/srv/data")
+THREAD = RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize("is_group", [False, True])
 @pytest.mark.parametrize(
-    ("has_sent", "code", "said"),
-    [(False, 2, "/srv/data: Permission denied. Nothing was sent"), (True, 70, "internal error (PermissionError)")],
+    ("error", "has_sent", "code", "said"),
+    [
+        (FILE, False, 2, "/srv/data: Permission denied. Nothing was sent"),
+        (FILE, True, 70, "internal error ("),
+        (DESCRIPTORS, False, 2, "/srv/data: Too many open files. Nothing was sent"),
+        (THREAD, False, 2, "can't start new thread. Nothing was sent"),
+        (THREAD, True, 70, "internal error ("),
+        (RecursionError("maximum recursion depth exceeded"), False, 70, "internal error ("),
+        (ValueError("a fault of ours"), False, 70, "internal error ("),
+    ],
 )
-def test_what_the_machine_refuses(has_sent: bool, code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A sentence with the path, as long as nothing was sent; afterwards nobody knows what it means."""
+def test_what_the_machine_refuses(
+    error: Exception, is_group: bool, has_sent: bool, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sentence, with the path, as long as nothing was sent; afterwards nobody knows what it means. Faults stay faults."""
 
     def refuse() -> None:
-        raise PermissionError(13, "Permission denied", "/srv/data")
+        raise ExceptionGroup("tasks", [error]) if is_group else error
 
     invocation = Invocation((), 0.0)
     invocation.has_sent = lambda: has_sent
