@@ -19,7 +19,7 @@ from .streams import CHUNK_BYTES, LineGuard
 from .unmeant import BLANK_AND_QUOTE, quote_after_blank, unmeant
 
 _LINE_ROWS = 4  # a line may hold a few cells, each as long as a row may be
-
+_NO_END = "Nobody can say which rows follow it, so nothing was read; close it, or raise --max-row-bytes"
 
 Record = tuple[int, list[str] | Broken]
 
@@ -100,7 +100,7 @@ def open_table(stream: io.BufferedIOBase, source: str, max_row_bytes: int) -> tu
     if not first:
         raise UsageError(f"{source}: is empty; the first row must name the columns (modelId, name, …)")
     taken: list[str] = []
-    reader = csv.reader(_noted(chain([first], text), taken), delimiter=delimiter, strict=True)
+    reader = csv.reader(_noted(chain([first], text), taken, max_row_bytes), delimiter=delimiter, strict=True)
     try:
         cells = next(reader)
     except csv.Error as error:
@@ -108,7 +108,7 @@ def open_table(stream: io.BufferedIOBase, source: str, max_row_bytes: int) -> tu
     if fault := quote_after_blank(taken, cells, delimiter):
         raise UsageError(f"{source}:{skipped + 1}: {fault}")
     header = header_of(cells, source, skipped + 1, delimiter)
-    return header, _records(reader, taken, header, skipped + 1, max_row_bytes)
+    return header, _records(reader, taken, header, (source, skipped + 1), max_row_bytes)
 
 
 def _first_line(text: io.TextIOWrapper) -> tuple[str, int]:
@@ -118,15 +118,27 @@ def _first_line(text: io.TextIOWrapper) -> tuple[str, int]:
     return "", 0
 
 
-def _noted(lines: Iterator[str], taken: list[str]) -> Iterator[str]:
+def _noted(lines: Iterator[str], taken: list[str], most: int) -> Iterator[str]:
+    """The lines, noted in `taken`. Raises csv.Error in the middle of a record of so many lines that it is too long."""
+    size = 0
     for line in lines:
+        if taken:
+            size = len(line) + (size if len(taken) > 1 else len(taken[0]))
+            if size > most:
+                raise csv.Error(TOO_LONG)
         taken.append(line)
         yield line
 
 
-def _records(reader: Iterator[list[str]], taken: list[str], header: Header, line: int, most: int) -> Iterator[Record]:
-    """Each record; the reader puts the lines of the record at hand into `taken`, for the text of a broken one."""
+def _records(
+    reader: Iterator[list[str]], taken: list[str], header: Header, begin: tuple[str, int], most: int
+) -> Iterator[Record]:
+    """Each record; the reader puts the lines of the record at hand into `taken`, for the text of a broken one.
+
+    `begin`: the input, and the line of its header.
+    """
     width = len(header.fields)
+    source, line = begin
     while True:
         line += len(taken)
         taken.clear()
@@ -145,6 +157,8 @@ def _records(reader: Iterator[list[str]], taken: list[str], header: Header, line
                 line += len(taken)
                 taken.clear()
         except csv.Error as error:
+            if str(error) == TOO_LONG:
+                raise UsageError(f"{source}:{line}: {_fault(TOO_LONG)} {_NO_END}") from None
             yield line, _broken(taken, _fault(str(error)))
         else:
             return

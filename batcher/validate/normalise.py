@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from ..models import Row
@@ -17,6 +18,7 @@ from ..read.cells import value_of
 
 Body = dict[str, Any]
 IN_ITEM = "queryPresentations[]."  # before the name of an item's field
+_MANY_FIELDS = 100  # in an item: more are surely unknown, and so many are enough to say so
 _MOST_PLANS = 1000  # a bound on memory, for inputs whose rows never look alike
 
 
@@ -133,12 +135,12 @@ class Normaliser:
         return self._tidy_items(body) if "queryPresentations" in body else body
 
     def _tidy_items(self, body: Body) -> Body:
-        """Drop what is null in a queryPresentations item, and what is unknown if that is to be ignored."""
+        """Drop what is null in a queryPresentations item, and what is unknown if that is to be ignored, or is too much."""
         items = body["queryPresentations"]
         if type(items) is not list:
             return body
         for item in items:
-            if type(item) is dict and (None in item.values() or self._ignore_unknown):
+            if type(item) is dict and (None in item.values() or self._ignore_unknown or len(item) > _MANY_FIELDS):
                 return body | {"queryPresentations": [self._tidy(item) for item in items]}
         return body
 
@@ -146,8 +148,12 @@ class Normaliser:
         if type(item) is not dict:
             return item
         there = {name: value for name, value in item.items() if value is not None}
-        if not self._ignore_unknown or there.keys() <= self._known_in_items:
+        if there.keys() <= self._known_in_items:
             return there
+        if not self._ignore_unknown:  # wrong, whatever else is in it
+            unknown = (name for name in there if name not in self._known_in_items)
+            few = self._known_in_items.union(islice(unknown, _MANY_FIELDS))
+            return {name: value for name, value in there.items() if name in few}
         self._leave_out(f"{IN_ITEM}{name}" for name in there if name not in self._known_in_items)
         return {name: value for name, value in there.items() if name in self._known_in_items}
 

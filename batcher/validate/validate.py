@@ -7,9 +7,10 @@ and in which way a value is wrong, by the table of fields; the words are ours (`
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, islice
 
 import orjson
-from pydantic_core import ValidationError
+from pydantic_core import ErrorDetails, ValidationError
 
 from ..api_keys import looks_like_api_key
 from ..config import Reading
@@ -27,6 +28,7 @@ from .placement import as_given
 from .placement import findings as placement_findings
 
 _Finding = tuple[str, str, str]  # field, message, cause
+_MOST_PROBLEMS = 1000  # of one row
 _MOST_SAID = 20  # names of fields in one message
 
 
@@ -39,7 +41,8 @@ class Validator:
         self._api_keys = reading.api_keys
         self._table = TABLES[reading.api]
         self._normaliser = Normaliser(self._table, ignore_unknown=reading.ignore_unknown)
-        self._wrong = schema.VALIDATE[reading.api]
+        self._version = reading.api
+        self._is_wrong = schema.QUICK[reading.api]
         self._is_v2 = reading.api is ApiVersion.V2
 
     def normalise(self, row: Row) -> Body:
@@ -65,7 +68,10 @@ class Validator:
         if body is None:
             body = self.normalise(row)
         placed = placement_findings(row) if row.fields.keys() & {FOLDER, LABELS} else ()
-        found = [*_of_key(row), *self._of_unknown(row), *self._of_values(body), *placed, *_of_doubts(row, body)]
+        findings = chain(_of_key(row), self._of_unknown(row), self._of_values(body), placed, _of_doubts(row, body))
+        found = list(islice(findings, _MOST_PROBLEMS))
+        if next(findings, None) is not None:
+            found.append(("", f"this row has more than {_MOST_PROBLEMS:,} problems; these are the first", "many"))
         return [Problem(row.source, row.line, field, message, cause) for field, message, cause in found]
 
     def _of_unknown(self, row: Row) -> Iterator[_Finding]:
@@ -77,12 +83,9 @@ class Validator:
                 yield name[:60], complaints.of_unknown(name, value, (*self._table.names, *OURS)), UNKNOWN
 
     def _of_values(self, body: Body) -> Iterator[_Finding]:
-        try:
-            self._wrong(body)
-        except ValidationError as error:
-            for one in error.errors(include_url=False, include_context=False):
-                place = schema.place_of(one["loc"])
-                yield *complaints.of_complaint(one["type"], place, one["input"], self._table), one["type"]
+        for one in self._complaints(body):
+            place = schema.place_of(one["loc"])
+            yield *complaints.of_complaint(one["type"], place, one["input"], self._table), one["type"]
         for name in sorted(UNTYPED_FIELDS & body.keys()):
             if isinstance(value := body[name], Unread):
                 yield name, complaints.of_unread(name, value, ALLOWED[name]), "unread"
@@ -91,6 +94,20 @@ class Validator:
                 yield needed, f"missing; {name} needs it too: {ALLOWED[needed]}", "missing"
         if self._is_v2:
             yield from ((field, message, message) for field, message in v2_rules.problems(body))
+
+    def _complaints(self, body: Body) -> list[ErrorDetails]:
+        """All that pydantic-core finds; of a long list, all in its beginning, or else the first."""
+        try:
+            self._is_wrong(body)
+        except ValidationError as first:
+            found = first
+        else:
+            return []
+        try:
+            schema.VALIDATE[self._version](schema.beginning(body))
+        except ValidationError as error:
+            found = error
+        return found.errors(include_url=False, include_context=False)
 
     def left_out(self) -> str:
         """The unknown fields that were ignored since this was last asked, with what they were perhaps meant to be."""
@@ -101,13 +118,13 @@ class Validator:
 
     def fast_path(self) -> FastPath:
         """For rows about which nothing is wrong or unusual."""
-        wrong = _refuse_v2 if self._is_v2 else self._wrong
+        wrong = _refuse_v2 if self._is_v2 else self._is_wrong
         return FastPath(self._normaliser, wrong, self._ignore_unknown, self._api_keys)
 
 
 def _refuse_v2(body: Body) -> None:
     """Raise ValueError for a body that v2 would refuse."""
-    schema.VALIDATE[ApiVersion.V2](body)
+    schema.QUICK[ApiVersion.V2](body)
     if any(True for _ in v2_rules.problems(body)):
         raise ValueError("refused by v2")
 

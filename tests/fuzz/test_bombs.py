@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import resource
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import openpyxl
 import pytest
 import zstandard
 
-from batcher.read.csv_table import header_of
+from batcher.config import Reading
+from batcher.errors import UsageError
+from batcher.models import Row
+from batcher.read.csv_table import header_of, open_table
+from batcher.validate.validate import Validator
 from tests.support.rows import MODEL
 
 MB = 1 << 20
@@ -85,11 +92,54 @@ def test_a_line_of_200_megabytes_is_refused(
     assert "longer than --max-row-bytes" in said or "has a line of more than" in said
 
 
-def test_a_quoted_cell_of_200_megabytes_is_a_problem_of_its_row(tmp_path: Path) -> None:
-    """Python's csv takes 64 million characters of it before it gives up, at 4 bytes each, twice while they grow."""
-    lines = [b"y" * (MB - 1) + b"\n"] * 200
-    said = checked(plain(tmp_path / "a.csv", [HEAD, b'"', *lines, b'"\n']), 1200)
-    assert "is a quote never closed?" in said
+@pytest.mark.parametrize("line", [b"y" * (MB - 1) + b"\n", f"{MODEL},a row\n".encode() * (MB // 44)])
+def test_a_quote_that_is_never_closed_ends_the_reading(tmp_path: Path, line: bytes) -> None:
+    """As soon as a row is too long: nobody can say which rows follow. (Before, 64 million characters were taken.)"""
+    path = plain(tmp_path / "a.csv", [HEAD, b'"', *[line] * 200])
+    assert f"{path}:2: is longer than --max-row-bytes allows; is a quote never closed?" in checked(path, 500)
+    read = list[int]()
+
+    class Counted(io.FileIO):
+        def readinto(self, buffer: Any) -> int | None:
+            read.append(size := super().readinto(buffer) or 0)
+            return size
+
+    with io.BufferedReader(Counted(path)) as stream, pytest.raises(UsageError, match="never closed"):
+        list(open_table(stream, "a.csv", 16 * MB)[1])
+    assert sum(read) < 20 * MB
+
+
+TILE = {"name": "q", "query": {"fields": ["a"], "table": "t"}}
+FLOODS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "unknown fields": lambda count: {f"f{number}": 1 for number in range(count)},
+    "unknown fields in a tile": lambda count: {"queryPresentations": [TILE | {f"f{n}": 1 for n in range(count)}]},
+    "broken tiles": lambda count: {"queryPresentations": [{"name": 1}] * count},
+    "broken elements": lambda count: {"queryPresentations": [TILE | {"query": {"fields": [1] * count, "table": "t"}}]},
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_flood_of_problems_in_one_row_is_told_as_a_thousand(tmp_path: Path, flood: str) -> None:
+    """Each was looked for and told: minutes, and a kilobyte each. Ten times as many are no more work now."""
+    fields = {"modelId": MODEL, "name": "a"}
+    rows = [Row("a.jsonl", 1, fields | FLOODS[flood](count)) for count in (5_000, 50_000)]
+    calls = [0, 0]
+    for number, row in enumerate(rows):
+
+        def tell(_frame: FrameType, event: str, _: object, number: int = number) -> None:
+            calls[number] += event == "call"
+
+        validator = Validator(Reading())
+        body = validator.normalise(row)
+        sys.setprofile(tell)
+        try:
+            problems = validator.problems(row, body)
+        finally:
+            sys.setprofile(None)
+        assert len(problems) == (1001 if flood != "unknown fields in a tile" else 100)
+    assert calls[1] < calls[0] * 1.1
+    text = json.dumps(fields | FLOODS[flood](300_000), separators=(",", ":")).encode()
+    assert "f.jsonl:1: " in checked(plain(tmp_path / "f.jsonl", [text, b"\n"]), 600)
 
 
 @pytest.mark.parametrize("column", ["c", "c{}"])
