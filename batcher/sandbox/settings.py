@@ -24,6 +24,7 @@ class SandboxSettings:
     unknown_fields: whether fields that the API does not know are ignored; otherwise they are refused.
     taken_status: the status that the create of a taken identifier gets; 400 is the likely one, 409 the other.
     separate_owners: each key belongs to its own user; otherwise all to one.
+    advanced_layout: what v1 makes has the advanced layout, which v2 reads; otherwise the classic one, which it doesn't.
     no_v1: v1 create and read answer 410: they were removed.
     no_v2: the status that v2 answers, an instance that does not have it: 404, 405 or 410.
     """
@@ -44,6 +45,7 @@ class SandboxSettings:
     whoami: bool = True
     separate_owners: bool = False
     taken_status: int = 400
+    advanced_layout: bool = False
     no_v1: bool = False
     no_v2: int | None = None
     error_shape: ErrorShape = ErrorShape.DETAIL

@@ -133,6 +133,21 @@ async def test_a_document_of_v1_has_the_classic_layout() -> None:
         assert (await client.read_v2("app"))[0] == 422
 
 
+async def test_an_instance_whose_v1_makes_the_advanced_layout() -> None:
+    """v2 reads what v1 made, tile by tile."""
+    drawn = TILE | {"chartType": "bar", "visConfig": {"visType": "basic", "config": {"x": 1}}}
+    async with sandbox(advanced_layout=True) as client:
+        await client.create("sales", queryPresentations=[drawn, TILE], filterConfig={"f": FILTER}, facetFilters=True)
+        status, read = await client.read_v2("sales")
+        assert (status, read["modelId"], read["settings"]["facetFilters"]) == (200, MODEL, True)
+        assert read["controls"] == {"data": {"f": {"config": FILTER}}, "order": ["f"]}
+        first, second = read["queryPresentations"]["data"].values()
+        assert first["visConfig"]["chartType"] == "bar"
+        assert first["visConfig"]["visConfig"] == {"visType": "basic", "config": {"x": 1}}
+        assert (first["automaticVis"], second["automaticVis"], second["visConfig"]) == (False, True, None)
+        assert first["query"] == QUERY_V2 | {"modelId": read["workbookModelId"]}
+
+
 async def test_v1_shows_what_v2_made() -> None:
     """Tiles in order, controls as filters, the query with the workbook's model."""
     vis = {"chartType": "bar", "fields": ["a"], "version": 0, "visConfig": {"visType": "basic", "config": {"x": 1}}}

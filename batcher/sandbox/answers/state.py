@@ -1,4 +1,7 @@
-"""What a v2 create leaves on the server: its tiles merged with the seed, every key there, the automatic layout (API.md 8)."""
+"""A document's published state, as v2 shows it (API.md 8 and 10).
+
+A v2 create's tiles are merged with the seed, every key is there, and without containers there is an automatic layout.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import orjson
 
 from ..store import Document
 from .ids import uuid_of
+from .upgraded import upgraded
 
 SEED: Mapping[str, Any] = {"type": "blank", "name": "Query 1", "automaticVis": True}  # a new document starts with it
 EVERY_KEY: Mapping[str, Any] = {  # of a tile that is read
@@ -38,10 +42,11 @@ _NOT_PLACED = {"csv", "dataset", "query-view", "dbt", "blank"}
 
 
 def state_of(document: Document) -> dict[str, Any]:
-    """The published state of a document that v2 made, as a read shows it."""
-    sent = orjson.loads(document.body)
+    """The published state of a document, as a read shows it; what v1 made is shown as if it were upgraded."""
+    body = orjson.loads(document.body)
+    sent = upgraded(body) if document.api == "v1" else body
     model = uuid_of("workbook model", document.dashboard_id)
-    tiles = _tiles(sent.get("queryPresentations", {}), model)
+    tiles = _tiles(sent.get("queryPresentations", {}), model, seed=SEED if document.api == "v2" else None)
     state = {
         "name": document.name,
         "description": sent.get("description"),
@@ -71,11 +76,11 @@ def tiles_in_order(state: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]
     return [(key, data[key]) for key in named]
 
 
-def _tiles(sent: Mapping[str, Any], model: str) -> dict[str, Any]:
+def _tiles(sent: Mapping[str, Any], model: str, *, seed: Mapping[str, Any] | None) -> dict[str, Any]:
     """A tile sent at "1" is merged into the seed, which keeps its automaticVis; null there drops the seed."""
-    data: dict[str, Any] = {"1": SEED} | sent.get("data", {})
-    if data["1"] is not None:
-        data["1"] = {**SEED, **data["1"], "automaticVis": True}
+    data: dict[str, Any] = {"1": seed} | sent.get("data", {})
+    if seed is not None and data["1"] is not None:
+        data["1"] = {**seed, **data["1"], "automaticVis": True}
     kept = _without_null(data)
     return {
         "data": {key: _read_tile(tile, model) for key, tile in kept.items()},

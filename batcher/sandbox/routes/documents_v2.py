@@ -55,7 +55,7 @@ class DocumentsV2:
         document = self.backend.visible(request.identifier, request.override)
         if document is None:
             return self.no_document(request)
-        if document.api == "v1":
+        if document.api == "v1" and not self.backend.settings.advanced_layout:
             return self.unreadable(document.identifier)
         if is_app(document):
             return self.backend.fail(422, answers.APP, document.identifier)
