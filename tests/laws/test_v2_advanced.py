@@ -18,7 +18,11 @@ TILE = {
     "query": {"table": "orders", "fields": ["orders.total"], "limit": 10},
     "visConfig": {"visType": "basic", "config": {"x": {"scale": "log"}}},
 }
-RICH = {"description": "d", "queryPresentations": [TILE], "filterConfig": {"f": {"type": "string", "kind": "EQUALS", "values": [], "fieldName": "a.b"}}}
+RICH = {
+    "description": "d",
+    "queryPresentations": [TILE],
+    "filterConfig": {"f": {"type": "string", "kind": "EQUALS", "values": [], "fieldName": "a.b"}},
+}
 
 
 @pytest.mark.parametrize("identifier", [None, "mine"])
