@@ -39,7 +39,7 @@ class _Look:
 
 def check(invocation: Invocation, given: Given) -> int:
     """Exit code 0 if every row can be sent, else 2; 2 also if the instance would take none of them. Raises BatcherError."""
-    observer = ConsoleObserver(invocation.console)
+    observer = ConsoleObserver(invocation.console, verb="asked")
     look = _ask if given.flag("online") else _read
     if not invocation.json:
         invocation.console.print_found = invocation.print
@@ -89,7 +89,8 @@ def _has_past(given: Given) -> bool:
 
 
 def _standing(plan: Plan) -> str:
-    return f"{plan.created:,} already created, {plan.undone:,} undone, {plan.sending:,} to create"
+    before = ((plan.created, "already created"), (plan.undone, "undone"))
+    return ", ".join([*(f"{number:,} {word}" for number, word in before if number), f"{plan.sending:,} to create"])
 
 
 def _ask(invocation: Invocation, given: Given, observer: ConsoleObserver) -> _Look:

@@ -50,9 +50,9 @@ async def look(
         endpoint, sending, settings.files, drain, runtime, observer.warning, keeps=False
     ) as requester:
         keys = len(endpoint.keys)
-        asked = await preflight(
-            requester, surveyed.asked, budget=budget_when_asked_for(surveyed.asked, keys), keys=keys
-        )
+        budget = budget_when_asked_for(surveyed.asked, keys)
+        with observer.asking(budget, requester):
+            asked = await preflight(requester, surveyed.asked, budget=budget, keys=keys)
     for problem in asked.unknown.values():
         observer.problem(problem)
     if asked.trouble or drain.stopped:

@@ -12,7 +12,7 @@ from ..plan.seen_rows import open_spools
 from ..plan.sheet import write_sheet
 from ..plan.survey import Survey, survey
 from ..read.temporary import temporary_place
-from ..report.failure_groups import FailuresByReason
+from ..report.failure_groups import FailureGroup
 from ..report.observers import Observer
 from ..report.plan import Plan
 from ..runtime import Runtime
@@ -30,7 +30,7 @@ class Status:
     """
 
     plan: Plan
-    failures: FailuresByReason
+    failures: tuple[FailureGroup, ...]
     holder: str | None
     in_flight: int
     begun: str

@@ -18,7 +18,7 @@ from ..models import stamp
 from ..plan.seen_rows import SpooledRows
 from ..plan.survey import Survey
 from ..reasons import Reason
-from ..report.failure_groups import NO_FAILURES, FailureGroups, FailuresByReason
+from ..report.failure_groups import FailureGroup, FailureGroups
 from ..report.summary import Summary
 from ..runtime import Runtime
 from ..send.batch import Batch, Tally
@@ -67,29 +67,33 @@ def _is_failed(history: KeyHistory) -> bool:
     return history.failure is not None and not history.is_uncertain and not history.is_open
 
 
-def failures_by_reason(survey: Survey, storage: Storage, journal: Path, reported: Reported) -> FailuresByReason:
-    """The inputs' rows that are failed, uncertain or unfinished, as the journal tells it. Raises UsageError, DiskTrouble."""
-    offsets, unreported = [], 0
-    for key, known in reported.items():
-        is_booked = known.failure is not None and (
-            isinstance(known, DueSteps) or known.is_uncertain or not known.is_open
-        )
-        if known.failure is not None and is_booked and survey.is_input(key):
-            offsets.append(known.failure)
-        elif isinstance(known, KeyHistory) and known.is_open and survey.is_input(key):
-            unreported += 1
+def failures_by_reason(survey: Survey, storage: Storage, journal: Path, reported: Reported) -> tuple[FailureGroup, ...]:
+    """The inputs' rows that are failed, uncertain or unfinished, as the journal tells it.
+
+    Not those of which no outcome is recorded yet. Raises UsageError, DiskTrouble.
+    """
+    offsets = [
+        known.failure
+        for key, known in reported.items()
+        if known.failure is not None and _is_recorded(known) and survey.is_input(key)
+    ]
     groups = FailureGroups()
     for outcome in journaled_failures(storage, journal, sorted(offsets)) if offsets else ():
         groups.add(outcome)
-    return groups.grouped(unreported)
+    return groups.grouped()
 
 
-def _readable_failures(survey: Survey, storage: Storage, journal: Path, reported: Reported) -> FailuresByReason:
+def _is_recorded(known: KeyHistory | DueSteps) -> bool:
+    """Whether its last failures line holds: nothing has been sent since."""
+    return isinstance(known, DueSteps) or known.is_uncertain or not known.is_open
+
+
+def _readable_failures(survey: Survey, storage: Storage, journal: Path, reported: Reported) -> tuple[FailureGroup, ...]:
     """None if the disk has failed: the summary says that."""
     try:
         return failures_by_reason(survey, storage, journal, reported)
     except BatcherError:
-        return NO_FAILURES
+        return ()
 
 
 def rows_left(survey: Survey, unfinished: Unfinished, tally: Tally) -> int:

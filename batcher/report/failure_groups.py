@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from ..models import Failure, word_of
-from ..reasons import UNCERTAIN, Reason
+from ..reasons import Reason
 
 PLACES = 5  # of one message that are kept
 _MESSAGES = 3  # of one reason that are told apart
-_GROUPS = 12  # which is more than people read
 _SHORTEST = 3  # characters of a part that is taken out of a message: "a" is in every one
 
 
@@ -25,7 +25,7 @@ class SameMessage:
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """Rows of one outcome (`failed`, …) and one reason. `others` of its `count` rows have further messages."""
+    """Rows of one outcome (`failed`, …) and one reason, with their usual hint. `others` of them have further messages."""
 
     word: str
     reason: Reason
@@ -33,17 +33,6 @@ class FailureGroup:
     count: int
     messages: tuple[SameMessage, ...]
     others: int
-
-
-@dataclass(frozen=True, slots=True)
-class FailuresByReason:
-    """All of them, the largest group first, failed ones before the others. `others`: rows of more reasons than people read."""
-
-    groups: tuple[FailureGroup, ...] = ()
-    others: int = 0
-
-
-NO_FAILURES = FailuresByReason()
 
 
 @dataclass(slots=True)
@@ -54,11 +43,11 @@ class _Message:
 
 @dataclass(slots=True)
 class _Group:
-    count: int = 0
     messages: dict[tuple[int | None, str], _Message] = field(default_factory=dict)
+    hints: Counter[str] = field(default_factory=Counter)
 
-    def add(self, status: int | None, text: str, place: tuple[str, int]) -> None:
-        self.count += 1
+    def add(self, status: int | None, text: str, hint: str, place: tuple[str, int]) -> None:
+        self.hints[hint] += 1
         message = self.messages.get((status, text))
         if message is None:
             if len(self.messages) >= _MESSAGES:
@@ -73,35 +62,27 @@ class _Group:
 class FailureGroups:
     """The groups so far."""
 
-    _groups: dict[tuple[str, Reason, str], _Group] = field(default_factory=dict)
-    _others: int = 0
+    _groups: dict[tuple[str, Reason], _Group] = field(default_factory=dict)
 
     def add(self, outcome: Failure) -> None:
         """One more row."""
-        cause = (word_of(outcome), outcome.reason, outcome.hint)
-        group = self._groups.get(cause)
-        if group is None:
-            if len(self._groups) >= _GROUPS:
-                self._others += 1
-                return
-            group = self._groups[cause] = _Group()
-        group.add(outcome.status, _common(outcome), (outcome.source, outcome.line))
+        group = self._groups.setdefault((word_of(outcome), outcome.reason), _Group())
+        group.add(outcome.status, _common(outcome), outcome.hint, (outcome.source, outcome.line))
 
-    def grouped(self, unreported: int = 0) -> FailuresByReason:
-        """What has been added; `unreported` more rows are uncertain since a process died before it knew."""
+    def grouped(self) -> tuple[FailureGroup, ...]:
+        """All of them, failed ones first, then the largest."""
         found = [_frozen(*cause, group) for cause, group in self._groups.items()]
-        if unreported:
-            found.append(FailureGroup("uncertain", Reason.INTERRUPTED, UNCERTAIN, unreported, (), 0))
-        return FailuresByReason(tuple(sorted(found, key=lambda each: (each.word, -each.count))), self._others)
+        return tuple(sorted(found, key=lambda each: (each.word, -each.count)))
 
 
-def _frozen(word: str, reason: Reason, hint: str, group: _Group) -> FailureGroup:
+def _frozen(word: str, reason: Reason, group: _Group) -> FailureGroup:
     messages = tuple(
         SameMessage(status, text, message.count, tuple(message.places))
         for (status, text), message in sorted(group.messages.items(), key=lambda each: -each[1].count)
     )
     told = sum(message.count for message in messages)
-    return FailureGroup(word, reason, hint, group.count, messages, group.count - told)
+    count, [(hint, _)] = group.hints.total(), group.hints.most_common(1)
+    return FailureGroup(word, reason, hint, count, messages, count - told)
 
 
 def _common(outcome: Failure) -> str:

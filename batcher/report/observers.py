@@ -53,6 +53,10 @@ class Observer:
         """Entered before the first request for `total` rows or documents, left when the last is accounted for."""
         return nullcontext()
 
+    def asking(self, most: int, gauge: Gauge) -> AbstractContextManager[None]:  # noqa: ARG002 - as above
+        """Entered before a look of at most so many requests, left when it is over."""
+        return nullcontext()
+
     def outcome(self, outcome: Outcome) -> None:
         """A row's outcome is on disk. Called thousands of times a second: only count."""
 

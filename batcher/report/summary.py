@@ -11,7 +11,7 @@ from pathlib import Path
 from ..config import Files
 from ..errors import StopReason
 from ..models import Failure, word_of
-from .failure_groups import NO_FAILURES, FailuresByReason
+from .failure_groups import FailureGroup
 from .json_fields import fields_of
 
 SHOWN_FAILURES = 10
@@ -63,7 +63,7 @@ class Summary:
     files: Files | None = None
     kept_failures: Path | None = None
     first_failures: tuple[Failure, ...] = ()
-    failures: FailuresByReason = NO_FAILURES
+    failures: tuple[FailureGroup, ...] = ()
     links: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

@@ -21,6 +21,7 @@ from .streak import Streak
 from .workers import WorkerPool
 
 LINKS = 5  # of a canary's documents
+TOLD_ADOPTED = 5  # by name; the summary counts them all
 
 
 @dataclass(slots=True)
@@ -152,6 +153,11 @@ class Batch:
         self.tally.count(outcome)
         self._on_outcome(outcome)
         if isinstance(outcome, Created):
+            if outcome.how is How.ADOPTED and self.tally.adopted <= TOLD_ADOPTED:
+                self._requester.warn(
+                    f"{outcome.source}:{outcome.line}: adopted the existing document {outcome.identifier}, which matches "
+                    "this row; batcher didn't create it in this run, and undo won't touch it"
+                )
             if self._streak.times:
                 self._streak.end()
         elif self._counts_streak:

@@ -224,12 +224,7 @@ class Reconciler:
         return self._exists(progress, How.RECONCILED, there, identifier, sent.spec_hash)
 
     def _adopted(self, progress: RowProgress, there: There) -> Created:
-        identifier = progress.identifier or ""
-        self.requester.warn(
-            f"{progress.spec.place}: adopted the existing document {identifier}, which matches this row; "
-            "batcher didn't create it in this run, and undo won't touch it"
-        )
-        return self._exists(progress, How.ADOPTED, there, identifier, None)
+        return self._exists(progress, How.ADOPTED, there, progress.identifier or "", None)
 
     def _exists(self, progress: RowProgress, how: How, there: There, identifier: str, sent_hash: str | None) -> Created:
         return progress.created(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ from hypothesis import strategies as st
 
 import batcher.cli.app
 from batcher.cli.screen.command_lines import CommandLine
+from batcher.cli.screen.failures_text import failures_text
 from batcher.cli.screen.next_steps import Step, after_run
+from batcher.cli.screen.page import PLAIN
 from batcher.cli.screen.summary_text import summary_text
 from batcher.cli.settings.given import Given
 from batcher.config import Files
 from batcher.models import Failed, Uncertain
 from batcher.reasons import Reason
-from batcher.report.failure_groups import FailureGroups, FailuresByReason
+from batcher.report.failure_groups import FailureGroup, FailureGroups
 from batcher.report.summary import Summary, exit_code, summary_object
 
 
@@ -49,7 +52,7 @@ def told(argv: list[str], found: Summary) -> list[str]:
     return [f"{step.what}." if step.command is None else f"{step.what}: {step.command}" for step in steps]
 
 
-def grouped(*failures: Failed | Uncertain) -> FailuresByReason:
+def grouped(*failures: Failed | Uncertain) -> tuple[FailureGroup, ...]:
     """As the summary has them."""
     groups = FailureGroups()
     for failure in failures:
@@ -319,3 +322,32 @@ def test_a_large_first_run_that_ended_early_is_told_of_a_canary() -> None:
     assert canary in told(argv, first)
     later = summary(rows=500, created_now=1, to_do=499, interrupted=True)
     assert canary not in told(argv, later)
+
+
+def test_one_cause_is_told_once() -> None:
+    """Six thousand rows with one bad model are four lines; what a server quotes of each row doesn't make them differ."""
+    groups = FailureGroups()
+    for line in range(2, 6002):
+        groups.add(replace(failed(line, f"Model m-1 not found for Board {line}"), spec={"name": f"Board {line}"}))
+    for line, message in enumerate(("a", "b", "c", "d", "d"), 7000):
+        groups.add(replace(failed(line, message), reason=Reason.FORBIDDEN, hint="ask", status=403))
+    groups.add(failed(8000).become(Uncertain, reason=Reason.TIMEOUT, status=None, message="60 s\n", source="e.csv"))
+    assert list(failures_text(groups.grouped(), PLAIN)) == [
+        "6,000 failed: rejected",
+        "  400: Model m-1 not found for …",
+        "    6,000 rows: d.csv:2, 3, 4, 5, 6, …",
+        "  Hint: fix the row",
+        "5 failed: forbidden",
+        "  403: a",
+        "    d.csv:7000",
+        "  403: b",
+        "    d.csv:7001",
+        "  403: c",
+        "    d.csv:7002",
+        "  2 rows with other messages",
+        "  Hint: ask",
+        "1 uncertain: timeout",
+        "  60 s ",
+        "    e.csv:8000",
+        "  Hint: fix the row",
+    ]

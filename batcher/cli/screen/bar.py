@@ -49,7 +49,7 @@ def painting(watch: Watch, console: Console, verb: str = "") -> Iterator[None]:
 
 
 def picture(snapshot: Snapshot, width: int, now: datetime, verb: str = "") -> Text:
-    """The bar as text, each line cut to the window."""
+    """The bar as text, each line cut to the window; in a narrow one the time left has a line to itself."""
     text = Text(no_wrap=True, overflow="ellipsis")
     done = snapshot.total - snapshot.left
     share = done / snapshot.total if snapshot.total else 1.0
@@ -60,16 +60,16 @@ def picture(snapshot: Snapshot, width: int, now: datetime, verb: str = "") -> Te
     text.append(full * filled, "green")
     text.append(empty * (cells - filled), "bright_black")
     text.append(numbers + "\n")
-    if verb:
-        text.append(f"{done:,} {verb}", "green")
-    else:
-        text.append(f"{snapshot.created:,} created", "green")
-        text.append(f"  {snapshot.failed:,} failed", "red" if snapshot.failed else "")
-        text.append(f"  {snapshot.uncertain:,} uncertain", "yellow" if snapshot.uncertain else "")
+    text.append(f"{done:,} {verb}" if verb else f"{snapshot.created:,} created", "green")
+    if snapshot.failed:
+        text.append(f"  {snapshot.failed:,} failed", "red")
+    if snapshot.uncertain:
+        text.append(f"  {snapshot.uncertain:,} uncertain", "yellow")
     text.append(f"  {snapshot.left:,} left\n")
     allowed = rate_text(snapshot.rate_allowed)
-    of = "" if allowed == "no limit" else f" of {allowed} allowed"
-    text.append("  ".join(filter(None, [f"{rate_text(snapshot.rate_now)}{of}", left_text(snapshot, now)])))
+    rate = rate_text(snapshot.rate_now) + ("" if allowed == "no limit" else f" of {allowed} allowed")
+    when = left_text(snapshot, now)
+    text.append(f"{rate}  {when}" if len(rate) + len(when) + 2 <= width else f"{when}\n{rate}")
     if snapshot.note:
         text.append(f"\n{snapshot.note}", "yellow")
     return text

@@ -125,7 +125,11 @@ class Console:
     def problem(self, problem: Problem, text: str = "", count: int = 1) -> None:
         """`text` is what people read of `count` rows that have this problem, of which it is the first."""
         if self.print_found is not None and not self.json:
-            self.print_found(self.mask.text(one_line(text or str(problem))))
+            found = self.mask.text(one_line(text or str(problem)))
+            if self.above is not None and sys.stdout.isatty():  # a bar is painted in the same window
+                self.above(self.page.wrap(found))
+            else:
+                self.print_found(found)
             return
         place = {"source": problem.source, "line": problem.line, "field": problem.field}
         rows = {} if count == 1 else {"rows": count}

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from ...report.failure_groups import FailureGroup, FailuresByReason, SameMessage
+from ...report.failure_groups import FailureGroup, SameMessage
 from .console import count, one_line
 from .page import Page
 
 _WIDEST_MESSAGE = 300
 
 
-def failures_text(failures: FailuresByReason, page: Page) -> Iterator[str]:
+def failures_text(groups: Iterable[FailureGroup], page: Page) -> Iterator[str]:
     """The lines, wrapped to the page; none without failures."""
-    for group in failures.groups:
+    for group in groups:
         yield from _group(group, page)
-    if failures.others:
-        yield page.wrap(f"and {count(failures.others, 'row')} for other reasons")
 
 
 def _group(group: FailureGroup, page: Page) -> Iterator[str]:

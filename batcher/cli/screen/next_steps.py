@@ -145,12 +145,23 @@ def after_look(line: CommandLine, plan: Plan, known: str, begun: str, *, has_key
         run = run.plus("--sandbox") if where == "sandbox" else run.plus("--base-url", where)
     if plan.is_large_first:
         run = run.plus("--limit", "5")
-    what = "create the first five" if plan.is_large_first else f"create {'it' if plan.sending == 1 else 'them'}"
+    what = _what_is_left(plan)
     if where == "sandbox":
         what = "rehearse it on the embedded server, which needs no account"
     elif not has_key:
         what = f"set OMNI_API_KEY, then {what}"
     return (Step(what + (" (with the same standard input)" if is_fed else ""), run),)
+
+
+def _what_is_left(plan: Plan) -> str:
+    if plan.is_large_first:
+        return "create the first five"
+    failed = plan.failed - plan.invalid
+    if not plan.to_do:
+        return f"fix the {count(failed, 'failed row')}, then" if failed else "settle the uncertain rows"
+    if plan.created:
+        return f"create the other {count(plan.sending, 'row')}"
+    return "create it" if plan.sending == 1 else "create them"
 
 
 def after_verify(line: CommandLine, verified: Verified) -> tuple[Step, ...]:
@@ -159,7 +170,8 @@ def after_verify(line: CommandLine, verified: Verified) -> tuple[Step, ...]:
         return (Step(f"compare the {count(verified.left, 'document')} left", line),)
     if verified.not_created:
         run = line.of_command("run", options.RUN, dropped="Sending")
-        return (Step(f"create what {count(verified.not_created, 'row')} without a document need", run),)
+        rows = "the row that has" if verified.not_created == 1 else f"the {verified.not_created:,} rows that have"
+        return (Step(f"create documents for {rows} none", run),)
     return ()
 
 

@@ -97,6 +97,12 @@ class ConsoleObserver(Observer):
         with self.around(gauge), self._progress(watch):
             yield
 
+    @contextmanager
+    def asking(self, most: int, gauge: Gauge) -> Iterator[None]:
+        """Show progress while in the block; not with -q."""
+        with self._progress(Watch(most, self.tally, gauge, is_asking=True)):
+            yield
+
     def outcome(self, outcome: Outcome) -> None:
         """Count it (0.2 µs); with -v show it."""
         tally = self.tally

@@ -19,6 +19,8 @@ from .console import count
 RATE_WINDOW_SECONDS = 60.0
 FIRST_LINE_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 300.0
+SURE_AFTER_SECONDS = 45.0  # of work: earlier the first answers are few
+_SLOWER = 0.8  # of what is allowed
 
 
 @dataclass(slots=True)
@@ -56,25 +58,34 @@ class Snapshot:
 
 @dataclass(slots=True)
 class Watch:
-    """Turns counters into snapshots; remembers the last minute to tell the rate now."""
+    """Turns counters into snapshots; remembers the last minute to tell the rate now.
+
+    With `is_asking` it's requests that are counted, not rows.
+    """
 
     total: int
     tally: Tally
     gauge: Gauge
-    history: deque[tuple[float, int, int]] = field(default_factory=deque)
+    is_asking: bool = False
+    history: deque[tuple[float, int, int, float]] = field(default_factory=deque)
+    working_seconds: float = 0.0
 
     def snapshot(self, now: float) -> Snapshot:
         """The state at `now`, a monotonic time in seconds."""
         tally, gauge = self.tally, self.gauge
-        done, requests, allowed, braked = tally.done, gauge.requests, gauge.rate_now(), gauge.braked_for()
+        requests, allowed, braked = gauge.requests, gauge.rate_now(), gauge.braked_for()
+        done = requests if self.is_asking else tally.done
         left = max(0, self.total - done)
+        if self.history and not braked and not gauge.note:
+            self.working_seconds += now - self.history[-1][0]
         while len(self.history) > 1 and now - self.history[0][0] > RATE_WINDOW_SECONDS:
             self.history.popleft()
-        then, done_then, requests_then = self.history[0] if self.history else (now, done, requests)
-        self.history.append((now, done, requests))
+        beginning = (now, done, requests, self.working_seconds)
+        then, done_then, requests_then, worked_then = self.history[0] if self.history else beginning
+        self.history.append(beginning)
         passed = now - then
         # the first request leaves as the clock starts: ten seconds at 60/min hold eleven, which isn't 66/min
-        rows_per_second = (done - done_then) / passed if passed > 0 else 0.0
+        speed = _speed(done - done_then, self.working_seconds - worked_then, allowed)
         return Snapshot(
             created=tally.created,
             failed=tally.failed,
@@ -83,19 +94,24 @@ class Watch:
             total=self.total,
             rate_now=max(0, requests - max(1, requests_then)) / passed if passed > 0 else 0.0,
             rate_allowed=allowed,
-            seconds_left=_seconds_left(left, rows_per_second, allowed, braked),
+            seconds_left=0.0 if left == 0 else None if speed is None else braked + left / speed,
             in_flight=gauge.in_flight,
             requests=requests,
             note=f"paused by the server for {duration_text(braked)}" if braked > 0 else gauge.note,
         )
 
 
-def _seconds_left(left: int, rows_per_second: float, allowed: float, braked: float) -> float | None:
-    if left == 0:
-        return 0.0
-    if rows_per_second > 0:
-        return braked + left / rows_per_second
-    return braked + left / allowed if 0 < allowed < math.inf else None
+def _speed(rows: int, worked_seconds: float, allowed: float) -> float | None:
+    """Rows a second from now on; None while nobody knows.
+
+    What is allowed, so that the time left is steady. Once it's clear that less is done, because answers take long or
+    rows take several requests, what was done of late; time in which the server let nobody in doesn't count as work.
+    """
+    measured = rows / worked_seconds if worked_seconds > 0 else 0.0
+    if not 0 < allowed < math.inf:
+        return measured or None
+    is_slower = worked_seconds >= SURE_AFTER_SECONDS and 0 < measured < _SLOWER * allowed
+    return measured if is_slower else allowed
 
 
 def rate_text(per_second: float) -> str:
@@ -144,8 +160,9 @@ def under_way_text(plan: Plan, in_flight: int) -> str:
 
 def line_text(snapshot: Snapshot, now: datetime, verb: str = "") -> str:
     """One line for logs; with `verb` ("deleted") about documents, else about rows."""
-    counts = f"{snapshot.created:,} created, {snapshot.failed:,} failed, {snapshot.uncertain:,} uncertain"
-    counts = f"{counts}, {snapshot.left:,} left"
+    others = ((snapshot.failed, "failed"), (snapshot.uncertain, "uncertain"))
+    troubled = "".join(f", {number:,} {word}" for number, word in others if number)
+    counts = f"{snapshot.created:,} created{troubled}, {snapshot.left:,} left"
     if verb:
         counts = f"{snapshot.total - snapshot.left:,} of {snapshot.total:,} {verb}"
     parts = [counts, rate_text(snapshot.rate_now), left_text(snapshot, now), snapshot.note]

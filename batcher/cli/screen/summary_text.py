@@ -34,7 +34,7 @@ def summary_text(summary: Summary, steps: tuple[Step, ...], page: Page = PLAIN) 
         list(_counts(summary, page)),
         list(failures_text(summary.failures, page)),
         list(_links(summary)),
-        list(_places(summary)),
+        list(_places(summary, page)),
         list(steps_text(steps, page)),
         list(_adopted(summary, page)),
     )
@@ -105,10 +105,10 @@ def _links(summary: Summary) -> Iterator[str]:
         yield from (f"  {one_line(link)}" for link in summary.links)
 
 
-def _places(summary: Summary) -> Iterator[str]:
+def _places(summary: Summary, page: Page) -> Iterator[str]:
     if summary.created_now or summary.reconciled:
         where = "the sandbox" if summary.sandbox else summary.base_url
-        yield f"Created in the API key owner's personal folder {'in' if summary.sandbox else 'on'} {where}."
+        yield page.wrap(f"Created in the API key owner's personal folder {'in' if summary.sandbox else 'on'} {where}.")
     if summary.files is not None:
         files = (
             ("Results", summary.files.results),
@@ -120,7 +120,9 @@ def _places(summary: Summary) -> Iterator[str]:
                 yield f"{word + ':':<10} {path}"
     if summary.kept_failures is not None:
         yield f"Kept:      {summary.kept_failures} (your edited failures file)"
-    yield f"Time:      {duration_text(summary.elapsed_seconds)}, {count(summary.requests, 'request')}{_rate_used(summary)}"
+    yield page.wrap(
+        f"Time:      {duration_text(summary.elapsed_seconds)}, {count(summary.requests, 'request')}{_rate_used(summary)}"
+    )
 
 
 def _adopted(summary: Summary, page: Page) -> Iterator[str]:

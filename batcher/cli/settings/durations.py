@@ -44,7 +44,7 @@ def duration_text(seconds: float) -> str:
 
 
 def about_text(seconds: float) -> str:
-    """An estimate of a person's scale: `about 50 min`, `about 3 h 20 min`, or `less than 1 s`."""
+    """An estimate in two digits: `about 50 min`, `about 3.3 h`, or `less than 1 s`."""
     if seconds < 1:
         return "less than 1 s"
     if seconds < 90:
@@ -52,7 +52,7 @@ def about_text(seconds: float) -> str:
     if seconds < 90 * 60:
         return f"about {seconds / 60:.0f} min"
     if seconds < 10 * 3600:
-        return f"about {duration_text(round(seconds / 600) * 600)}"
+        return f"about {seconds / 3600:.1f} h".replace(".0 h", " h")
     return f"about {seconds / 3600:.0f} h" if seconds < 48 * 3600 else f"about {seconds / 86400:.0f} days"
 
 
