@@ -80,7 +80,7 @@ def _after_run(line: CommandLine, summary: Summary, real: str) -> Iterator[Step]
 
 
 def _limited(line: CommandLine, done: int) -> CommandLine:
-    """A canary that was cut off goes on with as many rows as it has not sent."""
+    """A canary that was cut off continues with as many rows as it has not sent."""
     limit = line.value("--limit")
     return line if limit is None else line.setting("--limit", str(max(1, int(limit) - done)))
 
