@@ -137,4 +137,7 @@ class RunSettings:
     create_again: bool = False
     rows: frozenset[str] | None = None
     rows_to: Path | None = None
+    apply_steps: bool = False
+    create_folders: bool = False
+    create_labels: bool = False
     preflight: bool = True

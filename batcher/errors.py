@@ -31,6 +31,7 @@ class StopReason(StrEnum):
     NOT_OMNI = "not_omni"  # what answers at the base URL
     ENDPOINT_GONE = "endpoint_gone"  # no create of this API version there
     CERTIFICATE = "certificate"  # of the server: not to be trusted
+    PLACES = "places"  # folders or labels that rows ask for can't be listed or made
     FIREWALL = "firewall"  # something before the server refuses everything
     UNREADABLE = "unreadable"  # the first answers
     WRONG_DOCUMENT = "wrong_document"  # an answer names another one than was asked for

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import NamedTuple
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class StepKind(StrEnum):
@@ -30,3 +33,13 @@ def steps_of(placement: Placement, *, goes_with_create: bool = False) -> tuple[S
     """What follows a create, in order; `goes_with_create`: the create itself puts the document into its folder."""
     folder = () if placement.folder is None or goes_with_create else (StepKind.FOLDER,)
     return (*folder, StepKind.LABELS) if placement.labels else folder
+
+
+def is_uuid(folder: str) -> bool:
+    """Whether this names a folder by its id, not by its path."""
+    return _UUID.fullmatch(folder) is not None
+
+
+def segments_of(path: str) -> list[str]:
+    """The names in a folder's path, as written."""
+    return [segment.strip() for segment in path.strip().strip("/").split("/")]

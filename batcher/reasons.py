@@ -45,6 +45,15 @@ HINTS = {
     Reason.INTERRUPTED: "Run the same command again.",
 }
 
+STEP_HINTS = {  # of created rows
+    Reason.REJECTED: "Read the message, fix the row's folder or labels and run again: only this is done then.",
+    Reason.NOT_FOUND: (
+        "Make what is missing in Omni (or run with --create-folders, --create-labels), or fix the row, and run again: only this "
+        "is done then."
+    ),
+    Reason.FORBIDDEN: "The key's owner may not do that. Ask for the permission and run again: only this is done then.",
+    Reason.INTERRUPTED: "Run the same command again: only this is done then.",
+}
 NOT_REACHED = "created; the run ended before its step: {}"
 UNCERTAIN = "It may exist. Run the same command again: batcher looks it up first and never creates it twice."
 UNCERTAIN_UNNAMED = (

@@ -44,7 +44,7 @@ def _open_inputs(inputs: Sequence[str], copies: Path | None) -> AbstractContextM
 class Runtime:
     """`now` is UTC; `timer` counts seconds; `transport` None means HTTP to the endpoint; `run_id` names this run.
 
-    `directory` is what relative names start from, empty if unknown.
+    `state`: the directory in which this user's runs meet. `directory` is what relative names start from, empty if unknown.
     `open_inputs` takes names and the directory for copies of pipes (None: the one for temporary files).
     `decide` says what a look means for a row in doubt; None: `settle_rules.decide`.
     """
@@ -53,6 +53,7 @@ class Runtime:
     open_inputs: Callable[[Sequence[str], Path | None], AbstractContextManager[tuple[Source, ...]]] = _open_inputs
     transport: Transport | None = None
     shared_pace: PaceStore | None = None
+    state: Path | None = None
     now: Callable[[], datetime] = _now
     timer: Callable[[], float] = perf_counter
     random: Random = field(default_factory=Random)
@@ -99,4 +100,4 @@ def shared_pace_of(sending: Sending, environ: Mapping[str, str], warn: Callable[
 
 def runtime_of(sending: Sending, environ: Mapping[str, str], warn: Callable[[str], None]) -> Runtime:
     """The real world."""
-    return Runtime(shared_pace=shared_pace_of(sending, environ, warn))
+    return Runtime(shared_pace=shared_pace_of(sending, environ, warn), state=state_directory(environ))

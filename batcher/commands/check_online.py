@@ -6,12 +6,18 @@ from dataclasses import dataclass, replace
 
 from ..config import RunSettings
 from ..errors import UsageError
+from ..plan.mentions import Asked
 from ..report.observers import Observer
 from ..report.plan import Plan
 from ..runtime import Runtime
+from ..send.ask_for_step import AskForStep
 from ..send.connect import open_requester
 from ..send.drain import Drain
+from ..send.places import Places
 from ..send.preflight import Preflight, budget_when_asked_for, preflight
+from ..send.requester import Requester
+from ..send.workers import WorkerPool
+from .placing import Missing, missing_places
 from .status import survey_only
 
 MOST_PATIENCE_SECONDS = 20.0
@@ -53,10 +59,21 @@ async def look(
         budget = budget_when_asked_for(surveyed.asked, keys)
         with observer.asking(budget, requester):
             asked = await preflight(requester, surveyed.asked, budget=budget, keys=keys)
-    for problem in asked.unknown.values():
+            missing = await _missing_places(requester, surveyed.asked, settings)
+    for problem in (*asked.unknown.values(), *missing.values()):
         observer.problem(problem)
     if asked.trouble or drain.stopped:
         raise UsageError(asked.trouble or str(drain.stopped))
     named = len(surveyed.asked.models) + len(surveyed.asked.identifiers)
-    is_refused = surveyed.refusal is not None or bool(asked.unknown)
+    is_refused = surveyed.refusal is not None or bool(asked.unknown or missing)
     return OnlineCheck(surveyed.plan, asked, named - asked.models - asked.identifiers, is_refused)
+
+
+async def _missing_places(requester: Requester, asked: Asked, settings: RunSettings) -> Missing:
+    """Folders and labels that rows ask for and that aren't there."""
+    pool = WorkerPool(settings.sending.concurrency)
+    places = Places(requester, AskForStep(requester, pool, settings.sending.max_attempts))
+    is_listed = False
+    with requester.drain.waits():
+        is_listed = await places.look_up(asked.kinds)
+    return missing_places(asked, places, {}) if is_listed else {}

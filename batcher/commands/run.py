@@ -11,6 +11,8 @@
 | survey: the past, every row checked once, what is to be sent spooled | `plan/survey.py`, `files/past.py`, `read/`, `validate/` |
 | open: connection, pace and the three files | `send/connect.py` |
 | preflight: are the keys good, do the models exist? | `send/preflight.py` |
+| folders and labels that rows ask for: found, or made | `commands/placing.py`, `send/places.py`, `send/make_places.py` |
+| created rows that lack steps | `commands/unfinished_rows.py`, `send/finish_step.py` |
 | one row: attempts, retries and what its answers mean | `send/sender.py`, `send/create_step.py`, `omni/` |
 | what an unclear attempt did | `send/reconcile.py`, `send/settle_rules.py` |
 | rows with an unclear attempt that the inputs no longer hold | `send/absent_rows.py` |
@@ -50,9 +52,11 @@ from ..send.drain import Drain
 from ..send.preflight import budget_of, preflight
 from ..send.requester import Requester
 from .cut_undo import past_of, settled_past
+from .placing import Placing
 from .same_rows import survey_again, write_same
 from .show_sheet import show
-from .summarise import count_unfinished, rows_left, summarise
+from .summarise import count_without, rows_left, summarise
+from .unfinished_rows import UnfinishedRows
 from .unknown_models import leave_out
 
 _MOST_ROUNDS = 5  # of giving rows their earlier keys, each of which may show one more
@@ -96,7 +100,7 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
             await _make_durable(runtime.storage, settings.files, drain)
             show(settings.files, runtime, past, spooled, past.journaled.reported, drain)
             return summarise(settings, runtime, surveyed, spooled, drain)
-        if not settings.endpoint.keys and (surveyed.plan.sending or surveyed.absent):
+        if not settings.endpoint.keys and surveyed.has_requests:
             raise UsageError(settings.endpoint.no_key_hint)
         return await _Run(settings, runtime, surveyed, spooled, observer, drain).live()
 
@@ -132,13 +136,19 @@ class _Run:
                 if (failure := ledger.failure_of(spec.key)) is not None:
                     self.observer.unsent(failure)
 
-            sending, outcome = self.settings.sending, self.observer.outcome
-            batch = Batch(requester, ledger, sending, self.drain, outcome, self.runtime, on_waiting=tell_waiting)
+            def tell_finished(spec: Spec) -> None:
+                self.observer.done(f"{spec.place}: no step left to try")
+
+            told, on_waiting, on_finished = self.observer.outcome, tell_waiting, tell_finished
+            sending, drain, runtime = self.settings.sending, self.drain, self.runtime
+            batch = Batch(
+                requester, ledger, sending, drain, told, runtime, on_waiting=on_waiting, on_finished=on_finished
+            )
             self.observer.planned(self.survey.plan)
             with self.observer.working(self.survey.plan.sending, requester):
                 try:
                     await self._book_unsent(ledger)
-                    if self.survey.plan.sending or self.survey.absent:
+                    if self.survey.has_requests:
                         await self._send_all(requester, ledger, batch)
                 except Stopped as stopped:
                     self.drain.stop(str(stopped), stopped.stop_reason)
@@ -168,14 +178,24 @@ class _Run:
             budget, keys = budget_of(asked, self.survey.plan.sending, limit), len(self.settings.endpoint.keys)
             found = await preflight(requester, asked, budget=budget, keys=keys, is_canary=limit is not None)
             leave_out(found.unknown, self.settings, self.spooled, self.runtime, ledger, self.observer)
+        placing = Placing(self.settings, self.spooled, self.runtime, ledger, self.observer)
+        if not await placing.place(self.survey.asked, batch.sender):
+            return
+        self._unfinished.ask_anew(ledger)
         with self.drain.waits():
             for key in self.survey.absent:
                 outcome = await settle_absent(key, requester, ledger, batch.sender.reconciler)
                 if outcome is not None:
                     ledger.book(outcome)
         for state in SENT:
-            if self.spooled.valid[state]:
+            if self.spooled.valid[state] and state is RowState.UNFINISHED:
+                await self._unfinished.finish(batch)
+            elif self.spooled.valid[state]:
                 await batch.send_all(iter(self.spooled.valid[state]), failed_before=state is RowState.FAILED)
+
+    @property
+    def _unfinished(self) -> UnfinishedRows:
+        return UnfinishedRows(self.spooled, self.survey.past, self.settings.files, self.runtime)
 
     async def _close_files(self, ledger: Ledger, requester: Requester, batch: Batch) -> Path | None:
         """Bring the failures file up to date, if the disk lets us; the copy of one that somebody edited meanwhile.
@@ -186,9 +206,10 @@ class _Run:
             try:
                 for progress in left_open(ledger):
                     ledger.book(progress.uncertain(ledger.run, requester.now()))
+                self._unfinished.leave(batch, ledger)
                 await ledger.sync()
-                unfinished = count_unfinished(self.survey, self.spooled, ledger.histories)
-                left = rows_left(self.survey, unfinished, batch.tally) + self.survey.plan.undone
+                without = count_without(self.survey, self.spooled, ledger.histories)
+                left = rows_left(self.survey, without, batch.tally) + self.survey.plan.undone
                 if not left or not is_fed_back(self.settings):
                     return await ledger.rewrite_failures()
             except DiskTrouble as trouble:

@@ -26,7 +26,7 @@ from ..send.drain import Drain, End
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unfinished:
+class WithoutDocument:
     """The rows without a document, counted once, when the run is over.
 
     `failed` (of these `invalid`, and of these `held_back`) and `uncertain` are rows of the inputs; `others` are failed or
@@ -40,7 +40,7 @@ class Unfinished:
     others: int = 0
 
 
-def count_unfinished(survey: Survey, spooled: SpooledRows, histories: Mapping[str, KeyHistory]) -> Unfinished:
+def count_without(survey: Survey, spooled: SpooledRows, histories: Mapping[str, KeyHistory]) -> WithoutDocument:
     """What the journal's histories say at the end: whatever is unclear is uncertain, booked or not."""
     failed = uncertain = others = 0
     for key, history in histories.items():
@@ -53,13 +53,20 @@ def count_unfinished(survey: Survey, spooled: SpooledRows, histories: Mapping[st
         else:
             uncertain += 1
     reasons = Counter(row.reason for row in spooled.invalid if _is_failed(histories.get(row.key, NO_HISTORY)))
-    return Unfinished(
+    return WithoutDocument(
         failed=failed,
         invalid=reasons.total(),
         held_back=reasons[Reason.SAME_CONTENT],
         uncertain=uncertain,
         others=others,
     )
+
+
+def count_due(survey: Survey, steps: Mapping[str, DueSteps]) -> tuple[int, int, int]:
+    """Created rows of the inputs that lack steps; those of them whose step was refused; failures lines of other rows."""
+    mine = [due for key, due in steps.items() if survey.is_input(key)]
+    others = sum(due.failure is not None for due in steps.values()) - sum(due.failure is not None for due in mine)
+    return len(mine), sum(due.is_refused for due in mine), others
 
 
 def _is_failed(history: KeyHistory) -> bool:
@@ -96,14 +103,14 @@ def _readable_failures(survey: Survey, storage: Storage, journal: Path, reported
         return ()
 
 
-def rows_left(survey: Survey, unfinished: Unfinished, tally: Tally) -> int:
+def rows_left(survey: Survey, without: WithoutDocument, tally: Tally) -> int:
     """Rows that nothing was found out about: a further run sends them.
 
     They are what the other counts leave of the rows read. That it is right the summary proves by itself: none may be
     left unless something ended the run early, and never less than none (`Summary.adds_up`).
     """
     created = survey.plan.created + tally.created + tally.reconciled + tally.adopted
-    return survey.plan.rows - created - unfinished.failed - unfinished.uncertain - survey.plan.undone
+    return survey.plan.rows - created - without.failed - without.uncertain - survey.plan.undone
 
 
 def summarise(
@@ -120,7 +127,9 @@ def summarise(
     """The counts, from what was read and what the ledger holds now. Without a `batch` nothing was to be done."""
     histories = survey.past.journaled.histories if batch is None else batch.sender.ledger.histories
     reported = survey.past.journaled.reported if batch is None else batch.sender.ledger.reported
-    unfinished = count_unfinished(survey, spooled, histories)
+    without = count_without(survey, spooled, histories)
+    steps = survey.past.journaled.steps if batch is None else batch.sender.ledger.steps
+    unfinished, refused, others = count_due(survey, steps.due)
     tally = batch.tally if batch is not None else Tally()
     is_limit_reached = batch is not None and batch.is_limit_reached
     return Summary(
@@ -136,14 +145,17 @@ def summarise(
         created_before=survey.plan.created,
         reconciled=tally.reconciled,
         adopted=tally.adopted,
-        failed=unfinished.failed,
-        invalid=unfinished.invalid,
-        held_back=unfinished.held_back,
-        uncertain=unfinished.uncertain,
-        to_do=rows_left(survey, unfinished, tally),
+        unfinished=unfinished,
+        unreached=unfinished - refused,
+        has_folders=bool(survey.asked.folders),
+        failed=without.failed,
+        invalid=without.invalid,
+        held_back=without.held_back,
+        uncertain=without.uncertain,
+        to_do=rows_left(survey, without, tally),
         undone=survey.plan.undone,
         changed=survey.plan.changed,
-        other_failures=unfinished.others,
+        other_failures=without.others + others,
         requests=requests,
         rate=str(settings.sending.rate) if settings.sending.rate else "none",
         keys=max(1, len(settings.endpoint.keys)),

@@ -12,7 +12,7 @@ from typing import NamedTuple, assert_never
 
 from ..identity import BODY_DIGITS, HASH_DIGITS, fingerprint
 from ..models import Unfinished
-from ..placement import Placement, StepKind
+from ..placement import Placement, StepKind, steps_of
 from ..reasons import Reason
 from .journal_lines import FailureLine, Intent
 from .step_lines import Making, PlaceMade, StepDone, StepsDue
@@ -33,11 +33,20 @@ class DueSteps(NamedTuple):
     is_refused: bool = False
 
 
+def kinds_for(placement: Placement, due: DueSteps | None) -> tuple[StepKind, ...]:
+    """The steps of a created row that asks for this now: those that are missing, and those that bring about something else."""
+    if due is None:
+        return steps_of(placement)
+    new = {StepKind.FOLDER} if placement.folder != due.placement.folder else set[StepKind]()
+    new |= {StepKind.LABELS} if placement.labels != due.placement.labels else set()
+    return tuple(kind for kind in steps_of(placement) if kind in due.kinds or kind in new)
+
+
 @dataclass(slots=True)
 class StepsLeft:
     """All rows' missing steps. `placed`: for rows whose steps were changed, what is kept of the hash of these.
 
-    `making`: folders and labels of which nobody knows whether they were made.
+    `making`: folders (by path, without case) of which nobody knows whether they were made.
     """
 
     due: dict[str, DueSteps] = field(default_factory=dict)
@@ -64,9 +73,9 @@ class StepsLeft:
             case FailureLine():
                 self.fail(line, offset)
             case Making():
-                self.making[line.kind, line.name] = line
+                self.making[line.kind, line.name.casefold()] = line
             case PlaceMade():
-                self.making.pop((line.kind, line.name), None)
+                self.making.pop((line.kind, line.name.casefold()), None)
             case _:
                 assert_never(line)
 

@@ -96,7 +96,7 @@ class Intent(NamedTuple):
     @property
     def steps(self) -> tuple[StepKind, ...]:
         """What follows if this attempt creates the document."""
-        return steps_of(self.placement)
+        return steps_of(self.placement, goes_with_create=self.api is ApiVersion.V2)
 
     def encode(self) -> bytes:
         """The line. Folder and labels come first, so that whoever reads a million lines sees at once which have them."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from ..models import ApiVersion, Spec
+from ..placement import Placement, StepKind
 from ..transport.reply import Reply
 from .compare import Difference
 from .described import Offer
@@ -58,6 +59,9 @@ class Api(Protocol):
     """One version of the documents API."""
 
     version: ApiVersion
+
+    def steps_of(self, placement: Placement) -> tuple[StepKind, ...]:
+        """What a create leaves of it for later requests (`places.py`), in order."""
 
     def create(self, body: bytes, folder_id: str | None = None) -> Request:
         """POST one document. `body` is what `body_of` gives; the version's own is made of it here.

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import orjson
 
 from ..models import ApiVersion, Spec
+from ..placement import Placement, StepKind, steps_of
 from . import comparable, judge, v1_answers
 from .api import Question, Request
 from .described import Offer, offer_of
@@ -51,6 +52,10 @@ class V1:
     def create(self, body: bytes, folder_id: str | None = None) -> Request:  # noqa: ARG002 - v1 creates in no folder
         """See `Api`."""
         return Request("POST", _CREATE, body)
+
+    def steps_of(self, placement: Placement) -> tuple[StepKind, ...]:
+        """See `Api`."""
+        return steps_of(placement, goes_with_create=self.version is ApiVersion.V2)
 
     def get(self, identifier: str, version: ApiVersion | None = None) -> Question[Look]:
         """See `Api`."""

@@ -18,8 +18,8 @@ from ..report.observers import Observer
 from ..validate.check import Checked
 from ..validate.checked_rows import InvalidRow
 from .content_messages import name_unclaimed, problem_of, warn_of_moved, warn_of_others
-from .documents_left import Left, find_left
-from .same_content import Kind, Pair, Same, Seeking, Sought, answered
+from .documents_left import Left, Sought, find_left
+from .same_content import Kind, Pair, Same, Seeking, answered
 from .seen_rows import SENT, SeenRows, SpooledRows
 
 _NEW = (RowState.NEW, RowState.FAILED)  # a row that is new may have been invalid when it came: then it has failed since

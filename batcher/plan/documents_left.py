@@ -6,7 +6,7 @@ another key; a resume keeps nothing for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -20,9 +20,36 @@ from ..files.history import intent_at, lines_about_rows
 from ..files.journal_lines import FailureLine, Intent
 from ..files.past import Past
 from ..files.run_lines import RunBegan
-from ..identity import content_hash, fingerprint, name_key
-from ..models import Failed
+from ..identity import content_hash, fingerprint, name_key, placed_hash
+from ..models import Failed, Spec
+from ..placement import NO_PLACEMENT, Placement
 from ..read.sources import Source
+
+
+class Sought(NamedTuple):
+    """A row whose document is sought: its key in the files, its place, its content, and its `name_key`.
+
+    `is_held_back`: it is known to hold what another row's document holds, so it has one, if need be another's.
+    """
+
+    key: str
+    source: str
+    line: int
+    content: str
+    named: str
+    is_held_back: bool = False
+    placement: Placement = NO_PLACEMENT
+
+    @property
+    def place(self) -> str:
+        """`dashboards.csv:17`."""
+        return f"{self.source}:{self.line}"
+
+    @classmethod
+    def by(cls, spec: Spec, *, is_held_back: bool = False) -> Sought:
+        """A row that is to be sent."""
+        named, content = name_key(spec.model_id, spec.name), content_hash(orjson.loads(spec.body))
+        return cls(spec.key, spec.source, spec.line, content, named, is_held_back, spec.placement)
 
 
 class Offsets:
@@ -125,15 +152,27 @@ def find_left(
                 if is_held or sources is None or included.has(line.source if failed is None else failed.source):
                     _add(left, line, offset, past, failed, is_held=is_held)
                 elif line.key in past.created:
-                    left.elsewhere.add(content_hash(orjson.loads(line.body)), offset)
+                    left.elsewhere.add(sent_content(content_hash(orjson.loads(line.body)), line.placement), offset)
     return left
+
+
+def sent_content(content: str, placement: Placement) -> str:
+    """What stands for a content with the folder and labels that went with it; those count unless there were none."""
+    return content if placement == NO_PLACEMENT else f"{content} {placed_hash(content, *placement)}"
+
+
+def contents_like(content: str, placement: Placement) -> Iterator[str]:
+    """What was sent that a row of this content may be: the same place first, then what asked for less."""
+    folder, labels = placement
+    alike = (placement, Placement(folder), Placement(None, labels), NO_PLACEMENT)
+    yield from dict.fromkeys(sent_content(content, one) for one in alike)
 
 
 def _add(left: Left, intent: Intent, offset: int, past: Past, failed: Failed | None, *, is_held: bool) -> None:
     body = orjson.loads(intent.body)
     named = name_key(str(body.get("modelId")), str(body.get("name")))
     offsets = left.held if is_held else left.undone if past.history_of(intent.key).is_undone else left.unheld
-    offsets.add(content_hash(body), offset)
+    offsets.add(sent_content(content_hash(body), intent.placement), offset)
     offsets.add(named, offset)
     left.last[intent.key] = offset
     if not is_held and intent.key in past.created:

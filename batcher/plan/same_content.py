@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
-from typing import NamedTuple
 
 import orjson
 
@@ -22,36 +21,10 @@ from ..files.disk import Storage
 from ..files.history import intent_at
 from ..files.journal_lines import Intent
 from ..files.past import Past
-from ..identity import KEY_LENGTH, RAW, content_hash, name_key
-from ..models import Spec
-from .documents_left import Left, fixed_as
+from ..identity import KEY_LENGTH, RAW, content_hash
+from .documents_left import Left, Sought, contents_like, fixed_as
 
 _ROOM = 10  # characters that a key leaves for `~2`
-
-
-class Sought(NamedTuple):
-    """A row whose document is sought: its key in the files, its place, its content, and its `name_key`.
-
-    `is_held_back`: it is known to hold what another row's document holds, so it has one, if need be another's.
-    """
-
-    key: str
-    source: str
-    line: int
-    content: str
-    named: str
-    is_held_back: bool = False
-
-    @property
-    def place(self) -> str:
-        """`dashboards.csv:17`."""
-        return f"{self.source}:{self.line}"
-
-    @classmethod
-    def by(cls, spec: Spec, *, is_held_back: bool = False) -> Sought:
-        """A row that is to be sent."""
-        named, content = name_key(spec.model_id, spec.name), content_hash(orjson.loads(spec.body))
-        return cls(spec.key, spec.source, spec.line, content, named, is_held_back)
 
 
 class Kind(Enum):
@@ -115,8 +88,8 @@ class Seeking:
                 found.append(self._pair(row, last[row.content], Kind.REPEATED if self.is_part else Kind.SAME))
             elif self._may_be_fixed_otherwise(row):
                 unpaired.append(row)
-            elif self.left.elsewhere.take(row.content) is not None:
-                self.left.met.append(row.place)
+            else:
+                self._meet(row)
         return [*found, *self._fixed_otherwise(unpaired)]
 
     def _may_be_fixed_otherwise(self, row: Sought) -> bool:
@@ -133,12 +106,20 @@ class Seeking:
             intent = next((intent for text in texts if (intent := self._take(text)) is not None), None)
             if intent is not None:
                 yield self._pair(row, intent, Kind.FIXED_OTHERWISE)
-            elif self.left.elsewhere.take(row.content) is not None:
-                self.left.met.append(row.place)
+            else:
+                self._meet(row)
+
+    def _meet(self, row: Sought) -> None:
+        """Note a row that holds what was created for an input that isn't among these."""
+        if any(self.left.elsewhere.take(text) is not None for text in contents_like(row.content, row.placement)):
+            self.left.met.append(row.place)
 
     def _other(self, row: Sought) -> Intent | None:
         """The document of this row's content, not the one that its own unclear attempt may have made."""
-        return self._take(row.content, lambda intent: intent.key != row.key)
+        taken = (
+            self._take(text, lambda intent: intent.key != row.key) for text in contents_like(row.content, row.placement)
+        )
+        return next((intent for intent in taken if intent is not None), None)
 
     def _is_own(self, row: Sought) -> bool:
         """Whether its key's document holds the same after all: it differs in the identifier alone."""

@@ -9,22 +9,29 @@ from dataclasses import dataclass, field
 from ..compact_map import Fingerprints
 from ..config import Files, RunSettings
 from ..files.disk import Storage
+from ..files.due_steps import kinds_for
 from ..files.past import Past, RowState
 from ..files.spool import Spool
 from ..identity import content_hash, name_key
 from ..models import Spec
+from ..placement import NO_PLACEMENT, steps_of
 from ..report.plan import Plan
 from ..validate.check import Checked
 from ..validate.checked_rows import InvalidRow, ValidRow
 from ..validate.validate import own_key
+from .documents_left import Sought
 from .failures_input import sheet_beside, unknown_key
 from .mentions import Asked
 from .missing_journal import is_unknown, put_it_back
-from .same_content import Sought
 from .shared_names import SharedNames
 from .sheet import SheetRows
 
-SENT = (RowState.UNCERTAIN, RowState.NEW, RowState.FAILED)  # in the order in which a run comes to them
+SENT = (
+    RowState.UNCERTAIN,
+    RowState.UNFINISHED,
+    RowState.NEW,
+    RowState.FAILED,
+)  # in the order in which a run comes to them
 _NOTE = "changed since its document was created; the document was not updated"
 _SHOWN = 5  # places named in a warning about many rows
 
@@ -96,6 +103,8 @@ class SeenRows:
     shared: SharedNames = field(init=False)
     has_past: bool = field(init=False)
     asked: Asked = field(default_factory=Asked)
+    is_v2: bool = False
+    applies_steps: bool = False  # created rows that go elsewhere now lack these steps
 
     def __post_init__(self) -> None:
         """Nothing seen yet."""
@@ -105,6 +114,8 @@ class SeenRows:
     def see(self, row: ValidRow) -> None:
         """One valid row."""
         state = self.past.state(row.key, row.spec_hash, recreate=self.recreate)
+        if state is RowState.CHANGED and self.applies_steps and row.placement != NO_PLACEMENT:
+            state = RowState.UNFINISHED if self.past.has_other_placement(row.key, row.spec_hash()) else state
         self.counts[state] += 1
         if self.spooled.sheet is not None:
             self.spooled.sheet.add(row.row, row.key, note=_NOTE if state is RowState.CHANGED else "")
@@ -116,6 +127,11 @@ class SeenRows:
             return
         if self.has_past:
             self.shared.see(row)
+        if row.placement != NO_PLACEMENT and state not in (RowState.CHANGED, RowState.UNDONE):
+            self._see_placement(row, state)
+        if state is RowState.UNFINISHED:
+            self.spooled.valid[state].add(row.spec())
+            return
         if state in (RowState.CHANGED, RowState.UNDONE):
             self._remember(state, f"{row.place} ({row.name})")
             if state is RowState.CHANGED:
@@ -131,10 +147,18 @@ class SeenRows:
                 self.lost = row.place
         self.spooled.valid[state].add(row.spec())
 
+    def _see_placement(self, row: ValidRow, state: RowState) -> None:
+        self.asked.see_placement(row)
+        due = self.past.journaled.steps.due.get(row.key) if state is RowState.UNFINISHED else None
+        is_new = state is not RowState.UNFINISHED
+        kinds = steps_of(row.placement, goes_with_create=self.is_v2) if is_new else kinds_for(row.placement, due)
+        self.asked.count_steps(kinds, is_new=is_new)
+
     def _keep_changed(self, row: ValidRow) -> None:
         self.changed.add(row.key, 1)
         named = name_key(row.model_id, row.name)
-        self.spooled.changed.add(Sought(row.key, row.source, row.line, content_hash(row.body), named))
+        content, placement = content_hash(row.body), row.placement
+        self.spooled.changed.add(Sought(row.key, row.source, row.line, content, named, placement=placement))
 
     def _remember(self, state: RowState, place: str) -> None:
         places = self.places.setdefault(state, [])
@@ -193,7 +217,10 @@ class SeenRows:
         counts = self.counts
         return Plan(
             rows=checked.rows,
-            created=counts[RowState.CREATED] + counts[RowState.CHANGED],
+            created=counts[RowState.CREATED] + counts[RowState.CHANGED] + counts[RowState.UNFINISHED],
+            unfinished=counts[RowState.UNFINISHED],
+            steps=self.asked.steps,
+            moves=self.asked.moves,
             failed=counts[RowState.FAILED] + checked.invalid,
             invalid=checked.invalid,
             uncertain=counts[RowState.UNCERTAIN],

@@ -14,7 +14,7 @@ from ..errors import InvalidInput
 from ..files.failures_view import Form, is_current, is_edited
 from ..files.past import Past
 from ..files.trouble import on_disk
-from ..models import stamp
+from ..models import ApiVersion, stamp
 from ..read.read import layout_of
 from ..read.sources import Source
 from ..report.observers import Observer
@@ -43,6 +43,7 @@ class Survey:
     repeats: int  # rows that are wholly identical to an earlier one
     asked: Asked
     absent: tuple[str, ...]
+    makes_places: bool
     refusal: str | None  # why nothing may be sent although every row is valid
     same: Same
     warnings: tuple[str, ...]
@@ -56,7 +57,12 @@ class Survey:
     @property
     def has_work(self) -> bool:
         """Whether anything must be sent, looked up or written."""
-        return bool(self.plan.sending or self.absent or self.plan.invalid or not self.is_current)
+        return bool(self.has_requests or self.plan.invalid or not self.is_current)
+
+    @property
+    def has_requests(self) -> bool:
+        """Whether anything must be sent or looked up, or is to be made for rows that aren't sent now."""
+        return bool(self.plan.sending or self.absent or self.makes_places)
 
     def is_input(self, key: str) -> bool:
         """Whether a row of this run has this key."""
@@ -92,7 +98,15 @@ def survey(
     recreate, is_continued = settings.sending.recreate_undone, is_input and past.journaled.header is not None
     beside = len(sources) > 1
     nothing_seen = partial(
-        SeenRows, past, spooled, recreate, str(files.failures) if lost else None, beside, is_continued
+        SeenRows,
+        past,
+        spooled,
+        recreate,
+        str(files.failures) if lost else None,
+        beside,
+        is_continued,
+        is_v2=settings.sending.api is ApiVersion.V2,
+        applies_steps=settings.apply_steps,
     )
     if spooled.sheet is not None:
         spooled.sheet.lay_out(layout_of(sources, settings.reading, ()))
@@ -118,6 +132,8 @@ def survey(
     histories = past.journaled.histories
     others = [history for key, history in histories.items() if key not in checked.claims.keys]
     untold = sum(history.is_open or history.failure is not None for history in others)
+    steps = past.journaled.steps.due
+    untold += sum(due.failure is not None and key not in checked.claims.keys for key, due in steps.items())
     plan = replace(rows.plan(settings, checked), other_failures=untold)
     return Survey(
         past=past,
@@ -127,6 +143,9 @@ def survey(
         asked=rows.asked,
         absent=tuple(
             key for key in histories if histories[key].may_be_settled_absent and key not in checked.claims.keys
+        ),
+        makes_places=bool(
+            (settings.create_folders and rows.asked.folders) or (settings.create_labels and rows.asked.labels)
         ),
         refusal=refusal,
         same=same,

@@ -25,7 +25,7 @@ from ..reasons import Reason
 from .cells import value_of
 from .json_text import BrokenJson, parse_object
 
-OUTCOMES = ("failed", "uncertain")
+OUTCOMES = ("failed", "uncertain", "unfinished")
 _REPEATED = re.compile(r"(?!name:|id:).+~\d+", re.DOTALL)  # for a second row with somebody's own key
 _FAULT = 'spec {}; replace it with the row as a JSON object, like {{"modelId": "…", "name": "…"}}'
 _CSV_FAULT = (

@@ -16,8 +16,8 @@ from .json_fields import fields_of
 
 SHOWN_FAILURES = 10
 _FIELDS = (  # that are in the object as they are here
-    "elapsed_seconds inputs base_url sandbox rows created created_now created_before reconciled adopted failed invalid "
-    "uncertain not_attempted to_do undone changed other_failures requests rate stopped stopped_reason "
+    "elapsed_seconds inputs base_url sandbox rows created created_now created_before reconciled adopted unfinished "
+    "failed invalid uncertain not_attempted to_do undone changed other_failures requests rate stopped stopped_reason "
     "interrupted deadline_reached limit_reached warnings"
 )
 
@@ -43,6 +43,9 @@ class Summary:
     created_before: int = 0
     reconciled: int = 0
     adopted: int = 0
+    unfinished: int = 0
+    unreached: int = 0
+    has_folders: bool = False
     failed: int = 0
     invalid: int = 0
     held_back: int = 0
@@ -89,12 +92,13 @@ class Summary:
         """Every row read ended in exactly one outcome, and rows are left only where something ended the run early."""
         counted = self.created + self.failed + self.uncertain + self.not_attempted
         ended_early = self.stopped is not None or self.interrupted or self.deadline_reached or self.limit_reached
-        return counted == self.rows and self.invalid <= self.failed and (self.to_do == 0 or ended_early)
+        parts_fit = self.invalid <= self.failed and self.unreached <= self.unfinished <= self.created
+        return counted == self.rows and parts_fit and (self.to_do == 0 or ended_early)
 
 
 def exit_code(summary: Summary) -> int:
     """Contract 10: of several the first of 70, 130, 4, 3, 5, 6, 1, 0."""
-    work_remains = summary.to_do > 0
+    work_remains = summary.to_do > 0 or summary.unreached > 0
     ladder = (
         (not summary.adds_up, 70),
         (summary.interrupted, 130),
@@ -102,7 +106,7 @@ def exit_code(summary: Summary) -> int:
         (summary.stopped is not None, 3),
         (summary.uncertain > 0, 5),
         ((summary.deadline_reached or summary.limit_reached) and work_remains, 6),
-        (summary.failed > 0, 1),
+        (summary.failed > 0 or summary.unfinished > 0, 1),
     )
     return next((code for applies, code in ladder if applies), 0)
 

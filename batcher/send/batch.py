@@ -12,10 +12,11 @@ from ..config import Sending
 from ..errors import BatcherError, InternalError, StopReason
 from ..files.ledger import Ledger
 from ..models import Created, Failed, Failure, How, Outcome, Spec, Uncertain, Unfinished
+from ..reasons import Reason
 from ..runtime import Runtime
 from .drain import Drain
 from .requester import Requester
-from .sender import Sender
+from .sender import Aside, Sender
 from .settle_rules import decide
 from .streak import Streak
 from .workers import WorkerPool
@@ -73,44 +74,57 @@ class Batch:
         runtime: Runtime,
         room: Callable[[], Awaitable[None]] | None = None,
         on_waiting: Callable[[Spec], None] = lambda _: None,
+        on_finished: Callable[[Spec], None] = lambda _: None,
     ) -> None:
         self.tally = Tally(links_wanted=0 if settings.limit is None else LINKS)
         self.is_limit_reached = False
         self.pool = WorkerPool(settings.concurrency, runtime.random)
-        self.sender = Sender(requester, ledger, settings, self.pool, self.book, runtime.decide or decide)
+        self.sender = Sender(
+            requester, ledger, settings, self.pool, self.book, runtime.decide or decide, self._finished
+        )
         self._requester = requester
         self._ledger = ledger
         self._settings = settings
         self._drain = drain
         self._on_outcome = on_outcome
         self._on_waiting = on_waiting
+        self._on_finished = on_finished
         self._room = room
         self._left = settings.limit
         self._pulling = anyio.Lock()
         self._streak = Streak(settings.stop_after)
         self._counts_streak = True
-        self._aside: list[Spec] = []
+        self._step_streak = Streak(settings.stop_after)
+        self._aside: list[Aside] = []
 
     async def send_all(self, specs: Iterator[Spec] | AsyncIterator[Spec], *, failed_before: bool = False) -> None:
         """Send them all, or until the drain. `failed_before`: in an earlier run."""
         self._counts_streak = not failed_before
 
+        await self._work(partial(self._send_next, specs))
+
+    async def finish_all(self, specs: Iterator[Spec], identifier_of: Callable[[str], str | None]) -> None:
+        """Do the steps that these created rows lack, or until the drain; none of them is created again."""
+        await self._work(partial(self._finish_next, specs, identifier_of))
+
+    async def _work(self, step: Callable[[anyio.CancelScope], Awaitable[bool]]) -> None:
         with self._drain.waits():
             try:
-                await self.pool.work(partial(self._send_next, specs))
+                await self.pool.work(step)
                 while self._aside and not self._drain.is_on:
                     again, self._aside = self._aside, []
-                    await self.pool.work(partial(self._send_next, iter(again), is_again=True))
+                    await self.pool.work(partial(self._send_again, iter(again)))
             except BaseExceptionGroup as group:
                 self._stop_by(group)
+        for aside in self._aside:
+            if aside.identifier is not None:
+                self.sender.leave(aside.spec, aside.identifier)
 
-    async def _send_next(
-        self, specs: Iterator[Spec] | AsyncIterator[Spec], flight: anyio.CancelScope, *, is_again: bool = False
-    ) -> bool:
+    async def _send_next(self, specs: Iterator[Spec] | AsyncIterator[Spec], flight: anyio.CancelScope) -> bool:
         """One row; False if none is left, or no more may be sent."""
         if self._room is not None:
             await self._room()
-        if self._left is not None and self._left <= 0 and not is_again:
+        if self._left is not None and self._left <= 0:
             self.is_limit_reached = True
             return False
         if self._drain.is_on:
@@ -123,9 +137,41 @@ class Batch:
             self._on_waiting(spec)
             return True
         if self._left is not None:
-            self._left -= not is_again
-        if not await self.sender.send(spec, history, flight):
-            self._aside.append(spec)
+            self._left -= 1
+        if (aside := await self.sender.send(spec, history, flight)) is not None:
+            self._aside.append(aside)
+        return True
+
+    async def _finish_next(
+        self, specs: Iterator[Spec], identifier_of: Callable[[str], str | None], _: anyio.CancelScope
+    ) -> bool:
+        """The steps of one row; as `_send_next`."""
+        if self._left is not None and self._left <= 0:
+            self.is_limit_reached = True
+            return False
+        if self._drain.is_on or (spec := next(specs, None)) is None:
+            return False
+        identifier = identifier_of(spec.key)
+        if identifier is None or spec.key not in self._ledger.steps.due:
+            return True
+        if self._left is not None:
+            self._left -= 1
+        if (aside := await self.sender.finish(spec, identifier)) is not None:
+            self._aside.append(aside)
+        else:
+            self._on_finished(spec)
+        return True
+
+    async def _send_again(self, again: Iterator[Aside], flight: anyio.CancelScope) -> bool:
+        """One of those that were set aside."""
+        if self._drain.is_on or (aside := next(again, None)) is None:
+            return False
+        if aside.identifier is None:
+            later = await self.sender.send(aside.spec, self._ledger.history_of(aside.spec.key), flight)
+        else:
+            later = await self.sender.finish(aside.spec, aside.identifier)
+        if later is not None:
+            self._aside.append(later)
         return True
 
     async def _next(self, specs: AsyncIterator[Spec]) -> Spec | None:
@@ -160,13 +206,20 @@ class Batch:
                 )
             if self._streak.times:
                 self._streak.end()
+        elif isinstance(outcome, Unfinished):
+            if outcome.reason is not Reason.INTERRUPTED:
+                self._count_streak(self._step_streak, outcome)
         elif self._counts_streak:
-            self._count_streak(outcome)
+            self._count_streak(self._streak, outcome)
 
-    def _count_streak(self, outcome: Failure) -> None:
-        if self._streak.add(f"{outcome.reason}: {outcome.message}", outcome.identifier, outcome.key):
+    def _finished(self) -> None:
+        """The steps of a row are done."""
+        self._step_streak.end()
+
+    def _count_streak(self, streak: Streak, outcome: Failure) -> None:
+        if streak.add(f"{outcome.reason}: {outcome.message}", outcome.identifier, outcome.key):
             self._drain.stop(
-                f"{self._streak.times} rows in a row failed the same way ({self._streak.text}), so the rows are probably "
+                f"{streak.times} rows in a row failed the same way ({streak.text}), so the rows are probably "
                 "not to blame. Fix the cause and run again; --stop-after changes the limit.",
                 StopReason.SAME_FAILURE,
             )

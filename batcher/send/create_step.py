@@ -34,11 +34,13 @@ from ..omni.verdicts import (
     Unclear,
     Unsent,
 )
-from ..reasons import Reason
+from ..placement import NO_PLACEMENT, steps_of
+from ..reasons import STEP_HINTS, Reason
 from ..transport.reply import Answer, NotSent
 from .firewall import Firewall
 from .key_doubts import KeyDoubts
 from .misnamed import Misnamed, Misnaming
+from .places import Places
 from .reconcile import Reconciler
 from .requester import RATE_LIMITED, Requester
 from .row_progress import RowProgress
@@ -58,13 +60,20 @@ class CreateStep:
     """Creates documents, one row at a time for each worker."""
 
     def __init__(
-        self, requester: Requester, ledger: Ledger, settings: Sending, pool: WorkerPool, reconciler: Reconciler
+        self,
+        requester: Requester,
+        ledger: Ledger,
+        settings: Sending,
+        pool: WorkerPool,
+        reconciler: Reconciler,
+        places: Places,
     ) -> None:
         self.requester = requester
         self.ledger = ledger
         self.settings = settings
         self.pool = pool
         self.reconciler = reconciler
+        self.places = places
         self.firewall = Firewall(requester.stop)
         self._doubts = KeyDoubts(requester)
         self._has_created = ledger.has_created_before
@@ -75,11 +84,26 @@ class CreateStep:
         settled: Outcome | SendAgain | SetAside | None
         settled = await self._settle_earlier(progress) if progress.history.unclear else SendAgain()
         while isinstance(settled, SendAgain):
-            attempted = await self._attempt(progress, flight)
+            refused = None
+            if progress.spec.placement != NO_PLACEMENT:
+                if not await self.places.look_up(steps_of(progress.spec.placement)):
+                    return None
+                refused = self._unplaceable(progress)
+            attempted = refused or await self._attempt(progress, flight)
             if isinstance(attempted, Created):
                 return attempted
             settled = await self._settle(progress, attempted)
         return settled
+
+    def _unplaceable(self, progress: RowProgress) -> Refused | None:
+        """Why nothing is sent for a row whose folder or labels aren't there. In a run that was found before the first POST."""
+        placement, places = progress.spec.placement, self.places
+        folder = None if placement.folder is None else places.folder(placement.folder)
+        progress.folder_id = None if folder is None else folder.id
+        problem = next(places.problems(placement), None)
+        return (
+            None if problem is None else Refused(Reason.NOT_FOUND, 404, problem[1], hint=STEP_HINTS[Reason.NOT_FOUND])
+        )
 
     async def _settle_earlier(self, progress: RowProgress) -> Outcome | SendAgain | None:
         if progress.identifier is not None:
@@ -152,7 +176,7 @@ class CreateStep:
                 await self.pool.wait_without_slot(math.inf)  # for the run to stop
             with await requester.permit(progress.spec.key) as permit:
                 await self._intend(progress)
-                reply = await permit.send(api.create(progress.body), flight, progress.leaves)
+                reply = await permit.send(api.create(progress.body, progress.folder_id), flight, progress.leaves)
                 if reply is None:
                     continue
                 progress.ended_at = now = requester.now()
@@ -194,6 +218,7 @@ class CreateStep:
             progress.body,
             progress.is_resend,
             self.settings.timeout_seconds,
+            spec.placement,
             api=self.requester.api.version,
         )
         synced = self.ledger.intend(intent)

@@ -42,6 +42,7 @@ class RowProgress:
     ended_at: datetime | None = None  # the last attempt of this run
     is_intended: bool = False
     is_resend: bool = False
+    folder_id: str | None = None  # where it goes, for a version whose create can say so
     last: Unclear | Unknown | Refused | None = None
 
     @property

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ..models import Row
 from ..omni.fields import ALLOWED, FOLDER, LABELS
-from ..placement import NO_PLACEMENT, Placement
+from ..placement import NO_PLACEMENT, Placement, segments_of
 from ..read.cells import Unread, value_of
 from ..read.json_text import kind_of, shown
 from . import complaints
 
 LABEL_LENGTHS = range(2, 26)  # characters (API.md 11)
 MOST_LEVELS = 7
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
-def is_uuid(folder: str) -> bool:
-    """Whether this names a folder by its id, not by its path."""
-    return _UUID.fullmatch(folder) is not None
-
-
-def segments_of(path: str) -> list[str]:
-    """The names in a folder's path, as written."""
-    return [segment.strip() for segment in path.strip("/").split("/")]
 
 
 def placement_of(row: Row, default: Placement) -> Placement:
@@ -42,12 +30,6 @@ def placement_of(row: Row, default: Placement) -> Placement:
 def findings(row: Row) -> Iterator[tuple[str, str, str]]:
     """What is wrong with them: field, message, cause."""
     folder, labels = _values(row)
-    if folder is not None or labels is not None:  # until the steps that follow a create are built
-        yield (
-            FOLDER if folder is not None else LABELS,
-            "can't be sent yet by this version of batcher; remove it",
-            "placement",
-        )
     if folder is not None and (message := of_folder(folder)):
         yield FOLDER, message, "folder"
     if isinstance(labels, Unread):

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from batcher.commands.summarise import Unfinished, count_unfinished
+from batcher.commands.summarise import WithoutDocument, count_without
 from batcher.config import Files
 from batcher.files.disk import Disk
 from batcher.files.key_history import KeyHistory, SentAttempt
@@ -48,5 +48,5 @@ def test_each_row_counts_once(tmp_path: Path, histories: dict[str, KeyHistory], 
     with open_spools(Disk(), files) as spooled:
         spooled.invalid.add(InvalidRow(Row("d.jsonl", 1, {}), "a", ()))
         spooled.seal()
-        counted = count_unfinished(cast("Survey", cast("Any", Inputs())), spooled, histories)
-    assert counted == Unfinished(**expected)
+        counted = count_without(cast("Survey", cast("Any", Inputs())), spooled, histories)
+    assert counted == WithoutDocument(**expected)

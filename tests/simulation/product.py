@@ -31,7 +31,7 @@ from batcher.report.observers import Observer
 from batcher.report.summary import Summary
 from batcher.send import settle_rules
 from batcher.send.drain import Drain, End
-from batcher.send.sender import Sender
+from batcher.send.sender import Aside, Sender
 from batcher.send.settle_rules import Case, Decision
 
 from .disk import ProcessDisk
@@ -178,7 +178,7 @@ def telling_the_row() -> Iterator[None]:
     """While a row is under way, `SENDING` says which."""
     send = Sender.send
 
-    async def sent(sender: Sender, spec: Spec, history: KeyHistory, flight: anyio.CancelScope) -> bool:
+    async def sent(sender: Sender, spec: Spec, history: KeyHistory, flight: anyio.CancelScope) -> Aside | None:
         SENDING.set(spec.key)
         return await send(sender, spec, history, flight)
 

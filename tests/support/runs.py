@@ -151,9 +151,10 @@ class Job:
         rows: frozenset[str] | None = None,
         rows_to: Path | None = None,
         preflight: bool = False,
+        more: Mapping[str, Any] | None = None,
         **sending: Any,
     ) -> RunSettings:
-        """Settings of one run: no rate, no preflight, no shared pace unless asked for."""
+        """Settings of one run: no rate, no preflight, no shared pace unless asked for. `more`: further `RunSettings`."""
         given = {"rate": None, "concurrency": 4, "timeout_seconds": 5.0, "shared_pace": False, "fsync_ms": 20} | sending
         return RunSettings(
             inputs=tuple(str(path) for path in inputs or (self.input,)),
@@ -167,6 +168,7 @@ class Job:
             rows=rows,
             rows_to=rows_to,
             preflight=preflight,
+            **(more or {}),
         )
 
     async def run(

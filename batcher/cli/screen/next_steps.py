@@ -63,6 +63,9 @@ def _after_run(line: CommandLine, summary: Summary, real: str) -> Iterator[Step]
         yield Step(f"settle the uncertain rows by hand; the hint of each in {summary.files.failures} says how")
     elif summary.uncertain:
         yield Step(f"settle the uncertain rows, which the next run does first{again}", same)
+    if summary.unfinished:
+        steps = "step" if summary.unfinished == 1 else "steps"
+        yield Step(f"do the missing {steps} once the cause is gone{again}", same)
     if summary.held_back:
         rows = f"the {count(summary.held_back, 'row')} held back" if summary.held_back > 1 else "the row held back"
         plain = same.without("--rows").without("--create-again")
@@ -75,7 +78,7 @@ def _after_run(line: CommandLine, summary: Summary, real: str) -> Iterator[Step]
             where = str(summary.files.failures)
             command = _naming_results(line.without("--sheet-out").reading([where]), line, summary)
         yield Step(f"fix the failed rows in {where}, then", command)
-    if summary.created == summary.rows and summary.created_now:
+    if summary.created == summary.rows and summary.created_now and not summary.unfinished:
         yield from _after_success(line, summary, real)
 
 

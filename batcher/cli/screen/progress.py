@@ -133,15 +133,20 @@ def left_text(snapshot: Snapshot, now: datetime) -> str:
 
 def plan_text(plan: Plan, now: datetime) -> str:
     """What the run is about to do, and when it will be done."""
-    before = ((plan.created, "created before"), (plan.undone, "undone"), (plan.invalid, "invalid"))
+    before = ((plan.created, _before(plan)), (plan.undone, "undone"), (plan.invalid, "invalid"))
     settling = ((plan.failed - plan.invalid, "failed before"), (plan.uncertain, "uncertain"))
     parts = [f"{number:,} {word}" for number, word in before if number]
     again = ", ".join(f"{number:,} {word}" for number, word in settling if number)
-    parts.append(f"{plan.sending:,} to create" + (f" ({again})" if again else ""))
+    creating = max(0, plan.sending - plan.unfinished)
+    if creating or not plan.unfinished:
+        parts.append(f"{creating:,} to create" + (f" ({again})" if again else ""))
     when = ""
     if plan.rate is not None and plan.seconds is not None and plan.sending:
         rate = f"{plan.rate} for each of {plan.keys} keys" if plan.keys > 1 else str(plan.rate)
-        when = f"; {about_text(plan.seconds)} at {rate} (done by {clock_text(plan.seconds, now)})"
+        requests = f"{count(plan.requests, 'request')}, " if plan.steps else ""
+        when = f"; {requests}{about_text(plan.seconds)} at {rate} (done by {clock_text(plan.seconds, now)})"
+        if plan.moves and plan.seconds_with_v2 is not None:
+            when += f"; with --api v2 {about_text(plan.seconds_with_v2)}"
     return f"{count(plan.rows, 'row')}: {', '.join(parts)}{when}"
 
 
@@ -156,6 +161,10 @@ def under_way_text(plan: Plan, in_flight: int) -> str:
     )
     others = "".join(f", {number:,} {word}" for number, word in counts if number)
     return f"{count(plan.rows, 'row')}: {plan.created:,} created so far{others}"
+
+
+def _before(plan: Plan) -> str:
+    return f"created before, of these {plan.unfinished:,} to finish" if plan.unfinished else "created before"
 
 
 def line_text(snapshot: Snapshot, now: datetime, verb: str = "") -> str:

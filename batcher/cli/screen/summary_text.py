@@ -44,7 +44,12 @@ def summary_text(summary: Summary, steps: tuple[Step, ...], page: Page = PLAIN) 
 def _headline(summary: Summary) -> str:
     lost = "INTERNAL ERROR: the counts below don't add up to the rows read. Keep the files and report this."
     everything = summary.created == summary.rows
-    others = ((summary.failed, "failed"), (summary.uncertain, "uncertain"), (summary.undone, "undone"))
+    others = (
+        (summary.unfinished, "of these unfinished"),
+        (summary.failed, "failed"),
+        (summary.uncertain, "uncertain"),
+        (summary.undone, "undone"),
+    )
     done = ", ".join(
         [
             f"{summary.created:,} of {summary.rows:,} created",
@@ -58,7 +63,11 @@ def _headline(summary: Summary) -> str:
         (summary.deadline_reached and summary.to_do > 0, f"Stopped at the deadline: {done}."),
         (summary.limit_reached and summary.to_do > 0, f"Stopped at the limit: {done}."),
         (summary.rows == 0, "Nothing to do: the input has no rows."),
-        (everything and summary.created_before == summary.rows, "Nothing to do: every row is already created."),
+        (everything and summary.unfinished > 0, f"Not finished: {done}."),
+        (
+            everything and summary.requests == 0 and summary.created_before == summary.rows,
+            "Nothing to do: every row is already created.",
+        ),
         (everything, "Finished: every row is created."),
     )
     text = next((text for applies, text in ladder if applies), f"Finished: {done}.")
@@ -77,8 +86,9 @@ def _counts(summary: Summary, page: Page) -> Iterator[str]:
         (summary.adopted, "adopted: existed already and matched"),
     )
     invalid = summary.invalid - summary.held_back
+    of_these = f", of these {summary.unfinished:,} unfinished" if summary.unfinished else ""
     failed, uncertain = page.red if summary.failed else str, page.yellow if summary.uncertain else str
-    yield page.wrap(_count(summary.created, "created", parts))
+    yield page.wrap(_count(summary.created, "created", parts) + of_these)
     yield failed(_count(summary.failed, "failed", ((invalid, "invalid"), (summary.held_back, "held back"))))
     yield uncertain(_count(summary.uncertain, "uncertain", ()))
     yield _count(summary.not_attempted, "not attempted", ((summary.to_do, "to do"), (summary.undone, "undone")))
@@ -108,7 +118,11 @@ def _links(summary: Summary) -> Iterator[str]:
 def _places(summary: Summary, page: Page) -> Iterator[str]:
     if summary.created_now or summary.reconciled:
         where = "the sandbox" if summary.sandbox else summary.base_url
-        yield page.wrap(f"Created in the API key owner's personal folder {'in' if summary.sandbox else 'on'} {where}.")
+        at = f"{'in' if summary.sandbox else 'on'} {where}"
+        if summary.has_folders:
+            yield page.wrap(f"Created {at}; rows without a folder are in the API key owner's personal folder.")
+        else:
+            yield page.wrap(f"Created in the API key owner's personal folder {at}.")
     if summary.files is not None:
         files = (
             ("Results", summary.files.results),
@@ -153,7 +167,9 @@ def plan_object(plan: Plan, settings: RunSettings) -> dict[str, object]:
     """The final object of `batcher status --json`; rows = created + failed + invalid + uncertain + undone + toDo."""
     return {
         "baseUrl": settings.endpoint.base_url or None,
-        **fields_of(plan, "rows created invalid uncertain undone to_do changed other_failures sending"),
+        **fields_of(
+            plan, "rows created unfinished invalid uncertain undone to_do changed other_failures sending requests"
+        ),
         "failed": plan.failed - plan.invalid,
         "rate": str(plan.rate) if plan.rate else "none",
         "secondsAtRate": plan.seconds,

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from ...config import Reading, RunSettings, Sending
 from ...errors import UsageError
+from ...validate.placement import of_folder, of_label
 from ..screen.command_lines import CommandLine
 from .config_files import ConfigFile
 from .durations import duration_option
@@ -96,7 +97,13 @@ class Given:
 
     def reading(self) -> Reading:
         """How inputs are to be read. Raises UsageError."""
-        return Reading(**self._fields(Reading), api_keys=self._api_keys)
+        reading = Reading(**self._fields(Reading), api_keys=self._api_keys)
+        folder = None if reading.folder is None else of_folder(reading.folder)
+        wrong = [("--folder", folder), *(("--label", of_label(label)) for label in reading.labels)]
+        for flag, message in wrong:
+            if message is not None:
+                raise UsageError(f"{flag}: {message}")
+        return reading
 
     def sending(self) -> Sending:
         """How specs are to be sent. The time to connect is a part of the timeout."""
@@ -128,6 +135,9 @@ class Given:
             skip_invalid=self.flag("skip_invalid"),
             rekey=self.flag("rekey"),
             create_again=self.flag("create_again"),
+            apply_steps=self.flag("apply_steps"),
+            create_folders=self.flag("create_folders"),
+            create_labels=self.flag("create_labels"),
             **self._rows(),
             preflight=self.get("preflight") is not False,
         )

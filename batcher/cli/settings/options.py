@@ -103,6 +103,17 @@ FILES = (
     _file("--failures", "Files", "failures file (beside the results)"),
 )
 SHEET_OUT = (_file("--sheet-out", "Files", "all rows with their outcomes, as a .csv"),)
+PLACEMENT = (
+    _value("--folder", "FOLDER", "Input", "folder of rows without their own", lasting=False),
+    _value(
+        "--label labels", "NAME", "Input", "label of rows without their own; repeatable", multiple=True, lasting=False
+    ),
+)
+STEPS = (
+    _flag("--create-folders", "Sending", "make missing folders first"),
+    _flag("--create-labels", "Sending", "make missing labels first"),
+    _flag("--apply-steps", "Sending", "apply changed folders and labels to created rows"),
+)
 RATE_LIMIT = (_value("--rate", "N/PERIOD", "Sending", "60/min, 500/m, 50/s, 30/10s, none (60/min)", RATE),)
 SENDING = (
     *RATE_LIMIT,
@@ -115,7 +126,9 @@ RUN_ONLY = (
     _flag("--no-preflight", "Sending", "skip the key and model check", lasting=True),
     _value("--fsync-ms", "N", "Sending", "outcomes reach the disk within N ms (100)", whole(0, 60_000)),
 )
-LIMIT = (_value("--limit", "N", "Stopping", "create at most N documents (a canary)", _MANY, lasting=False),)
+LIMIT = (
+    _value("--limit", "N", "Stopping", "create at most N documents (a canary)", whole(0, 1_000_000_000), lasting=False),
+)
 _GIVE_UP = "--give-up-after give_up_after_seconds"
 OUTAGES = (
     _value("--deadline", "DURATION", "Stopping", "stop gracefully after 90s, 15m, 4h (never)", DURATION),
@@ -155,11 +168,11 @@ ALL = (_flag("--all", "Output", "one line for each problem"),)
 OUTPUT = (*JSON, *SUMMARY, *LOG_FORMAT, *LOUDNESS)
 
 RUN = (
-    *(*INPUTS, *ENDPOINT, *FILES, *SHEET_OUT, *SENDING, *RUN_ONLY, *LIMIT, *OUTAGES, *STOP_AFTER),
-    *(*READING, *INVALID, *IDENTITY, *SAME_CONTENT, *ALL, *OUTPUT),
+    *(*INPUTS, *ENDPOINT, *FILES, *SHEET_OUT, *SENDING, *RUN_ONLY, *STEPS, *LIMIT, *OUTAGES, *STOP_AFTER),
+    *(*READING, *PLACEMENT, *INVALID, *IDENTITY, *SAME_CONTENT, *ALL, *OUTPUT),
 )
 ONLINE = (_flag("--online", "Where to", "also ask the instance: key, models, identifiers"),)
-CHECK = (*INPUTS, *ONLINE, *ENDPOINT, *FILES, *RATE_LIMIT, *READING, *NAMESPACE, *FILLING, *ALL, *OUTPUT)
+CHECK = (*INPUTS, *ONLINE, *ENDPOINT, *FILES, *RATE_LIMIT, *READING, *PLACEMENT, *NAMESPACE, *FILLING, *ALL, *OUTPUT)
 STATUS = (
     *INPUTS,
     *ENDPOINT,
@@ -167,6 +180,7 @@ STATUS = (
     *SHEET_OUT,
     *RATE_LIMIT,
     *READING,
+    *PLACEMENT,
     *INVALID,
     *IDENTITY,
     *ALL,
@@ -174,7 +188,7 @@ STATUS = (
     *LOG_FORMAT,
     *LOUDNESS,
 )
-VERIFY = (*INPUTS, *ENDPOINT, *FILES, *SENDING, *READING, *NAMESPACE, *FILLING, *OUTPUT)
+VERIFY = (*INPUTS, *ENDPOINT, *FILES, *SENDING, *READING, *PLACEMENT, *NAMESPACE, *FILLING, *OUTPUT)
 UNDO = (
     click.Argument(["results_file"], metavar="RESULTS", type=click.Path(path_type=str)),
     _flag("--yes", "Undo", "delete; without it, only list what would be deleted"),

@@ -1,0 +1,390 @@
+"""Folder and labels (contract 14): what follows a create is done exactly as asked, alone if need be, and never lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+
+from batcher.commands.check_online import look
+from batcher.errors import InvalidInput, UsageError
+from batcher.models import ApiVersion
+from batcher.send.drain import Drain
+from tests.support.faulty import FaultyServer, on
+from tests.support.runs import Job, Ran, Witness, interrupt_after, row
+
+INVALID = pytest.RaisesExc(InvalidInput, match="can't be used; no document was created")
+MAKE = {"create_folders": True, "create_labels": True}
+VERSIONS = pytest.mark.parametrize("api", ["v1", "v2"])
+
+
+async def put(server: FaultyServer, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Somebody else makes a folder or a label."""
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": "Bearer stranger"}) as session,
+        session.post(f"{server.base_url}/api/v1/{path}", json=body) as answer,
+    ):
+        assert answer.status == 201, await answer.text()
+        return dict(await answer.json())
+
+
+def placed(server: FaultyServer) -> dict[str, tuple[str | None, set[str]]]:
+    """For each living document its folder's path and its labels."""
+    store = server.sandbox.store
+    found = {}
+    for document in store.documents():
+        if document.deleted_at is None:
+            folder = None if document.folder_id is None else store.folders.find(document.folder_id)
+            labels = {label.name for label in store.labels.of(document.number)}
+            found[document.name] = (None if folder is None else folder.path, labels)
+    return found
+
+
+def folders(server: FaultyServer) -> list[str]:
+    """The paths of all folders."""
+    return sorted(folder.path for folder in server.sandbox.store.folders.all())
+
+
+def requests(server: FaultyServer) -> Counter[str]:
+    """The requests by what they are about, but for look-ups of documents."""
+    kinds = Counter[str]()
+    for seen in server.seen:
+        last = seen.path.rpartition("/")[2]
+        kinds[f"{seen.method} {last if last in ('move', 'labels', 'folders', 'documents') else '…'}"] += 1
+    return kinds
+
+
+def done(job: Job) -> Sequence[tuple[str, str]]:
+    """The journal's steps: key and kind."""
+    return [(line["key"], line["step"]) for line in job.journal if line.get("type") == "step"]
+
+
+@VERSIONS
+async def test_each_row_goes_where_it_says(tmp_path: Path, api: str) -> None:
+    """By name or slug, whatever the case; v2 needs no move."""
+    job = Job(tmp_path)
+    job.rows(
+        row("a", folder="Sales Team/EMEA", labels=["q3", "Finance", "Q3"]),
+        row("b", folder="/sales-team/emea", labels=["q3"]),
+        row("c", labels=["finance"]),
+        row("d"),
+    )
+    async with FaultyServer() as server:
+        ran = await job.run(server.base_url, api=ApiVersion(api), more=MAKE)
+        assert (ran.code, ran.counts, job.failures) == (0, {"created_now": 4}, [])
+        inside = "sales-team/emea"
+        assert placed(server) == {
+            "a": (inside, {"q3", "Finance"}),
+            "b": (inside, {"q3"}),
+            "c": (None, {"Finance"}),
+            "d": (None, set()),
+        }
+        assert folders(server) == ["sales-team", inside]
+        assert requests(server)["PUT move"] == (2 if api == "v1" else 0)
+        before = len(server.seen)
+        again = await job.run(server.base_url, api=ApiVersion(api))
+        assert (again.code, again.counts, len(server.seen)) == (0, {"created_before": 4}, before)
+
+
+async def test_what_is_missing_is_a_problem_before_anything_is_sent(tmp_path: Path) -> None:
+    """Each folder and label once, with its rows; --skip-invalid sends the rest."""
+    job = Job(tmp_path)
+    job.rows(row("a", folder="Nowhere"), row("b", folder="nowhere", labels=["zz"]), row("c", labels=["ok"]), row("d"))
+    async with FaultyServer() as server:
+        await put(server, "labels", {"name": "OK"})
+        witness = Witness()
+        with pytest.RaisesGroup(INVALID, flatten_subgroups=True):
+            await job.run(server.base_url, witness=witness)
+        assert [problem.field for problem in witness.problems] == ["folder", "labels"]
+        assert "(d.jsonl:1, d.jsonl:2)" in witness.problems[0].message.replace(f"{tmp_path}/", "")
+        assert server.commits == []
+        ran = await job.run(server.base_url, skip_invalid=True)
+        assert (ran.code, ran.counts) == (1, {"created_now": 2, "failed": 2})
+        assert job.reasons == {"a": "failed not_found", "b": "failed not_found"}
+        made = await job.run(server.base_url, more=MAKE)
+        assert (made.code, placed(server)["b"], job.failures) == (0, ("nowhere", {"zz"}), [])
+
+
+async def test_two_folders_of_one_name_are_a_problem(tmp_path: Path) -> None:
+    """Nobody knows which is meant; the slug or the UUID says it."""
+    job = Job(tmp_path)
+    async with FaultyServer() as server:
+        await put(server, "folders", {"name": "Sales"})
+        second = await put(server, "folders", {"name": "Sales"})
+        witness = Witness()
+        job.rows(row("a", folder="Sales"))
+        with pytest.RaisesGroup(INVALID, flatten_subgroups=True):
+            await job.run(server.base_url, witness=witness, more=MAKE)
+        assert 'may mean "sales" or "' in witness.problems[0].message
+        job.rows(row("a", folder=second["id"].upper()), row("b", folder=second["path"].strip("/")))
+        assert (await job.run(server.base_url)).code == 0
+        assert len({path for path, _ in placed(server).values()}) == 1
+        assert len(folders(server)) == 2
+
+
+@VERSIONS
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [("403", "forbidden"), ("400", "rejected"), ("500", "server_error"), ("hang-before", "timeout")],
+)
+async def test_a_step_that_fails_leaves_the_row_unfinished(tmp_path: Path, api: str, fault: str, reason: str) -> None:
+    """Created all the same; the next run does the missing step alone, and the row is forgotten by the failures file."""
+    job = Job(tmp_path)
+    job.rows(row("a", folder="Sales", labels=["q3"]), row("b"))
+    async with FaultyServer(on(f"PATCH {fault}@1-2")) as server:
+        ran = await job.run(server.base_url, api=ApiVersion(api), more=MAKE, max_attempts=2, timeout_seconds=0.3)
+        assert (ran.code, ran.counts, ran.summary.unfinished) == (1, {"created_now": 2}, 1)
+        (failure,) = job.failures
+        assert (failure["outcome"], failure["step"], failure["reason"]) == ("unfinished", "labels", reason)
+        assert failure["identifier"] in server.documents
+        assert failure["spec"]["labels"] == ["q3"]
+        assert placed(server)["a"] == ("sales", set())
+        posts = len(server.posts)
+        later = [await job.run(server.base_url, api=ApiVersion(api)) for _ in range(2)][-1]
+        assert (later.code, later.counts, later.summary.unfinished) == (0, {"created_before": 2}, 0)
+        assert placed(server)["a"] == ("sales", {"q3"})
+        assert (job.failures, len(server.posts)) == ([], posts)
+        assert requests(server)["PUT move"] == (api == "v1")
+
+
+async def test_a_refused_folder_does_not_keep_the_labels_back(tmp_path: Path) -> None:
+    """The steps of a row do not depend on each other."""
+    job = Job(tmp_path)
+    job.rows(row("a", folder="Sales", labels=["q3"]))
+    async with FaultyServer(on("PUT 403@1")) as server:
+        ran = await job.run(server.base_url, more=MAKE)
+        assert (ran.code, job.failures[0]["step"], placed(server)["a"]) == (1, "folder", (None, {"q3"}))
+        assert (await job.run(server.base_url)).code == 0
+        assert (placed(server)["a"], requests(server)["PATCH labels"]) == (("sales", {"q3"}), 1)
+
+
+@VERSIONS
+async def test_an_edited_unfinished_row_gets_what_it_asks_for_now(tmp_path: Path, api: str) -> None:
+    """Its missing steps are replaced; nothing is created, and it isn't changed afterwards."""
+    job = Job(tmp_path)
+    job.rows(row("a", folder="Sales", labels=["q3"]), row("b", labels=["q3"]))
+    async with FaultyServer(on("PATCH 400@1-2")) as server:
+        assert (await job.run(server.base_url, api=ApiVersion(api), more=MAKE, concurrency=1)).summary.unfinished == 2
+        job.rows(row("a", folder="Ops", labels=["q4"]), row("b"))
+        ran = await job.run(server.base_url, api=ApiVersion(api), more=MAKE)
+        assert (ran.code, ran.counts, ran.summary.unfinished) == (0, {"created_before": 2}, 0)
+        assert placed(server) == {"a": ("ops", {"q4"}), "b": (None, set())}
+        again = await job.run(server.base_url, api=ApiVersion(api))
+        assert (again.code, again.summary.changed, again.summary.requests) == (0, 0, 0)
+        assert len(server.commits) == 2
+
+
+async def test_a_failures_line_is_fixed_like_any_other(tmp_path: Path) -> None:
+    """The unfinished row comes back in the failures file, with another label."""
+    job = Job(tmp_path)
+    job.rows(row("a", labels=["q3"]))
+    async with FaultyServer(on("PATCH 400@1")) as server:
+        await job.run(server.base_url, more=MAKE)
+        job.edit_failures(lambda line: line["spec"].update(labels=["q4"]))
+        ran = await job.run(server.base_url, inputs=[job.files.failures], more=MAKE)
+        assert (ran.code, placed(server)["a"], job.failures) == (0, (None, {"q4"}), [])
+
+
+async def test_changed_folders_are_applied_on_request(tmp_path: Path) -> None:
+    """Else they are a change that is named, and nothing is moved."""
+    job = Job(tmp_path)
+    job.rows(row("a", folder="Sales"), row("b"), row("c", labels=["q3"]))
+    async with FaultyServer() as server:
+        await job.run(server.base_url, more=MAKE)
+        job.rows(row("a", folder="Ops"), row("b", labels=["q3"]), row("c", labels=["q3"], description="new"))
+        ran = await job.run(server.base_url, more=MAKE)
+        assert (ran.summary.changed, ran.summary.requests, placed(server)["a"][0]) == (3, 0, "sales")
+        applied = await job.run(server.base_url, more=MAKE | {"apply_steps": True})
+        assert (applied.code, applied.summary.unfinished) == (0, 0)
+        assert placed(server) == {"a": ("ops", set()), "b": (None, {"q3"}), "c": (None, {"q3"})}
+        again = await job.run(server.base_url, more={"apply_steps": True})
+        assert (again.summary.changed, again.summary.requests, len(server.commits)) == (1, 0, 3)
+
+
+@VERSIONS
+@pytest.mark.parametrize("fault", ["reset-after@1", "hang-after@1"])
+async def test_a_reconciled_row_gets_its_steps(tmp_path: Path, api: str, fault: str) -> None:
+    """Its create was unclear, its document is found, and it goes where it should."""
+    job = Job(tmp_path)
+    job.rows(row("a", folder="Sales", labels=["q3"]))
+    async with FaultyServer(on(fault, lambda call: call.path.endswith("/documents"))) as server:
+        ran = await job.run(server.base_url, api=ApiVersion(api), more=MAKE, timeout_seconds=0.3)
+        assert (ran.code, job.how, placed(server)["a"]) == (0, {"a": "reconciled"}, ("sales", {"q3"}))
+
+
+async def test_adopted_rows_get_their_steps(tmp_path: Path) -> None:
+    """The files are lost, and the documents are found."""
+    job, other = Job(tmp_path / "one"), Job(tmp_path / "two")
+    for one in (job, other):
+        one.directory.mkdir()
+        one.rows(row("a", labels=["q3"]))
+    async with FaultyServer(on("PATCH 400@1")) as server:
+        await job.run(server.base_url, more=MAKE)
+        ran = await other.run(server.base_url)
+        assert (ran.code, other.how, placed(server)["a"]) == (0, {"a": "adopted"}, (None, {"q3"}))
+
+
+@VERSIONS
+async def test_an_interrupted_row_is_created_with_steps_due(tmp_path: Path, api: str) -> None:
+    """Ctrl-C between create and steps: nothing more is sent, and the next run goes on there."""
+    job, drain = Job(tmp_path), Drain()
+    job.rows(*(row(name, folder="Sales", labels=["q3"]) for name in "abc"))
+    async with FaultyServer() as server:
+        witness = interrupt_after(drain, 1)
+        ran = await job.run(
+            server.base_url, api=ApiVersion(api), drain=drain, witness=witness, more=MAKE, concurrency=1
+        )
+        assert (ran.code, ran.summary.unfinished, ran.summary.to_do) == (130, 1, 2)
+        assert (job.failures[0]["outcome"], job.failures[0]["reason"]) == ("unfinished", "interrupted")
+        later = await job.run(server.base_url, api=ApiVersion(api))
+        assert (later.code, set(map(str, placed(server).values()))) == (0, {"('sales', {'q3'})"})
+        assert len(server.commits) == 3
+
+
+async def test_a_limit_counts_rows_whose_requests_leave(tmp_path: Path) -> None:
+    """Exit 6 while steps are not reached; with --limit 0 folders and labels are made, and nothing else is done."""
+    job = Job(tmp_path)
+    job.rows(*(row(name, labels=["q3"]) for name in "abc"))
+    async with FaultyServer(on("PATCH 400@1-3")) as server:
+        ran = await job.run(server.base_url, more=MAKE, limit=0)
+        assert (ran.code, ran.counts, server.commits) == (6, {"to_do": 3}, [])
+        assert [label.name for label, _ in server.sandbox.store.labels.all()] == ["q3"]
+        assert (await job.run(server.base_url, concurrency=1)).summary.unfinished == 3
+        limited = await job.run(server.base_url, limit=1)
+        assert (limited.code, limited.summary.unfinished, limited.summary.unreached) == (1, 2, 0)
+        assert (await job.run(server.base_url)).code == 0
+
+
+async def test_a_step_refused_again_and_again_stops_the_run(tmp_path: Path) -> None:
+    """The rows are probably not to blame, although each of them is created."""
+    job = Job(tmp_path)
+    job.rows(*(row(f"r{number}", labels=["q3"]) for number in range(9)))
+    async with FaultyServer(on("PATCH 403")) as server:
+        ran = await job.run(server.base_url, more=MAKE, concurrency=1, stop_after=3)
+        assert (ran.code, ran.summary.unfinished, len(server.commits)) == (3, 3, 3)
+
+
+async def test_a_refused_key_leaves_steps_due(tmp_path: Path) -> None:
+    """With the last key gone nothing more starts, steps included."""
+    job = Job(tmp_path)
+    job.rows(row("a", labels=["q3"]), row("b", labels=["q3"]))
+    async with FaultyServer(on("PATCH 401@1")) as server:
+        ran = await job.run(server.base_url, more=MAKE, concurrency=1)
+        assert (ran.code, ran.summary.unfinished, ran.summary.to_do) == (3, 1, 1)
+        assert (await job.run(server.base_url)).code == 0
+
+
+async def test_a_firewall_that_objects_to_a_step_is_tried_again_last(tmp_path: Path) -> None:
+    """As with creates: other rows first; then the row is unfinished."""
+    job = Job(tmp_path)
+    job.rows(*(row(name, labels=["q3"]) for name in "abcd"))
+    blocked = on("PATCH 403", lambda call: "/a-" in call.path, body=b"<html>blocked</html>")
+    async with FaultyServer(blocked) as server:
+        ran = await job.run(server.base_url, more=MAKE, concurrency=1)
+        assert (ran.code, ran.summary.unfinished, job.reasons) == (1, 1, {"a": "unfinished forbidden"})
+        assert [seen.path.rpartition("/")[2] for seen in server.seen if seen.status == 403] == ["labels"] * 3
+        assert len(server.commits) == 4
+
+
+@pytest.mark.parametrize("fault", ["reset-after@1", "500-after@1", "garbage@1", "hang-after@1"])
+async def test_an_unclear_folder_is_looked_for_and_never_made_twice(tmp_path: Path, fault: str) -> None:
+    """Its parent is listed, and there it is."""
+    job = Job(tmp_path)
+    job.rows(row("a", folder="Sales/EMEA"))
+    async with FaultyServer(on(fault, lambda call: call.path.endswith("/folders"))) as server:
+        ran = await job.run(server.base_url, more=MAKE, timeout_seconds=0.3)
+        assert (ran.code, folders(server), placed(server)["a"][0]) == (0, ["sales", "sales/emea"], "sales/emea")
+
+
+async def test_a_folder_that_cannot_be_made_is_a_problem_of_its_rows(tmp_path: Path) -> None:
+    """In the server's words."""
+    job = Job(tmp_path)
+    job.rows(row("a", folder="Sales/EMEA"), row("b"))
+    refused = on("403@1", lambda call: call.path.endswith("/folders"))
+    async with FaultyServer(refused) as server:
+        witness = Witness()
+        with pytest.RaisesGroup(INVALID, flatten_subgroups=True):
+            await job.run(server.base_url, witness=witness, more=MAKE)
+        assert "it couldn't be made: 403" in witness.problems[0].message
+        assert (folders(server), server.commits) == ([], [])
+
+
+async def test_undo_deletes_an_unfinished_rows_document_too(tmp_path: Path) -> None:
+    """And a run with --recreate-undone makes it anew, with all of its steps."""
+    from batcher.commands.undo import UndoSettings, undo  # noqa: PLC0415 - only here
+
+    job = Job(tmp_path)
+    job.rows(row("a", labels=["q3"]))
+    async with FaultyServer(on("PATCH 400@1")) as server:
+        await job.run(server.base_url, more=MAKE)
+        settings = job.settings(server.base_url)
+        undoing = await undo(
+            UndoSettings(endpoint=settings.endpoint, files=job.files, sending=settings.sending, is_dry=False),
+            observer=Witness(),
+        )
+        assert undoing.deleted == 1
+        ran = await job.run(server.base_url)
+        assert (ran.code, ran.counts, ran.summary.unfinished, job.failures) == (0, {"undone": 1}, 0, [])
+        again = await job.run(server.base_url, recreate_undone=True)
+        assert (again.code, placed(server)) == (0, {"a": (None, {"q3"})})
+
+
+async def test_a_switch_of_version_leaves_a_step_the_same(tmp_path: Path) -> None:
+    """Made by v1 and not moved yet; v2 moves it."""
+    job = Job(tmp_path)
+    job.rows(row("a", folder="Sales"))
+    async with FaultyServer(on("PUT 500@1-2")) as server:
+        assert (await job.run(server.base_url, more=MAKE, max_attempts=2)).summary.unfinished == 1
+        ran = await job.run(server.base_url, api=ApiVersion.V2)
+        assert (ran.code, placed(server)["a"][0], requests(server)["PUT move"]) == (0, "sales", 3)
+
+
+async def ran_with_labels(job: Job, server: FaultyServer, count: int, **settings: Any) -> Ran:
+    """A run of so many rows with a label."""
+    job.rows(*(row(f"r{number}", labels=["q3"]) for number in range(count)))
+    return await job.run(server.base_url, more=MAKE, **settings)
+
+
+async def test_rows_without_placement_ask_for_nothing(tmp_path: Path) -> None:
+    """No list, no step, and the bytes of an intent are those of an earlier version."""
+    job = Job(tmp_path)
+    job.rows(row("a"), row("b"))
+    async with FaultyServer() as server:
+        assert (await job.run(server.base_url)).code == 0
+        assert requests(server) == {"POST documents": 2}
+    assert set(orjson.loads(orjson.dumps(job.intents("a")[0]))).isdisjoint({"folder", "labels", "api"})
+
+
+async def test_the_same_content_elsewhere_is_another_document(tmp_path: Path) -> None:
+    """Folder and labels count in what was created before, unless it had none (contract 5)."""
+    job = Job(tmp_path)
+    async with FaultyServer() as server:
+        job.rows(row("a", key="1", folder="Sales"), row("a", key="2"))
+        await job.run(server.base_url, more=MAKE)
+        job.rows(row("a", key="3", folder="Ops"), row("b", key="4"))
+        with pytest.raises(UsageError, match="1 new row holds"):  # what asked for nothing may be any of them
+            await job.run(server.base_url, more=MAKE)
+        job.rows(row("a", key="2"), row("a", key="3", folder="Ops"), row("b", key="4"))
+        assert (await job.run(server.base_url, more=MAKE)).code == 0
+        job.rows(
+            row("a", key="2"), row("a", key="5", folder="sales/"), row("b", key="4"), row("a", key="3", folder="Ops")
+        )
+        with pytest.raises(UsageError, match="1 new row holds"):
+            await job.run(server.base_url)
+        assert len(server.commits) == 4
+
+
+async def test_check_online_names_what_is_missing(tmp_path: Path) -> None:
+    """Before any run, and without making anything."""
+    job = Job(tmp_path)
+    job.rows(row("a", folder="Sales"), row("b", labels=["q3"]))
+    async with FaultyServer() as server:
+        witness = Witness()
+        online = await look(job.settings(server.base_url), observer=witness, drain=Drain())
+        assert (online.is_refused, [problem.field for problem in witness.problems]) == (True, ["folder", "labels"])
+        assert {seen.method for seen in server.seen} == {"GET"}
