@@ -5,57 +5,15 @@ from __future__ import annotations
 import asyncio
 import gc
 import gzip
-import resource
 import socket
 import struct
-import sys
-import time
-import zlib
-from collections.abc import AsyncIterator
 
 import pytest
 
-from batcher.transport.reply import Answer, Cause, Lost, Reply
+from batcher.transport.reply import Answer, Cause, Lost
 
+from .hostile import BROKEN, CHUNKED, FLOODS, HEAD, MEGABYTE, TORN, drips, in_pieces, meet, peak_bytes
 from .test_http import KEY, connected, read_request, serving
-
-HEAD = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\n"
-CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-TORN = CHUNKED + b'14\r\n{"dashboard":{"id":"<html>502 Bad Gateway</html>'
-MEGABYTE = 1 << 20
-
-
-async def meet(pieces: AsyncIterator[bytes], *, seconds: float = 2.0) -> tuple[Reply, float]:
-    """What a POST comes to whose answer arrives in these pieces, and how many seconds it took."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_request(reader)
-        async for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-
-    async with serving(serve) as address, connected(f"http://{address}", seconds) as transport:
-        begun = time.perf_counter()
-        reply = await transport.request("POST", "/x", KEY, b"{}")
-        return reply, time.perf_counter() - begun
-
-
-async def in_pieces(*pieces: bytes, wait: float = 0.02, stay: float = 0.0) -> AsyncIterator[bytes]:
-    """One packet each. `stay`: the server keeps the connection open so long afterwards (seconds)."""
-    for piece in pieces:
-        yield piece
-        await asyncio.sleep(wait)
-    await asyncio.sleep(stay)
-
-
-BROKEN = {
-    "no chunk": TORN,
-    "a size out of range": CHUNKED + b"2\r\n{}\r\nfffffffffffffffffffff\r\n",
-    "a bad trailer": CHUNKED + b"2\r\n{}\r\n0\r\n\x00bad\r\n\r\n",
-    "a bad header": HEAD + b"Content Length: 2\r\n\r\n{}",
-    "no status": b"<html>502 Bad Gateway</html>\r\n\r\n",
-    "two lengths": HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-}
 
 
 @pytest.mark.parametrize("what", BROKEN)
@@ -83,51 +41,20 @@ async def test_a_torn_body_says_what_the_parser_met() -> None:
 
 async def test_drips_do_not_outlast_the_time() -> None:
     """A byte now and then isn't an answer: the time is for all of it. Without it the server's close would be the cause."""
-
-    async def drips() -> AsyncIterator[bytes]:
-        yield HEAD + b"Content-Length: 1000\r\n\r\n"
-        for _ in range(100):
-            yield b"x"
-            await asyncio.sleep(0.05)
-
     reply, _ = await meet(drips(), seconds=0.4)
     assert isinstance(reply, Lost)
     assert reply.cause is Cause.TIMEOUT
 
 
-async def endless(head: bytes, piece: bytes, most: int) -> AsyncIterator[bytes]:
-    """So many bytes of the same, and no end."""
-    yield head
-    for _ in range(most // len(piece)):
-        yield piece
-    await asyncio.sleep(60)
-
-
-def bomb() -> bytes:
-    """200 MB of zeros as gzip."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    return b"".join(packer.compress(bytes(MEGABYTE)) for _ in range(200)) + packer.flush()
-
-
-@pytest.mark.parametrize("what", ["a line without end", "headers without end", "interim answers", "200 MB", "a bomb"])
+@pytest.mark.parametrize("what", FLOODS)
 async def test_floods_are_cut(what: str) -> None:
     """Within the request's time, and within a few times the 8 MiB that an answer may have."""
-    packed = bomb() if what == "a bomb" else b""
-    floods = {
-        "a line without end": lambda: endless(HEAD + b"X: ", b"x" * 65536, 50 * MEGABYTE),
-        "headers without end": lambda: endless(HEAD, b"X-A: b\r\n" * 8192, 50 * MEGABYTE),
-        "interim answers": lambda: endless(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2048, 4 * MEGABYTE),
-        "200 MB": lambda: endless(HEAD + b"Content-Length: 209715200\r\n\r\n", bytes(65536), 200 * MEGABYTE),
-        "a bomb": lambda: in_pieces(
-            HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed, stay=5
-        ),
-    }
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    reply, seconds = await meet(floods[what](), seconds=3.0)
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * (1 if sys.platform == "darwin" else 1024)
+    pieces = FLOODS[what]()
+    before = peak_bytes()
+    reply, seconds = await meet(pieces, seconds=3.0)
     assert isinstance(reply, Lost)
     assert seconds < 30  # 3 seconds on an idle machine; without the cut it would be 60
-    assert grown < 100 * MEGABYTE, "kilobytes are bytes on macOS"
+    assert peak_bytes() - before < 100 * MEGABYTE
 
 
 @pytest.mark.parametrize("size", [9_000, 32_000, 64_000])
