@@ -33,6 +33,7 @@ from .arguments import sending_of
 from .cut_undo import settled_past
 from .intake import Intake
 from .outcome_stream import Outcomes
+from .unfinished_rows import identifiers_of
 from .without_flags import error_without_flags, errors_without_flags
 
 _NEITHER = (
@@ -158,10 +159,13 @@ async def _open(
             outcomes.tally = batch.tally
             api_keys = frozenset(key.secret for key in client.keys)
             intake = Intake(past, ledger, outcomes, batch, runtime, files, settings, api_keys)
-            if not tells_before:
+            if not (tells_before or past.journaled.steps.due):
                 yield batch, ledger, intake
                 return
-            with open_documents(runtime.storage, files.results, past.journaled.undone) as intake.document_of:
+            with open_documents(runtime.storage, files.results, past.journaled.undone) as document_of:
+                batch.identifier_of = identifiers_of(document_of)
+                if tells_before:
+                    intake.document_of = document_of
                 yield batch, ledger, intake
 
 

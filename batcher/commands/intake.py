@@ -11,7 +11,7 @@ from ..errors import UsageError
 from ..files.ledger import Ledger
 from ..files.past import Past, RowState
 from ..files.results_index import DocumentOf
-from ..models import How, Problem, Row, Spec
+from ..models import How, Problem, Row, Spec, stamp
 from ..omni.fields import KEY
 from ..plan.missing_journal import is_unknown, put_it_back
 from ..runtime import Runtime
@@ -23,6 +23,7 @@ from ..validate.claims import UNPLACED, Claims, Places, holding
 from ..validate.validate import Validator
 from .given_spec import SOURCE, row_of
 from .outcome_stream import Outcomes
+from .unfinished_rows import ask_anew
 
 _DONE = (RowState.CREATED, RowState.CHANGED, RowState.UNDONE)
 
@@ -84,6 +85,9 @@ class Intake:
             self._outcomes.skipped += 1
             if (created := self.document_of(given.key)) is not None:
                 self._outcomes.put(created._replace(source=given.source, line=given.line, how=How.BEFORE))
+            return None
+        if state is RowState.UNFINISHED and not ask_anew(given, self._ledger, stamp(self._runtime.now())):
+            self._outcomes.skipped += 1
             return None
         if given.row.is_uncertain and state is RowState.NEW and is_unknown(self._past, given.key):
             raise UsageError(put_it_back(self._files, given.place))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,25 @@ from ..runtime import Runtime
 from ..send.batch import Batch
 
 
+def ask_anew(spec: Spec, ledger: Ledger, at: str) -> bool:
+    """What this created row asks for now is what it lacks. Whether it lacks anything then. Raises DiskTrouble."""
+    due = ledger.steps.due.get(spec.key)
+    if due is None or due.placement != spec.placement:
+        kinds = kinds_for(spec.placement, due)
+        ledger.write_step(StepsDue(spec.key, spec.placement, kinds, spec.spec_hash, at, ledger.run))
+    return spec.key in ledger.steps.due
+
+
+def identifiers_of(document_of: DocumentOf) -> Callable[[str], str | None]:
+    """The identifier of a key's document, as the results file names it."""
+
+    def identifier_of(key: str) -> str | None:
+        created = document_of(key)
+        return None if created is None else created.identifier
+
+    return identifier_of
+
+
 @dataclass(frozen=True, slots=True)
 class UnfinishedRows:
     """Those of the inputs, as an earlier run left them, or as `--apply-steps` makes them."""
@@ -30,20 +49,12 @@ class UnfinishedRows:
     def ask_anew(self, ledger: Ledger) -> None:
         """What these rows ask for now is what they lack; of those that ask for nothing any more, nothing. Raises DiskTrouble."""
         for spec in self._specs():
-            due = ledger.steps.due.get(spec.key)
-            if due is None or due.placement != spec.placement:
-                kinds, at = kinds_for(spec.placement, due), stamp(self.runtime.now())
-                ledger.write_step(StepsDue(spec.key, spec.placement, kinds, spec.spec_hash, at, ledger.run))
+            ask_anew(spec, ledger, stamp(self.runtime.now()))
 
     async def finish(self, batch: Batch) -> None:
         """Do their steps. Raises UsageError for a results file that somebody broke."""
         with self._identifiers() as document_of:
-
-            def identifier_of(key: str) -> str | None:
-                created = document_of(key)
-                return None if created is None else created.identifier
-
-            await batch.finish_all(self._specs(), identifier_of)
+            await batch.finish_all(self._specs(), identifiers_of(document_of))
 
     def leave(self, batch: Batch, ledger: Ledger) -> None:
         """Book those that the run didn't come to and that no earlier run has booked. Raises DiskTrouble, UsageError."""

@@ -96,6 +96,7 @@ class Batch:
         self._counts_streak = True
         self._step_streak = Streak(settings.stop_after)
         self._aside: list[Aside] = []
+        self.identifier_of: Callable[[str], str | None] = lambda _: None  # of rows that an earlier run created
 
     async def send_all(self, specs: Iterator[Spec] | AsyncIterator[Spec], *, failed_before: bool = False) -> None:
         """Send them all, or until the drain. `failed_before`: in an earlier run."""
@@ -105,7 +106,8 @@ class Batch:
 
     async def finish_all(self, specs: Iterator[Spec], identifier_of: Callable[[str], str | None]) -> None:
         """Do the steps that these created rows lack, or until the drain; none of them is created again."""
-        await self._work(partial(self._finish_next, specs, identifier_of))
+        self.identifier_of = identifier_of
+        await self._work(partial(self._finish_next, specs))
 
     async def _work(self, step: Callable[[anyio.CancelScope], Awaitable[bool]]) -> None:
         with self._drain.waits():
@@ -138,29 +140,33 @@ class Batch:
             return True
         if self._left is not None:
             self._left -= 1
-        if (aside := await self.sender.send(spec, history, flight)) is not None:
+        if spec.key in self._ledger.steps.due:  # it is created: only steps are missing
+            await self._finish(spec)
+        elif (aside := await self.sender.send(spec, history, flight)) is not None:
             self._aside.append(aside)
         return True
 
-    async def _finish_next(
-        self, specs: Iterator[Spec], identifier_of: Callable[[str], str | None], _: anyio.CancelScope
-    ) -> bool:
+    async def _finish_next(self, specs: Iterator[Spec], _: anyio.CancelScope) -> bool:
         """The steps of one row; as `_send_next`."""
         if self._left is not None and self._left <= 0:
             self.is_limit_reached = True
             return False
         if self._drain.is_on or (spec := next(specs, None)) is None:
             return False
-        identifier = identifier_of(spec.key)
-        if identifier is None or spec.key not in self._ledger.steps.due:
-            return True
-        if self._left is not None:
-            self._left -= 1
-        if (aside := await self.sender.finish(spec, identifier)) is not None:
+        if spec.key in self._ledger.steps.due:
+            if self._left is not None:
+                self._left -= 1
+            await self._finish(spec)
+        return True
+
+    async def _finish(self, spec: Spec) -> None:
+        """A created row's steps. One whose document the results file doesn't name waits until it does."""
+        identifier = self.identifier_of(spec.key)
+        aside = None if identifier is None else await self.sender.finish(spec, identifier)
+        if aside is not None:
             self._aside.append(aside)
         else:
             self._on_finished(spec)
-        return True
 
     async def _send_again(self, again: Iterator[Aside], flight: anyio.CancelScope) -> bool:
         """One of those that were set aside."""

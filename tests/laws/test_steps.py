@@ -12,9 +12,11 @@ import orjson
 import pytest
 
 from batcher.commands.check_online import look
+from batcher.commands.create import create
 from batcher.errors import InvalidInput, UsageError
 from batcher.models import ApiVersion
 from batcher.send.drain import Drain
+from batcher.transport.client import Client
 from tests.support.faulty import FaultyServer, on
 from tests.support.runs import Job, Ran, Witness, interrupt_after, row
 
@@ -388,3 +390,23 @@ async def test_check_online_names_what_is_missing(tmp_path: Path) -> None:
         online = await look(job.settings(server.base_url), observer=witness, drain=Drain())
         assert (online.is_refused, [problem.field for problem in witness.problems]) == (True, ["folder", "labels"])
         assert {seen.method for seen in server.seen} == {"GET"}
+
+
+async def test_the_library_finishes_rows_too(tmp_path: Path) -> None:
+    """`Created`, then `Unfinished`; later the missing step alone, and never a second document."""
+    specs = [row("a", labels=["q3"]), row("b", folder="Nowhere")]
+
+    async def created(server: FaultyServer) -> list[str]:
+        async with (
+            Client(server.base_url, "k1") as client,
+            create(specs, client, rate=None, journal=tmp_path / "x.journal.jsonl", shared_pace=False) as outcomes,
+        ):
+            return [type(outcome).__name__ async for outcome in outcomes]
+
+    async with FaultyServer(on("PATCH 400@1")) as server:
+        await put(server, "labels", {"name": "q3"})
+        assert sorted(await created(server)) == ["Created", "Failed", "Unfinished"]
+        assert await created(server) == ["Failed"]
+        assert placed(server) == {"a": (None, {"q3"})}
+        specs[0]["labels"] = []
+        assert (await created(server), len(server.commits)) == (["Failed"], 1)
