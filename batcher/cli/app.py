@@ -50,7 +50,7 @@ def _add(body: str, parameters: Sequence[click.Parameter], text: str, short: str
 
 
 _add(
-    *("run:run", options.RUN, "Create a document for each row that has none yet. It's always safe to run it again."),
+    *("run:run", options.RUN, "Create a document for each row without one. It's always safe to run again."),
     "create every document that isn't created yet",
     "batcher run dashboards.csv --instance acme --limit 5",
 )

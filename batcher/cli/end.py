@@ -19,6 +19,8 @@ from click.core import ParameterSource
 
 from ..errors import BatcherError, DiskTrouble, InternalError, StopReason, UsageError
 from ..masking import Mask
+from .at_end import call, checked_metrics, metrics_of, missing, words_of
+from .final_files import writable, write
 from .screen.console import Console, Unbreakable, as_json, print_text
 from .settings.key_sources import secrets_of
 from .settings.options import Option
@@ -46,6 +48,8 @@ class Invocation:
     json: bool = False
     verbose: bool = False
     summary: Path | None = None
+    metrics: Path | None = None
+    on_end: tuple[str, ...] = ()
     beside: Path | None = None
     has_sent: Callable[[], bool] = bool
     release: Callable[[], None] = lambda: None
@@ -69,14 +73,20 @@ class Invocation:
                 self.console.quiet = value
             case "log_format":
                 self.console.json = value == "json"
+            case "on_end":
+                self.on_end = () if value is None else words_of(value)
+            case "metrics_file":
+                self.metrics = None if value is None else checked_metrics(file_named(value))
             case _:
-                self.summary = None if value is None else _writable(file_named(value))
+                self.summary = None if value is None else writable(file_named(value), "--summary")
 
     def use(self, given: Given) -> None:
         """Pass on the notes about the target, and keep its keys out of everything that is said. Raises UsageError."""
         self.console.mask = self.console.mask.and_of(given.target.secrets)
         for note in given.target.notes:
             self.console.warning(note)
+        if (absent := missing(self.on_end)) is not None:
+            self.console.warning(absent)
 
     def failed(self, message: str, stop_reason: StopReason) -> None:
         """Say what ended the command, on standard error and, if asked for, as the final object."""
@@ -84,7 +94,10 @@ class Invocation:
         self.final({"error": message, "stoppedReason": stop_reason})
 
     def final(self, fields: Mapping[str, object]) -> None:
-        """Print the final object with `--json` and write it with `--summary`. What of that fails shows in `code`."""
+        """Print the final object with `--json`, and write it where it is asked for. What of that fails shows in `code`.
+
+        Then the command of `--on-end` is called, which shows in nothing but a warning.
+        """
 
         def whole() -> dict[str, object]:
             return {"command": self.command, "exitCode": self.code} | dict(fields)
@@ -92,12 +105,16 @@ class Invocation:
         def written() -> bytes:
             return self.console.mask.body(as_json(whole(), is_indented=True)) + b"\n"
 
-        if self.summary is not None and (trouble := _write(self.summary, written())):
+        if self.summary is not None and (trouble := write(self.summary, written())):
             self._not_written(f"--summary {self.summary}", trouble)
         if self.json and (trouble := print_text(self.clean(as_json(whole()).decode()))):
             self._not_written("standard output", trouble)
             if self.summary is not None:
-                _write(self.summary, written())  # with the code that it is now
+                write(self.summary, written())  # with the code that it is now
+        if self.metrics is not None and (trouble := write(self.metrics, metrics_of(self.metrics, whole()))):
+            self._not_written(f"--metrics-file {self.metrics}", trouble)
+        if self.on_end and (trouble_of_hook := call(self.on_end, written())):
+            self.console.warning(trouble_of_hook)
 
     def print(self, text: str) -> None:
         """Print what was asked for on standard output, for people or pipes."""
@@ -165,28 +182,6 @@ def usage_text(error: click.ClickException) -> str:
             sentence = error.format_message().rstrip(".")
             message = f"{sentence[:1].lower()}{sentence[1:]}"
     return f"{message} (help: {where} --help)"
-
-
-def _writable(path: Path) -> Path:
-    """The file of `--summary`; its directory must exist before anything is sent. A pipe or a device is written as it is."""
-    is_plain = not path.exists() or path.is_file()
-    if not path.parent.is_dir() or path.is_dir() or not os.access(path.parent if is_plain else path, os.W_OK):
-        raise UsageError(f"--summary {path}: can't be written; name a file in a directory that exists")
-    return path
-
-
-def _write(path: Path, text: bytes) -> OSError | None:
-    """Put this into a file, in one step; into what is no plain file (a pipe, a device) just so. What hindered that."""
-    from ..files.disk import Disk  # noqa: PLC0415 - only with --summary
-
-    try:
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            path.write_bytes(text)
-        else:
-            Disk().replace(path, [text])
-    except OSError as error:
-        return error
-    return None
 
 
 def _group(invocation: Invocation, group: BaseExceptionGroup[BaseException]) -> None:

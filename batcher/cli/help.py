@@ -51,8 +51,11 @@ class Command(click.Command):
             record = param.get_help_record(ctx)
             if record is not None and not isinstance(param, click.Argument):  # the usage line names those
                 groups.setdefault(getattr(param, "group", "Output"), []).append(record)
-        for title, records in groups.items():
-            _section(formatter, title, records)
+        formatter.write_paragraph()
+        for title, records in groups.items():  # without lines between them, so that all of `run` fits on a page
+            formatter.write_heading(title)
+            with formatter.indentation():
+                _table(formatter, records, COLUMN)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """The examples."""
@@ -83,11 +86,10 @@ class Group(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One line a command."""
         records = [(name, (self.get_command(ctx, name) or self).get_short_help_str(80)) for name in self.commands]
-        _section(formatter, "Commands", records, COMMAND_COLUMN)
+        with formatter.section("Commands"):
+            _table(formatter, records, COMMAND_COLUMN)
 
 
-def _section(formatter: click.HelpFormatter, title: str, records: list[tuple[str, str]], column: int = COLUMN) -> None:
+def _table(formatter: click.HelpFormatter, records: list[tuple[str, str]], column: int) -> None:
     width = max(column, max(len(first) for first, _ in records) + 2)
-    rows = [(first.ljust(width - 2), second) for first, second in records]
-    with formatter.section(title):
-        formatter.write_dl(rows, col_max=width, col_spacing=2)
+    formatter.write_dl([(first.ljust(width - 2), second) for first, second in records], col_max=width, col_spacing=2)

@@ -11,6 +11,7 @@ import pytest
 
 from batcher import StopReason
 from batcher.cli.screen.console import Event
+from batcher.report.metrics import metrics_text
 
 from ..support.command import start
 from .pages import ROOT, text_of
@@ -71,8 +72,16 @@ def test_of_a_command_that_ends_with_an_error(tmp_path: Path) -> None:
 
 def test_the_page_lists_every_event_of_the_log() -> None:
     """In the order of the code."""
-    [table] = re.findall(r"^## The log\n(.*)", text_of(PAGE), re.MULTILINE | re.DOTALL)
+    [table] = re.findall(r"^## The log\n(.*?)(?=^## )", text_of(PAGE), re.MULTILINE | re.DOTALL)
     assert re.findall(r"^\| ([a-z_]+) \|", table, re.MULTILINE)[1:] == list(Event)
+
+
+def test_the_page_lists_every_metric() -> None:
+    """Those of a run that stopped, which has all of them."""
+    fields = dict.fromkeys(("exitCode", "requests", "elapsedSeconds", "created"), 1) | {"stoppedReason": "limit"}
+    [table] = re.findall(r"^## Metrics\n(.*)", text_of(PAGE), re.MULTILINE | re.DOTALL)
+    written = re.findall(r"^# TYPE (\w+) gauge", metrics_text(fields, "m", 1.0, 0.0).decode(), re.MULTILINE)
+    assert re.findall(r"^\| (batcher_[a-z_]+) \|", table, re.MULTILINE) == written
 
 
 def test_the_page_lists_every_stopped_reason() -> None:

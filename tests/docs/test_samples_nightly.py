@@ -9,9 +9,11 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from configparser import ConfigParser
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -414,3 +416,55 @@ def test_the_dags_command_runs(dag: tuple[ModuleType, Any], machine: Machine, mo
     machine.rows("nope")
     with pytest.raises(RuntimeError, match="exit code 1"):
         airflow.TASKS["run_again"]()
+
+
+# what watches over it -----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def web_hook() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
+    """A web server that takes anything; its URL, and the paths and bodies that came."""
+    came: list[tuple[str, bytes]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            came.append((self.path, self.rfile.read(int(self.headers.get("content-length", 0)))))
+            self.send_response(200)
+            self.end_headers()
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *args: Any) -> None:
+            """Not to standard error."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_port}", came
+        server.shutdown()
+        serving.join()
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_programs_for_the_end_of_a_run(code: int, machine: Machine) -> None:
+    """Slack hears of a night that wasn't whole, the heartbeat's watcher of each; the exit code stays what it is."""
+    machine.rows(MODEL, "nope" if code else MODEL)
+    with web_hook() as (url, came):
+        for program in ("slack.py", "heartbeat.py"):
+            hook = f"--on-end '{sys.executable} {NIGHTLY / program}' --skip-invalid --rate none"
+            command = f"batcher run dashboards.csv {hook}"
+            variables = machine.settings | {"SLACK_WEBHOOK_URL": f"{url}/slack", "HEARTBEAT_URL": f"{url}/ping"}
+            done = machine.shell(command, **variables)
+            assert (done.returncode, "on-end:" in done.stderr) == (code, False), done.stderr
+    slack = ("/slack", b'{"text": "batcher: exit code 1, finished, 1 rows failed"}')
+    assert came == ([slack, ("/ping/fail", b"")] if code else [("/ping", b"")])
+
+
+def test_the_rules_speak_of_metrics_that_exist() -> None:
+    """And there is one for the age of the last success."""
+    rules = yaml.safe_load((NIGHTLY / "prometheus-rules.yml").read_text())["groups"][0]["rules"]
+    page = (NIGHTLY.parents[1] / "batcher" / "report" / "README.md").read_text()
+    named = [name for rule in rules for name in re.findall(r"batcher_[a-z_]+", rule["expr"])]
+    assert "batcher_last_success_timestamp_seconds" in named
+    assert [name for name in named if f"| {name} |" not in page] == []

@@ -158,6 +158,11 @@ SAME_CONTENT = (
 )
 JSON = (_output("--json", is_flag=True, text="one final JSON object on standard output"),)
 SUMMARY = (_output("--summary", value="FILE", type=click.Path(), text="write that object to a file"),)
+_METRICS_TEXT = "write how it ended for Prometheus, as a .prom"
+AT_END = (
+    _output("--metrics-file", value="FILE", type=click.Path(), text=_METRICS_TEXT),
+    _output("--on-end", value="COMMAND", text="call it at the end, with that object as its input"),
+)
 _LOG_TEXT = "format of the lines on standard error (text)"
 LOG_FORMAT = (_output("--log-format", value="text|json", type=_LOG_FORMATS, lasting=True, text=_LOG_TEXT),)
 LOUDNESS = (
@@ -169,7 +174,8 @@ OUTPUT = (*JSON, *SUMMARY, *LOG_FORMAT, *LOUDNESS)
 
 RUN = (
     *(*INPUTS, *ENDPOINT, *FILES, *SHEET_OUT, *SENDING, *RUN_ONLY, *STEPS, *LIMIT, *OUTAGES, *STOP_AFTER),
-    *(*READING, *PLACEMENT, *INVALID, *IDENTITY, *SAME_CONTENT, *ALL, *OUTPUT),
+    *(*READING, *PLACEMENT, *INVALID, *IDENTITY, *SAME_CONTENT, *ALL),
+    *(*JSON, *SUMMARY, *AT_END, *LOG_FORMAT, *LOUDNESS),
 )
 ONLINE = (_flag("--online", "Where to", "also ask the instance: key, models, identifiers"),)
 CHECK = (*INPUTS, *ONLINE, *ENDPOINT, *FILES, *RATE_LIMIT, *READING, *PLACEMENT, *NAMESPACE, *FILLING, *ALL, *OUTPUT)
