@@ -94,8 +94,11 @@ async def run_file(
     expect("client", client, Client)
     expect("results", results, str, Path, None)
     expect("reading", reading, Reading, None)
-    for name, value in (("on_progress", on_progress), ("on_problem", on_problem), ("on_warning", on_warning)):
-        expect(name, value, Callable, None)  # type: ignore[arg-type] # isinstance takes it
+    flags = {"skip_invalid": skip_invalid, "rekey": rekey, "create_again": create_again, "preflight": preflight}
+    for name, value in flags.items():
+        expect(name, value, bool)
+    for name, given in (("on_progress", on_progress), ("on_problem", on_problem), ("on_warning", on_warning)):
+        expect(name, given, Callable, None)  # type: ignore[arg-type] # isinstance takes it
     sending = sending_of(settings, rate, concurrency, max_attempts, shared_pace=shared_pace)
     drain = Drain()
     observer = _Observer(drain, on_progress or ignore, on_problem or ignore, on_warning or ignore)

@@ -64,6 +64,7 @@ def test_a_wrong_argument_of_a_client_is_named(arguments: dict[str, Any], messag
         ({"shared_pace": "no"}, "shared_pace must be True or False, not str"),
         ({"journal": 5}, "journal must be text or a Path or None, not int"),
         ({"settings": {}}, "settings must be a batcher.Sending or None, not dict"),
+        ({"tell_before": 1}, "tell_before must be True or False, not int"),
         ({"on_warning": "print"}, "on_warning must be something to call or None, not str"),
     ],
 )
@@ -74,6 +75,27 @@ async def test_a_wrong_argument_of_create_is_named(arguments: dict[str, Any], me
         with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
             async with batcher.create(**given):
                 raise AssertionError("it was opened")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"path": 5}, "path must be text or a Path, not int"),
+        ({"client": None}, "client must be a batcher.Client, not NoneType"),
+        ({"results": []}, "results must be text or a Path or None, not list"),
+        ({"reading": "csv"}, "reading must be a batcher.Reading or None, not str"),
+        ({"skip_invalid": "no"}, "skip_invalid must be True or False, not str"),
+        ({"preflight": None}, "preflight must be True or False, not NoneType"),
+        ({"rate": 1.5}, "rate must be text or a batcher.Rate or None, not float"),
+        ({"on_progress": []}, "on_progress must be something to call or None, not list"),
+    ],
+)
+async def test_a_wrong_argument_of_run_file_is_named(arguments: dict[str, Any], message: str, tmp_path: Path) -> None:
+    """Before the file is read."""
+    async with batcher.Client("http://127.0.0.1:9", "key") as client:
+        given: dict[str, Any] = {"path": tmp_path / "d.csv", "client": client} | arguments
+        with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+            await batcher.run_file(**given)
 
 
 @pytest.mark.parametrize(

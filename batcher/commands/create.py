@@ -81,6 +81,7 @@ async def create(
     put in order.
     """
     _expect(specs, client, journal, on_warning)
+    expect("tell_before", tell_before, bool)
     settings = sending_of(settings, rate, concurrency, max_attempts, shared_pace=shared_pace)
     if journal is None and not settings.fill_identifiers:
         raise UsageError(_NEITHER)

@@ -543,11 +543,11 @@ def test_a_bug_of_ours_is_kept_without_the_key(
     monkeypatch.setenv("OMNI_API_KEYS", f"{KEY},second-key")
     invocation = Invocation(("run", "d.csv"), 0.0, beside=tmp_path)
     invocation.console.mask = invocation.console.mask.and_of(["from-a-profile"])
-    ended(invocation, RuntimeError(f"sent {KEY}, second-key and from-a-profile"))
+    ended(invocation, ArithmeticError(f"sent {KEY}, second-key and from-a-profile"))
     assert invocation.code == 70
     [kept] = tmp_path.iterdir()
     text = kept.read_text()
-    assert "RuntimeError: sent (key), (key) and (key)" in text
+    assert "ArithmeticError: sent (key), (key) and (key)" in text
     shown = capsys.readouterr().err
     assert str(kept) in shown
     for secret in (KEY, "second-key", "from-a-profile"):
