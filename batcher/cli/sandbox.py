@@ -58,7 +58,7 @@ def _settings(given: Given) -> SandboxSettings:
         faults=faults,
         seed=given.get("seed"),
         latency_seconds=given.get("latency") or 0.0,
-        no_v1=given.flag("no_v1"),
+        no_v1=given.get("v1") is False,
         no_v2=int(no_v2) if (no_v2 := given.get("no_v2")) else None,
         unknown_models=frozenset(model.lower() for model in given.get("unknown_model")),
     )

@@ -158,6 +158,7 @@ def summarise(
         other_failures=without.others + others,
         requests=requests,
         rate=str(settings.sending.rate) if settings.sending.rate else "none",
+        api=settings.sending.api,
         keys=max(1, len(settings.endpoint.keys)),
         stopped=str(drain.stopped) if drain.stopped else None,
         stop_reason=drain.stop_reason or (StopReason.LIMIT if is_limit_reached else None),

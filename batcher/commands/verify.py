@@ -22,7 +22,7 @@ from ..files.earlier_results import in_lines
 from ..files.history import UndoneDocuments
 from ..files.past import Past, RowState, read_past
 from ..files.results_index import DocumentOf, open_documents
-from ..files.spool import Spool, open_specs
+from ..files.spool import Spool, open_spool
 from ..models import Problem, Spec
 from ..omni.comparable import pair_of
 from ..omni.verdicts import Absent, Document, There, Unknown
@@ -54,7 +54,7 @@ async def verify(
     begun = perf_counter()
     base_url = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
     verified = Verified(base_url)
-    spool = open_specs(runtime.storage, settings.files.results)
+    spool = open_spool(runtime.storage, settings.files.results, Spec)
     lines = in_lines(runtime.storage, settings.files, observer.warning, keeps=False)
     place = settings.files.results.parent
     with runtime.open_inputs(settings.inputs, place) as sources, spool as specs, lines as files:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from ..config import Files
 from ..errors import StopReason
-from ..models import Failure, word_of
+from ..models import ApiVersion, Failure, word_of
 from .failure_groups import FailureGroup
 from .json_fields import fields_of
 
 SHOWN_FAILURES = 10
 _FIELDS = (  # that are in the object as they are here
     "elapsed_seconds inputs base_url sandbox rows created created_now created_before reconciled adopted unfinished "
-    "failed invalid uncertain not_attempted to_do undone changed other_failures requests rate stopped stopped_reason "
+    "failed invalid uncertain not_attempted to_do undone changed other_failures requests rate api stopped stopped_reason "
     "interrupted deadline_reached limit_reached warnings"
 )
 
@@ -56,6 +56,7 @@ class Summary:
     other_failures: int = 0
     requests: int = 0
     rate: str = ""
+    api: ApiVersion = ApiVersion.V1
     keys: int = 1
     stopped: str | None = None
     stop_reason: StopReason | None = None

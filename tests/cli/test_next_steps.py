@@ -68,6 +68,17 @@ def placed(directory: Path, *faults: str, rows: int = ROWS, **settings: object) 
         yield Place(directory, url)
 
 
+@pytest.mark.parametrize("gone", ["v1", "v2"])
+def test_after_a_version_of_the_api_has_gone_it_is_the_other(tmp_path: Path, gone: str) -> None:
+    """The rest is created by that one."""
+    with placed(tmp_path, no_v1=gone == "v1", no_v2=410 if gone == "v2" else None) as place:
+        flags = ("--base-url", place.url, "--rate", "none")
+        [(_, line)] = place.suggested("run", "d.csv", *flags, "--api", gone)
+        assert line == ["run", "d.csv", *flags, "--api", "v2" if gone == "v1" else "v1"]
+        assert place.command(*line).returncode == 0
+        assert place.created == ROWS
+
+
 def test_after_a_check_without_a_target_it_rehearses(tmp_path: Path) -> None:
     """Nothing is sent to anybody."""
     with placed(tmp_path) as place:

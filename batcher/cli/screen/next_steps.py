@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...errors import StopReason
 from ...models import Uncertain
 from ...report.plan import LARGE_RUN, Plan
 from ...report.summary import Summary
@@ -50,6 +51,8 @@ def after_run(line: CommandLine, summary: Summary, real: str = "") -> tuple[Step
 def _after_run(line: CommandLine, summary: Summary, real: str) -> Iterator[Step]:
     again = " (with the same standard input)" if "-" in line.inputs else ""
     line = line.without("--rekey")  # what it said is in the journal now
+    if summary.stop_reason is StopReason.ENDPOINT_GONE:
+        line = line.without("--api").plus("--api", summary.api.other)
     if not line.has("--create-again"):
         line = line.without("--rows")
     same = line.without("--limit") if summary.limit_reached else _limited(line, summary.created_now)

@@ -10,15 +10,16 @@ from typing import Any
 import orjson
 
 from batcher.files.results import created_of, encode_line
-from batcher.models import Created, How
+from batcher.models import ApiVersion, Created, How
 from batcher.omni.v1 import V1
+from batcher.omni.v2 import api_of
 from batcher.omni.verdicts import Absent, Braked, EndpointUnusable, KeyRefused, Look, Made, There, Unclear, Verdict
 from batcher.read.json_text import shown
 from batcher.transport.headers import LONGEST_SECONDS
 from batcher.transport.reply import Answer
 
 _NOW = datetime(2026, 11, 23, 22, 16, 4, tzinfo=UTC)
-_API = V1("https://acme.omniapp.co")
+_APIS = tuple(api_of(version, "https://acme.omniapp.co") for version in ApiVersion)
 _IDENTIFIER = "sales-abcdefghijklmnop"
 _TILE = {"name": "a", "query": {"table": "t", "fields": ["t.a"]}}
 _SENT = orjson.dumps({"modelId": "3f2b8c1e-5d4a-4b6f-9a7e-2c1d0e9f8a7b", "name": "a", "queryPresentations": [_TILE]})
@@ -45,28 +46,32 @@ def _json(body: bytes) -> Any:
 
 def hold_answer(data: bytes) -> None:
     """Nothing looks created or absent without proof, no wait is endless, and what is booked reads back."""
-    answer = answer_of(data)
+    for api in _APIS:
+        _hold_version(answer_of(data), api)
+
+
+def _hold_version(answer: Answer, api: V1) -> None:
     said = _json(answer.body)
     for is_proven, has_created in ((False, False), (True, False), (True, True)):
-        verdict = _API.judge_create(answer, is_proven=is_proven, has_created=has_created, now=_NOW)
-        _hold_verdict(verdict, answer, said)
-    for question in (_API.get(_IDENTIFIER), _API.delete(_IDENTIFIER), _API.whoami()):
+        verdict = api.judge_create(answer, is_proven=is_proven, has_created=has_created, now=_NOW)
+        _hold_verdict(verdict, answer, said, api.version)
+    for question in (api.get(_IDENTIFIER), api.delete(_IDENTIFIER), api.whoami()):
         look = question.judge(answer, _NOW)
         _hold_wait(look)
         assert not isinstance(look, There) or isinstance(said, dict)
         if isinstance(look, There) and look.document is not None:
-            assert all(shown(one.echoed) for one in _API.differences(_SENT, look.document))
-            if _API.is_match(_SENT, look.document):
+            assert all(shown(one.echoed) for one in api.differences(_SENT, look.document))
+            if api.is_match(_SENT, look.document):
                 assert isinstance(said, dict)
                 assert said["name"] == "a"
-    look = _API.get(_IDENTIFIER).judge(answer, _NOW)
+    look = api.get(_IDENTIFIER).judge(answer, _NOW)
     if isinstance(look, Absent):
         assert answer.status == 404, "only the application's own 404 proves absence"
         assert isinstance(said, dict)
         assert b"\\" in answer.body or {b"not", b"found"} <= set(re.findall(rb"[a-z]+", answer.body.lower()))
-    for read in (_API.page_of, _API.owner_of, _API.has_records, _API.offer_of):
+    for read in (api.page_of, api.owner_of, api.has_records, api.offer_of):
         read(answer.body)
-    page = _API.page_of(answer.body)
+    page = api.page_of(answer.body)
     assert page is None or all(one.identifier for one in page.documents)
 
 
@@ -79,14 +84,15 @@ def _hold_wait(verdict: Verdict | Look) -> None:
     assert len(message) <= 5000
 
 
-def _hold_verdict(verdict: Verdict, answer: Answer, said: Any) -> None:
+def _hold_verdict(verdict: Verdict, answer: Answer, said: Any, version: ApiVersion) -> None:
     _hold_wait(verdict)
     is_good = 200 <= answer.status < 300
     if isinstance(verdict, Made):
         assert is_good
         assert isinstance(said, Mapping)
-        assert isinstance(said["workbook"], dict)
-        assert isinstance(said["dashboard"], dict)
+        assert version is ApiVersion.V1 or said["identifier"] == verdict.identifier
+        is_whole = all(isinstance(said.get(name), dict) for name in ("workbook", "dashboard"))
+        assert version is ApiVersion.V2 or is_whole
         _hold_booked(verdict)
     elif is_good:
         assert isinstance(verdict, Unclear), "a 2xx may have made it"

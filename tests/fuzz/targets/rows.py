@@ -18,9 +18,10 @@ from batcher.config import Reading
 from batcher.errors import UsageError
 from batcher.files.csv_form import failures_header, failures_to_csv
 from batcher.identity import spec_hash
-from batcher.models import Failed, Problem, Uncertain, encode_failure
+from batcher.models import ApiVersion, Failed, Problem, Uncertain, encode_failure
 from batcher.omni.fields import API_FIELDS, IDS, KEY, Kind
-from batcher.omni.tables import KINDS
+from batcher.omni.tables import KINDS, ONLY_V2
+from batcher.omni.v2_body import body_of
 from batcher.read.csv_table import Layout
 from batcher.read.failures_lines import as_read, is_failure
 from batcher.read.json_text import BrokenJson, parse_object
@@ -33,7 +34,7 @@ from batcher.validate.checked_rows import InvalidRow, ValidRow
 from batcher.validate.claims import Claims, Places
 from batcher.validate.validate import Validator
 
-READINGS = (Reading(), Reading(ignore_unknown=True, max_row_bytes=200))
+READINGS = (Reading(), Reading(ignore_unknown=True, max_row_bytes=200), Reading(api=ApiVersion.V2))
 _FED_BACK = 4  # rows of each input whose failures lines are read back, which is most of the time
 _AT = "2026-11-23T22:16:04.123+00:00"
 
@@ -91,7 +92,7 @@ def checked(name: str, data: bytes, reading: Reading) -> Seen:
 
 
 def hold_rows(name: str, data: bytes) -> None:
-    """Every law of reading, under two ways of reading."""
+    """Every law of reading, under three ways of reading."""
     for reading in READINGS:
         seen = checked(name, data, reading)
         assert seen.said() == checked(name, data, reading).said(), "reading is deterministic"
@@ -103,7 +104,7 @@ def hold_rows(name: str, data: bytes) -> None:
                 assert row.problems
                 assert all(problem.line >= 1 and problem.message for problem in row.problems)
             else:
-                _hold_valid(row, validator)
+                _hold_valid(row, validator, reading.api)
         assert seen.problems == [one for row in seen.rows if isinstance(row, InvalidRow) for one in row.problems]
         for row in seen.rows[:_FED_BACK]:
             _hold_line(row, reading, validator)
@@ -111,16 +112,19 @@ def hold_rows(name: str, data: bytes) -> None:
             _hold_table(name, data, reading, seen.rows[:_FED_BACK])
 
 
-def _hold_valid(row: ValidRow, validator: Validator) -> None:
+def _hold_valid(row: ValidRow, validator: Validator, version: ApiVersion) -> None:
     spec = row.spec()
     assert orjson.loads(spec.body) == row.body
     assert spec.spec_hash == spec_hash(spec.body)
-    assert set(row.body) <= set(API_FIELDS)
+    known = API_FIELDS if version is ApiVersion.V1 else (*API_FIELDS, *ONLY_V2)
+    assert set(row.body) <= set(known)
+    if version is ApiVersion.V2:
+        assert orjson.dumps(body_of(row.body, "f"))
     raw = row.row
     again = check_row(raw, Checked(Claims(Places([Path(row.source)]))), validator)
     assert isinstance(again, ValidRow)
     assert again.written == row.written, "the fast path says what the full validation says"
-    for name in API_FIELDS:
+    for name in known:
         value = raw.fields.get(name)
         if raw.cells:
             _hold_cell(name, str(value or ""), row.body)
@@ -167,7 +171,7 @@ def _is_wrong_alone(row: ValidRow | InvalidRow, validator: Validator) -> bool:
 def _hold_line(row: ValidRow | InvalidRow, reading: Reading, validator: Validator) -> None:
     """A row's failures line is the row: the same key, and the same body or none."""
     line = orjson.dumps(encode_failure(_failure(row)))
-    (again,) = checked("f.jsonl", line, Reading(ignore_unknown=reading.ignore_unknown)).rows
+    (again,) = checked("f.jsonl", line, Reading(ignore_unknown=reading.ignore_unknown, api=reading.api)).rows
     _hold_again(row, again, validator)
 
 
@@ -178,7 +182,7 @@ def _hold_table(name: str, data: bytes, reading: Reading, rows: Iterable[ValidRo
     assert isinstance(layout, Layout)
     for row in rows:
         table = failures_header(layout) + failures_to_csv(encode_failure(_failure(row)), layout)
-        seen = checked("f.csv", table, Reading(ignore_unknown=reading.ignore_unknown))
+        seen = checked("f.csv", table, Reading(ignore_unknown=reading.ignore_unknown, api=reading.api))
         assert len(seen.rows) == 1, seen.error
         _hold_again(row, seen.rows[0], validator)
 
