@@ -90,6 +90,7 @@ def after_run(world: World, start: Start) -> None:
     check_safe(world)
     _check_held(world, start)
     _check_pace(world, start)
+    _check_stops_at_firewall(world, start)
     if start.error is not None and not _may_stop(start):
         raise world.broken(f"the run ended with {start.error!r}")
     if start.died or start.summary is None:
@@ -167,6 +168,22 @@ def _check_blocked(world: World, start: Start) -> None:
             continue
         if blocked[key] < 3 or not passed:
             raise world.broken(f"{key} is failed, but a firewall refused it {blocked[key]} times (passes: {passed})")
+
+
+def _check_stops_at_firewall(world: World, start: Start) -> None:
+    """Once it has refused three different rows, with no pass between, nothing more leaves (contract 9)."""
+    posts = [post for post in world.wire.posts if post.run == start.number]
+    blocked: set[str] = set()
+    in_a_row = 0
+    for post in sorted((post for post in posts if post.status not in (None, 429)), key=lambda post: post.ended_at):
+        if not post.is_blocked:
+            in_a_row = 0
+        elif post.key not in blocked:
+            blocked.add(post.key)
+            in_a_row += 1
+        late = [later.number for later in posts if later.at > post.ended_at] if in_a_row == 3 else []
+        if late:
+            raise world.broken(f"a firewall refused three rows in a row, and yet POSTs {late} left after that")
 
 
 def _check_counts(world: World, start: Start, summary: Summary) -> None:

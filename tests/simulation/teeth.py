@@ -222,6 +222,15 @@ class NoSecondTry(Real):
             return await super().live(world, start, process, transport)
 
 
+class NoStopAtFirewall(Real):
+    """The run goes on, however many rows a firewall refuses one after the other."""
+
+    async def live(self, world: World, start: Start, process: ProcessDisk, transport: SimulatedTransport) -> Summary:
+        """As `Real`."""
+        with patch.object(firewall, "ROWS_IN_A_ROW", 1000):
+            return await super().live(world, start, process, transport)
+
+
 class FromTheStart(Real):
     """The ten minutes count from when an attempt began, however long it was waited for."""
 
@@ -274,6 +283,7 @@ TEETH: dict[str, Callable[[], Real]] = {
     "control question": NoControlQuestion,
     "check of names": NoCheckOfNames,
     "firewall's second try": NoSecondTry,
+    "stop at a firewall": NoStopAtFirewall,
     "ten minutes from the end": FromTheStart,
     "content check": NoContentCheck,
 }
