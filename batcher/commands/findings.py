@@ -1,4 +1,4 @@
-"""What `verify` says of one document: the differences from its row, in words, with tiles told by their names."""
+"""What `verify` says of one document: the differences from what was sent, in words, with tiles told by their names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TILE = re.compile(r"queryPresentations\[(\d+)\](?:\.query)?(?:\.(\w+))?")
 _WORDS = {
     "name": ("renamed", "is named"),
     "modelId": ("another model", "is on model"),
-    "description": ("description", "is described as"),
+    "description": ("description", "has the description"),
 }
 _TILE_WORDS = {"name": "tile renamed", "table": "tile table", "fields": "tile fields"}
 
@@ -33,7 +33,7 @@ class Finding:
 
 
 def findings(sent: Mapping[str, Any], echoed: Mapping[str, Any]) -> Iterator[Finding]:
-    """Each difference of a document from its row. Tiles that somebody added are not looked at."""
+    """Each difference of a document from what was sent. Tiles that somebody added are not looked at."""
     tiles, echoes = sent.get(_TILES) or [], echoed.get(_TILES)
     if isinstance(echoes, list) and len(echoes) != len(tiles):
         pairs, missing = _paired(tiles, echoes)
@@ -47,7 +47,7 @@ def findings(sent: Mapping[str, Any], echoed: Mapping[str, Any]) -> Iterator[Fin
 
 
 def _paired(tiles: list[Any], echoes: list[Any]) -> tuple[list[tuple[Any, Any]], list[Any]]:
-    """The tiles that have the same name on both sides, in the row's order, and the row's others."""
+    """The tiles that have the same name on both sides, in the order sent, and the others that were sent."""
     left = list(echoes)
     pairs: list[tuple[Any, Any]] = []
     missing: list[Any] = []
@@ -65,14 +65,18 @@ def _in_words(difference: Difference, sent: Mapping[str, Any]) -> Finding:
     part = difference.part
     if difference.is_note:
         return Finding(part, "was sent, and does not come back", is_detail=True)
-    echoed, row = shown(difference.echoed), shown(difference.sent)
+    echoed, but = _value(difference.echoed), f"but {_value(difference.sent)} was sent"
     if tile := _TILE.fullmatch(part):
         number, what = int(tile[1]), tile[2] or "name"
         kind = _TILE_WORDS.get(what, f"tile {what}")
         name = shown(sent[_TILES][number].get("name"))
         if what == "name":
-            return Finding(kind, f"has a tile {echoed} where the row says {row}")
+            return Finding(kind, f"has a tile {echoed}, {but}")
         verb = "queries" if ".query." in part else "has"
-        return Finding(kind, f"{verb} {what} {echoed} in the tile {name}, the row says {row}")
+        return Finding(kind, f"{verb} {what} {echoed} in the tile {name}, {but}")
     kind, verb = _WORDS.get(part, (part, f"has {part}"))
-    return Finding(kind, f"{verb} {echoed}, the row says {row}")
+    return Finding(kind, f"{verb} {echoed}, {but}")
+
+
+def _value(value: Any) -> str:
+    return "none" if value is None else shown(value)

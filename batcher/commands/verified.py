@@ -14,7 +14,7 @@ class Verified:
     `created` = same + different + missing + unreadable + left. `changed`: created rows that were edited since.
     """
 
-    base_url: str
+    base_url: str = ""
     rows: int = 0
     invalid: int = 0
     undone: int = 0
@@ -30,6 +30,12 @@ class Verified:
     stopped: str | None = None
     stopped_reason: StopReason | None = None
     interrupted: bool = False
+    sample: int | None = None
+
+    @property
+    def chosen(self) -> int:
+        """Documents that were to be looked at: all, or the sample."""
+        return self.created if self.sample is None else self.sample
 
     @property
     def left(self) -> int:
@@ -43,7 +49,10 @@ class Verified:
 
     @property
     def exit_code(self) -> int:
-        """Contract 10: of several the first of 130, 3, 1, 0. 0 only if every row has its document, which matches."""
-        is_whole = self.same == self.rows and not self.changed
+        """Contract 10: of several the first of 130, 3, 1, 0.
+
+        0 only if every row has its document, and each of these, or of the sample, matches.
+        """
+        is_whole = self.same == self.chosen and not self.without and not self.changed
         ladder = ((self.interrupted, 130), (self.stopped is not None, 3), (not is_whole, 1))
         return next((code for applies, code in ladder if applies), 0)

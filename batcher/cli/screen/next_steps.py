@@ -172,8 +172,8 @@ def _what_is_left(plan: Plan) -> str:
 
 def after_verify(line: CommandLine, verified: Verified) -> tuple[Step, ...]:
     """Compare the rest, or create what has no document. A document that differs is for a person to look at."""
-    if verified.left:
-        return (Step(f"compare the {count(verified.left, 'document')} left", line),)
+    if verified.left and (verified.stopped is not None or verified.interrupted):
+        return (Step("compare the documents again", line),)
     if verified.not_created:
         run = line.of_command("run", options.RUN, dropped="Sending")
         rows = "the row that has" if verified.not_created == 1 else f"the {verified.not_created:,} rows that have"

@@ -28,6 +28,7 @@ _HEAD_BYTES = 1 << 16
 _LONGEST_LINE = 1 << 26
 _COMPRESSED = (".gz", ".zst")
 _FORMATS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".xlsx")
+_RESULTS_LINE = re.compile(rb'\{"key":[^\n]{1,4096}?,"outcome":"created","how":')
 _OURS = re.compile(r"(?P<stem>.+)\.(?P<kind>results|failures|journal)(?:\.(?P<run>[^.]+))?\.(?P<form>jsonl|csv)")
 
 
@@ -79,6 +80,17 @@ def files_of_results(results: Path) -> Files:
     if ours and ours["kind"] != "results":
         raise UsageError(f"{results} is a {ours['kind']} file; undo takes the results file beside it")
     return placed(_around(results, None))
+
+
+def results_among(inputs: Sequence[str]) -> Path | None:
+    """The results file that is the only input, by its name or by what it begins with; None if there is none."""
+    if len(inputs) != 1 or inputs[0] == STANDARD_INPUT or not Path(inputs[0]).is_file():
+        return None
+    path = Path(inputs[0])
+    ours = _OURS.fullmatch(path.name)
+    with path.open("rb") as stream:
+        is_results = _RESULTS_LINE.match(stream.read(_HEAD_BYTES)) is not None
+    return path if is_results or (ours and ours["kind"] == "results") else None
 
 
 def check_inputs(inputs: Sequence[str]) -> None:

@@ -194,7 +194,8 @@ STATUS = (
     *LOG_FORMAT,
     *LOUDNESS,
 )
-VERIFY = (*INPUTS, *ENDPOINT, *FILES, *SENDING, *READING, *PLACEMENT, *NAMESPACE, *FILLING, *OUTPUT)
+SAMPLE = (_value("--sample", "N", "Verify", "compare only N documents, chosen at random", _MANY, lasting=False),)
+VERIFY = (*INPUTS, *SAMPLE, *ENDPOINT, *FILES, *SENDING, *READING, *PLACEMENT, *NAMESPACE, *FILLING, *ALL, *OUTPUT)
 UNDO = (
     click.Argument(["results_file"], metavar="RESULTS", type=click.Path(path_type=str)),
     _flag("--yes", "Undo", "delete; without it, only list what would be deleted"),
