@@ -14,6 +14,7 @@ from pathlib import Path
 
 from batcher.sandbox import SandboxSettings
 from batcher.sandbox.calls import Call
+from batcher.sandbox.pages import Pages
 from batcher.sandbox.routes import Api
 from batcher.sandbox.store import Store
 from tests.support.faulty import sandbox_thread
@@ -50,3 +51,19 @@ def test_what_is_described_is_what_is_answered(tmp_path: Path) -> None:
         )
     assert done.returncode == 0, done.stdout
     assert "Tested: 19" in done.stdout
+    show_pages(settings)
+
+
+def show_pages(settings: SandboxSettings) -> None:
+    """Whatever was created can be looked at."""
+    with Store(settings.state) as store:
+        pages, api = Pages(store), Api(settings, store)
+        living = [document for document in store.documents() if document.deleted_at is None]
+        assert {document.api for document in living} == {"v1", "v2"}
+        for path in ["/", "/f/personal", *(f"/dashboards/{document.identifier}" for document in living)]:
+            page = pages.answer(Call("GET", path))
+            assert page is not None
+            assert page.status == 200, path
+        for document in living:
+            read = api.answer(Call("GET", f"/api/v1/documents/{document.identifier}", authorization="Bearer good-key"))
+            assert read.status == 200, document

@@ -21,7 +21,8 @@ _SAME = ("name", "subTitle", "description", "topicName", "prefersChart", "result
 def upgraded(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The v2 body that says the same as a v1 body."""
     tiles = {str(n): _tile(tile) for n, tile in enumerate(spec.get("queryPresentations", []), 1)}
-    filters = spec.get("filterConfig") or {}
+    config = spec.get("filterConfig")
+    filters = config if isinstance(config, dict) else {}  # v1 takes anything
     return {
         "description": spec.get("description"),
         "queryPresentations": {"data": tiles, "order": list(tiles)},
