@@ -1,8 +1,8 @@
 """A real headless Chromium, driven over its own protocol: what a page looks like, measures and complains of.
 
     async with chromium(tmp_path) as browser:
-        page = await browser.open("http://127.0.0.1:…/", width=360)
-        assert page.scroll_width == 360 and page.complaints == []
+        page = await browser.open("http://127.0.0.1:…/")
+        assert page.complaints == [] and await browser.scroll_width(360) == 360
 
 Where no Chromium is installed (Debian's package is `chromium`), `missing()` says why the test skips.
 """
@@ -46,7 +46,6 @@ class Page:
 
     text: str
     title: str
-    scroll_width: int
     elements: dict[str, int]
     complaints: list[str]
 
@@ -76,12 +75,14 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             await self.command(f"{domain}.enable")
 
-    async def open(self, url: str, *, width: int, height: int = 900, dark: bool = False) -> Page:
-        """Show a page in a window of this width (CSS pixels)."""
-        mobile = width < 600
-        await self.command(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
-        )
+    async def scroll_width(self, width: int) -> int:
+        """How wide the page gets in a window of this width (CSS pixels); a phone's where it is narrow."""
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+        await self.command("Emulation.setDeviceMetricsOverride", **size)
+        return int(await self.ask("document.scrollingElement.scrollWidth"))
+
+    async def open(self, url: str, *, dark: bool = False) -> Page:
+        """Show a page."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self.command("Emulation.setEmulatedMedia", features=[scheme])
         self._complaints, self._loaded = [], False
@@ -91,7 +92,6 @@ class Browser:
         return Page(
             text=await self.ask("document.body.innerText"),
             title=await self.ask("document.title"),
-            scroll_width=await self.ask("document.scrollingElement.scrollWidth"),
             elements=await self.ask(
                 "[...document.querySelectorAll('*')].reduce((n, e) => (n[e.localName] = (n[e.localName] || 0) + 1, n), {})"
             ),

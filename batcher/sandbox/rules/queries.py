@@ -53,7 +53,7 @@ def problem(query: Mapping[str, str], parameters: Parameters) -> str | None:
     """What is wrong with a query's first wrong parameter."""
     for name, value in query.items():
         if name not in parameters:
-            return f"{name}: Unrecognized parameter"
+            return f"Unrecognized key(s) in object: '{name}'"
         if (message := _parameter_problem(name, value, parameters[name])) is not None:
             return message
     return None
@@ -62,6 +62,7 @@ def problem(query: Mapping[str, str], parameters: Parameters) -> str | None:
 def _parameter_problem(name: str, text: str, schema: Schema) -> str | None:
     if schema["type"] == "integer":
         least, most = schema["minimum"], schema["maximum"]
-        is_right = text.isascii() and text.isdecimal() and len(text) <= 9 and least <= int(text) <= most
-        return None if is_right else f"{name}: Expected a number from {least} to {most}, received {text}"
+        if not (text.isascii() and text.isdecimal() and int(text[:10]) >= least):
+            return f"{name}: Expected a number from {least} to {most}, received {text}"
+        return "Page size cannot exceed 100" if int(text[:10]) > most else None
     return text_problem(Words(), name, text, schema)
