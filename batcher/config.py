@@ -89,6 +89,7 @@ class Sending:
     resend_uncertain: bool = False
     recreate_undone: bool = False
     shared_pace: bool = True
+    pace_store: str | None = field(default=None, repr=False)  # it may hold a password
     fsync_ms: int = 100
 
     def __post_init__(self) -> None:
@@ -106,6 +107,7 @@ _KINDS: dict[str, tuple[type | None, ...]] = {  # of the annotations above
     "float": (float,),
     "bool": (bool,),
     "str": (str,),
+    "str | None": (str, None),
 }
 _LEAST = {
     "concurrency": 1,

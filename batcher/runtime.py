@@ -16,6 +16,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from .config import Sending
+from .errors import UsageError
 from .files.disk import Disk, Storage
 from .pace.store import PaceStore
 from .read.sources import Source, open_inputs
@@ -83,9 +84,11 @@ def state_directory(environ: Mapping[str, str]) -> Path | None:
 
 
 def shared_pace_of(sending: Sending, environ: Mapping[str, str], warn: Callable[[str], None]) -> PaceStore | None:
-    """Where the runs that use the same key meet. None without a rate, or with `--no-shared-pace`."""
+    """Where the runs that use the same key meet. None without a rate, or with `--no-shared-pace`. Raises UsageError."""
     if not sending.shared_pace or sending.rate is None:
         return None
+    if sending.pace_store is not None:
+        return _store_at(sending.pace_store, sending.give_up_after_seconds)
     from .pace.local_store import LocalPaceStore  # noqa: PLC0415 - only a run that sends at a rate needs SQLite
 
     directory = state_directory(environ)
@@ -96,6 +99,17 @@ def shared_pace_of(sending: Sending, environ: Mapping[str, str], warn: Callable[
         )
         return None
     return LocalPaceStore(directory, warn)
+
+
+def _store_at(url: str, give_up_after_seconds: float) -> PaceStore:
+    try:
+        from .pace.redis_store import RedisPaceStore  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise UsageError("--pace-store needs an extra: pip install 'omni-batcher[redis]'") from None
+    try:
+        return RedisPaceStore(url, give_up_after_seconds)
+    except ValueError as error:
+        raise UsageError(f"--pace-store isn't a store's address; {error}") from None
 
 
 def runtime_of(sending: Sending, environ: Mapping[str, str], warn: Callable[[str], None]) -> Runtime:

@@ -22,7 +22,7 @@ from ..masking import Mask
 from .at_end import call, checked_metrics, metrics_of, missing, words_of
 from .final_files import writable, write
 from .screen.console import Console, Unbreakable, as_json, print_text
-from .settings.key_sources import secrets_of
+from .settings.key_sources import passwords_in, secrets_of
 from .settings.options import Option
 from .settings.types import file_named
 
@@ -82,7 +82,8 @@ class Invocation:
 
     def use(self, given: Given) -> None:
         """Pass on the notes about the target, and keep its keys out of everything that is said. Raises UsageError."""
-        self.console.mask = self.console.mask.and_of(given.target.secrets)
+        secrets = given.target.secrets | frozenset(passwords_in(given.pace_store or ""))
+        self.console.mask = self.console.mask.and_of(secrets)
         for note in given.target.notes:
             self.console.warning(note)
         if (absent := missing(self.on_end)) is not None:

@@ -53,6 +53,7 @@ class Gate:
         self._waiters: OrderedDict[asyncio.Future[Slot | None], None] = OrderedDict()
         self._wanted = asyncio.Event()
         self._free = rate is None
+        self._failure: Stopped | None = None
         self.now: Callable[[], float] = time.monotonic
 
     async def __aenter__(self) -> Self:
@@ -82,14 +83,17 @@ class Gate:
         # Without the body's error: it propagates by itself, not wrapped into a group.
         await self._tasks.__aexit__(None, None, None)
         for pacer in self._pacers.values():
-            pacer.close()
+            await pacer.aclose()
 
     async def slot(self) -> Slot:
         """Wait for permission to start one request. Cancelling it loses nothing.
 
         Raises:
             KeysRefused: the last key was dropped.
+            Stopped: what this run shares its pace through is gone.
         """
+        if self._failure is not None:
+            raise self._failure
         free = self._free_slot()
         if free is not None:
             return free
@@ -137,6 +141,16 @@ class Gate:
 
     async def _serve(self, pacer: Pacer) -> None:
         """One key: take slots from its pace, one after the other, and hand each to the first waiter."""
+        try:
+            await self._serve_until_dropped(pacer)
+        except Stopped as failure:
+            self._failure = failure
+            while self._waiters:
+                waiter, _ = self._waiters.popitem(last=False)
+                if not waiter.done():
+                    waiter.set_exception(failure)
+
+    async def _serve_until_dropped(self, pacer: Pacer) -> None:
         while not pacer.dropped:
             if not self._waiters:
                 self._wanted.clear()
@@ -208,7 +222,8 @@ class Gate:
     @property
     def note(self) -> str:
         """For the progress line: who slows us down, or empty."""
-        return "; ".join(filter(None, map(self._note_of, self._turn)))
+        notes = [note for pacer in self._turn for note in (pacer.store_note, self._note_of(pacer)) if note]
+        return "; ".join(dict.fromkeys(notes))
 
     def _note_of(self, pacer: Pacer) -> str:
         share = pacer.brake.share(self.now())

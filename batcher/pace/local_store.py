@@ -97,6 +97,7 @@ class LocalShare:
         self._checked = -math.inf
         self._busy_since: float | None = None
         self.is_alone = self._was_damaged = False
+        self.note = ""
 
     async def take(self) -> Permit | float:
         """A permit, or the seconds after which to ask again. It never waits itself."""
@@ -109,6 +110,13 @@ class LocalShare:
 
     def _ask(self, log: StartLog) -> Granted | float:
         return log.take(self._run, self._rate.limit, self._rate.guarded_seconds)
+
+    async def pause(self, seconds: float) -> None:
+        """Each run of this machine meets the server's 429s itself."""
+
+    async def aclose(self) -> None:
+        """See `close`, which needs no waiting."""
+        self.close()
 
     def close(self) -> None:
         """Close the file for good. What was started stays known."""

@@ -82,7 +82,7 @@ class Pacer:
         self.now = now
         self.hand_over = hand_over
         self.rate = rate
-        self.epoch = 0
+        self.epoch = self._epoch_told = 0
         self.dropped = False
         self.brake = Brake(rate)
         self._share = share
@@ -124,7 +124,10 @@ class Pacer:
         self._smoothed = True
 
     async def try_grant(self) -> Slot | float:
-        """A slot, or the seconds to wait (`inf`: until something changes)."""
+        """A slot, or the seconds to wait (`inf`: until something changes). Raises Stopped if the store is gone."""
+        if self._share is not None and self._epoch_told != self.epoch:
+            self._epoch_told = self.epoch
+            await self._share.pause(max(0.0, self.brake.until - self.now()))
         wait = self._wait_seconds()
         if wait > 0.0:
             return wait
@@ -167,9 +170,14 @@ class Pacer:
         # The pace grows meanwhile, so a slow one looks again when it has fully come back.
         return min(due, self.brake.settled_at) if now < self.brake.settled_at else due
 
-    def close(self) -> None:
+    @property
+    def store_note(self) -> str:
+        """Why the store is waited for, or empty."""
+        return "" if self._share is None else self._share.note
+
+    async def aclose(self) -> None:
         if self._share is not None:
-            self._share.close()
+            await self._share.aclose()
 
     async def rest(self, seconds: float) -> None:
         """Sleep, but wake early when a slot starts or comes back, and when the key is dropped."""

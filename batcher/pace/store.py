@@ -3,7 +3,7 @@
     share = store.share(key, rate)            # this run joins the others
     await share.take()                        # a permit to start one request, or the seconds until asking again
 
-`LocalPaceStore` answers for one user on one machine. A store on the network fits behind the same three protocols.
+`LocalPaceStore` answers for one user on one machine, `RedisPaceStore` for all hosts that reach the same store.
 """
 
 from __future__ import annotations
@@ -27,10 +27,19 @@ class Permit(Protocol):
 class PaceShare(Protocol):
     """One run among those that use a key."""
 
-    async def take(self) -> Permit | float:
-        """A permit, or the seconds after which to ask again. Asking joins the queue of runs."""
+    note: str
+    """Why this run waits for the store, for the progress line; empty if it doesn't."""
 
-    def close(self) -> None:
+    async def take(self) -> Permit | float:
+        """A permit, or the seconds after which to ask again. Asking joins the queue of runs.
+
+        Raises Stopped if the store can't be reached for too long.
+        """
+
+    async def pause(self, seconds: float) -> None:
+        """The server wants a pause: the others start nothing for so long, if they can be told. Raises as `take`."""
+
+    async def aclose(self) -> None:
         """Let go of what is open. What was started stays known to the others."""
 
 

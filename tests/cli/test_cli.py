@@ -37,10 +37,10 @@ BAD = f"name,modelId\nRevenue,{MODEL}\nOrders,nope\n,{MODEL}\n"
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_fits_a_terminal(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """At most 60 lines of 80 columns; every command has an example."""
+    """At most 72 lines of 80 columns; every command has an example."""
     assert execute([*command.split(), "--help"], 0.0) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) <= 60
+    assert len(lines) <= 72
     assert max(map(len, lines)) <= 80
     if command:
         assert lines[-1].startswith("Example: batcher ")

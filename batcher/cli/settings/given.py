@@ -18,7 +18,7 @@ from ...validate.placement import of_folder, of_label
 from ..screen.command_lines import CommandLine
 from .config_files import ConfigFile
 from .durations import duration_option
-from .key_sources import keys_in
+from .key_sources import PACE_STORE, keys_in, named_in_file, without_password
 from .options import SETTINGS, TYPED, Rank
 from .target import Target, target_of
 from .types import file_named
@@ -110,6 +110,7 @@ class Given:
         sending = Sending(**self._fields(Sending))
         return replace(
             sending,
+            pace_store=self.pace_store,
             shared_pace=sending.shared_pace and not self.flag("sandbox"),  # each sandbox counts for itself
             connect_timeout_seconds=min(sending.connect_timeout_seconds, sending.timeout_seconds),
         )
@@ -166,12 +167,26 @@ class Given:
         target = self.target
         yield "base-url", target.base_url or "-", target.base_url_origin
         yield "api-keys", ", ".join(masked(key.secret) for key in target.keys) or "-", target.keys_origin
+        in_file = self._pace_store_in_file
         for name, option in SETTINGS.items():
             parameter = str(option.name)
+            if name == "pace-store" and in_file:
+                yield name, shown(name, in_file), f"{PACE_STORE}_FILE"
+                continue
             if name not in ("base-url", "instance"):
                 is_given = self.rank(parameter) is not Rank.DEFAULT
                 value = self.get(parameter) if is_given else default_of(parameter)
                 yield name, shown(name, value), self.origin(parameter)
+
+    @property
+    def pace_store(self) -> str | None:
+        """Where hosts share the pace. Raises UsageError."""
+        return self._pace_store_in_file or self.get("pace_store")
+
+    @property
+    def _pace_store_in_file(self) -> str | None:
+        """It as a file has it, since its URL may hold a password. Raises UsageError."""
+        return None if self.rank("pace_store") is Rank.FLAG else named_in_file(os.environ, PACE_STORE)
 
     @property
     def _api_keys(self) -> frozenset[str]:
@@ -203,6 +218,8 @@ def shown(name: str, value: object) -> str:
             return "none" if name == "rate" else "-"
         case bool():
             return "true" if value else "false"
+        case str() if name == "pace-store":
+            return without_password(value)
         case float():
             return duration_option(value)
         case _:

@@ -20,6 +20,7 @@ from ...errors import UsageError
 _SEVERAL = "OMNI_API_KEYS"
 _VARIABLES = (_SEVERAL, "OMNI_API_KEY", "OMNI_API_TOKEN")  # the first that is set counts
 _WITH_FILE = (_SEVERAL, "OMNI_API_KEY")
+PACE_STORE = "BATCHER_PACE_STORE"  # its URL may hold a password
 _PROXIES = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 _MOST_BYTES = 1 << 16
 
@@ -57,6 +58,15 @@ def _parts(text: str, variable: str) -> list[str]:
 
 
 def _from_file(path: Path, origin: str, variable: str) -> KeySource:
+    text, facts = _text_of(path, origin)
+    keys = api_keys(_parts(text, variable) or [""], origin)
+    is_open = stat.S_ISREG(facts.st_mode) and facts.st_mode & stat.S_IROTH
+    note = f"{origin}: every user of this machine can read this key; take that away (chmod o-r), or change the key"
+    return KeySource(keys, origin, (note,) if is_open else ())
+
+
+def _text_of(path: Path, origin: str) -> tuple[str, os.stat_result]:
+    """What a file holds, without one newline at its end, and the file's facts. Raises UsageError."""
     try:
         with path.open("rb") as file:
             facts = os.fstat(file.fileno())
@@ -64,12 +74,8 @@ def _from_file(path: Path, origin: str, variable: str) -> KeySource:
     except OSError as error:
         raise UsageError(f"{origin}: can't be read: {error.strerror}") from error
     except UnicodeDecodeError:
-        raise UsageError(f"{origin}: isn't text; it must hold the key and nothing else") from None
-    text = text.removesuffix("\n").removesuffix("\r")
-    keys = api_keys(_parts(text, variable) or [""], origin)
-    is_open = stat.S_ISREG(facts.st_mode) and facts.st_mode & stat.S_IROTH
-    note = f"{origin}: every user of this machine can read this key; take that away (chmod o-r), or change the key"
-    return KeySource(keys, origin, (note,) if is_open else ())
+        raise UsageError(f"{origin}: isn't text; it must hold the secret and nothing else") from None
+    return text.removesuffix("\n").removesuffix("\r"), facts
 
 
 def keys_in(environ: Mapping[str, str]) -> Iterator[str]:
@@ -81,11 +87,32 @@ def keys_in(environ: Mapping[str, str]) -> Iterator[str]:
 def secrets_of(environ: Mapping[str, str]) -> Iterator[str]:
     """What must show up nowhere: these keys, and proxies' passwords, plain and as a proxy gets them."""
     yield from keys_in(environ)
-    for variable in _PROXIES:
-        try:
-            parts = urlsplit(environ.get(variable, ""))
-        except ValueError:
-            continue
-        if parts.password:
-            user, password = unquote(parts.username or ""), unquote(parts.password)
-            yield from (parts.password, password, b64encode(f"{user}:{password}".encode()).decode())
+    for variable in (*_PROXIES, PACE_STORE):
+        yield from passwords_in(environ.get(variable, ""))
+
+
+def passwords_in(url: str) -> Iterator[str]:
+    """The password that a URL holds, in each form in which it may show up."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return
+    if parts.password:
+        user, password = unquote(parts.username or ""), unquote(parts.password)
+        yield from (parts.password, password, b64encode(f"{user}:{password}".encode()).decode())
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://…@{rest.rpartition('@')[2]}" if "@" in rest else url
+
+
+def named_in_file(environ: Mapping[str, str], variable: str) -> str | None:
+    """The value in the file that `variable`_FILE names, if it's set. Raises UsageError."""
+    name = environ.get(f"{variable}_FILE")
+    if not name:
+        return None
+    if environ.get(variable):
+        raise UsageError(f"{variable} and {variable}_FILE are both set; keep one of the two")
+    return _text_of(Path(name), f"{variable}_FILE {name}")[0]

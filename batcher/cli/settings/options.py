@@ -121,6 +121,7 @@ SENDING = (
     _value("--max-attempts", "N", "Sending", "attempts per row, the first included (5)", whole(1, 100)),
     _value("--timeout timeout_seconds", "SECONDS", "Sending", "per request, up to 10 of them to connect (60)", SECONDS),
     _flag("--no-shared-pace", "Sending", "ignore other batcher runs that use this key", lasting=True),
+    _value("--pace-store", "URL", "Sending", "share the pace with other hosts: redis://HOST:6379"),
 )
 RUN_ONLY = (
     _flag("--no-preflight", "Sending", "skip the key and model check", lasting=True),

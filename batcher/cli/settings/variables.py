@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from .options import FOR_ONE_RUN, SETTINGS
 
 _PREFIX = "BATCHER_"
-_OTHERS = {"STATE_DIR": f"{_PREFIX}STATE_DIR"}
+_OTHERS = {name: f"{_PREFIX}{name}" for name in ("STATE_DIR", "PACE_STORE_FILE")}
 # what Kubernetes tells each pod about a service that somebody called `batcher`
 _OF_KUBERNETES = re.compile(r"BATCHER_(SERVICE_(HOST|PORT)|PORT($|_))")
 
