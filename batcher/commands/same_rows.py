@@ -11,7 +11,7 @@ from ..files.journal_lines import Fixed
 from ..files.lines import open_lines
 from ..files.past import Past
 from ..models import stamp
-from ..plan.same_content import Same
+from ..plan.pairs import Same
 from ..plan.seen_rows import SpooledRows
 from ..plan.survey import Survey, survey
 from ..read.sources import Source

@@ -18,12 +18,12 @@ from ..report.observers import Observer
 from ..validate.check import Checked
 from ..validate.checked_rows import InvalidRow
 from .content_messages import name_unclaimed, problem_of, warn_of_moved, warn_of_others
-from .documents_left import Left, Sought, find_left
-from .same_content import Kind, Pair, Same, Seeking, answered
+from .documents_left import Left, find_left
+from .pairs import Kind, Pair, Same, Sought
+from .same_content import Seeking, answered
 from .seen_rows import SENT, SeenRows, SpooledRows
 
 _NEW = (RowState.NEW, RowState.FAILED)  # a row that is new may have been invalid when it came: then it has failed since
-_NEVER_SENT = (Reason.INVALID, Reason.SAME_CONTENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,23 +112,23 @@ class Comparison:
     def _new(self) -> Iterator[Sought]:
         """The rows that may be others by their key alone, in input order.
 
-        A failures file as the input holds no other rows of its run, so only those are in question that were never sent.
+        A failures file as the input holds no other rows of its run, so each is the row of its key, if it's as it was sent.
         """
         places = {source.name: number for number, source in enumerate(self.sources)}
         spools = (self.spooled.valid[state] for state in _NEW)
         for spec in merge(*spools, self._edited(), key=lambda spec: (places.get(spec.source, 0), spec.line)):
             failure = self.seen.past.history_of(spec.key).failure if self.only_failures else None
-            reason = None if failure is None else self._reason(failure)
-            if reason is None or reason in _NEVER_SENT:
-                yield Sought.by(spec, is_held_back=reason is Reason.SAME_CONTENT)
+            if failure is None:
+                yield Sought.by(spec)
+            else:
+                failed = outcome_at(self.storage, self.settings.files.journal, failure)
+                place, is_held_back = f"{failed.source}:{failed.line}", failed.reason is Reason.SAME_CONTENT
+                yield Sought.by(spec, place, is_held_back=is_held_back)
 
     def _edited(self) -> Iterator[Spec]:
         """Rows with an unclear attempt of something else: they, too, may be others by their key alone."""
         if not self.only_failures:
             yield from (spec for spec in self.spooled.valid[RowState.UNCERTAIN] if spec.key in self.seen.changed)
-
-    def _reason(self, failure: int) -> Reason:
-        return outcome_at(self.storage, self.settings.files.journal, failure).reason
 
     def hold_back(self, pairs: Sequence[Pair], observer: Observer) -> None:
         """With --skip-invalid these rows are not sent, but booked as failed, or stay uncertain. Raises UsageError."""

@@ -9,7 +9,7 @@ from ..models import Problem
 from ..read.json_text import shown
 from ..report.observers import Observer
 from .documents_left import Left, Unclaimed
-from .same_content import Kind, Pair, Same
+from .pairs import Kind, Pair, Same
 
 SHOWN = 5
 _WAYS_OUT = (
@@ -27,8 +27,8 @@ _TOLD = {
     Kind.FIXED: _SAME,
     Kind.REPEATED: f"{_SAME}, and another line is that row",
     Kind.FIXED_OTHERWISE: (
-        "perhaps fixed twice, each time in another way: it was created under the key {of}{made} (from {was}); this row's key "
-        "is {own}"
+        "a row that failed here, or has this name, was fixed and created{made} (from {was}): is it this one, fixed in another "
+        "way? Its key is {of}, this row's {own}"
     ),
 }
 _LEFT_OUT = "{was} holds what was created under this row's key {own}, so this row has no document"

@@ -21,35 +21,10 @@ from ..files.journal_lines import FailureLine, Intent
 from ..files.past import Past
 from ..files.run_lines import RunBegan
 from ..identity import content_hash, fingerprint, name_key, placed_hash
-from ..models import Failed, Spec
+from ..models import Failed
 from ..placement import NO_PLACEMENT, Placement
 from ..read.sources import Source
-
-
-class Sought(NamedTuple):
-    """A row whose document is sought: its key in the files, its place, its content, and its `name_key`.
-
-    `is_held_back`: it is known to hold what another row's document holds, so it has one, if need be another's.
-    """
-
-    key: str
-    source: str
-    line: int
-    content: str
-    named: str
-    is_held_back: bool = False
-    placement: Placement = NO_PLACEMENT
-
-    @property
-    def place(self) -> str:
-        """`dashboards.csv:17`."""
-        return f"{self.source}:{self.line}"
-
-    @classmethod
-    def by(cls, spec: Spec, *, is_held_back: bool = False) -> Sought:
-        """A row that is to be sent."""
-        named, content = name_key(spec.model_id, spec.name), content_hash(orjson.loads(spec.body))
-        return cls(spec.key, spec.source, spec.line, content, named, is_held_back, spec.placement)
+from .pairs import Sought
 
 
 class Offsets:
@@ -73,7 +48,7 @@ class Offsets:
 
 
 def fixed_as(place_or_name: str) -> str:
-    """For what a document stands that was created from a line fixed in the failures file: its row's place, or `name_key`."""
+    """For what a document stands whose row failed in one place and was fixed in another: that place, or its `name_key`."""
     return f"fixed {place_or_name}"
 
 
@@ -92,7 +67,8 @@ class Left:
     offset (bytes).
     `undone`: those that undo deleted; one that exists comes first.
     `elsewhere`: contents created for inputs that are still there and not among these; `met`: places of rows that hold one.
-    `last`: key → offset of its last intent. `unclaimed`: key → the created document.
+    `last`: key → offset of its last intent. `unclaimed`: key → the created document. `holds`: key of a row that is there →
+    the content that was sent last; `holders`: such a content → the place of another row, which has it now.
     `fixed`: keys whose row failed once; what was fixed in one place may be fixed in the other later. `is_fixed_elsewhere`: there
     is something that stands `fixed_as` a place or a name.
     """
@@ -102,6 +78,8 @@ class Left:
     undone: Offsets = field(default_factory=Offsets)
     last: dict[str, int] = field(default_factory=dict)
     unclaimed: dict[str, Unclaimed] = field(default_factory=dict)
+    holds: dict[str, str] = field(default_factory=dict)
+    holders: dict[str, str] = field(default_factory=dict)
     fixed: set[str] = field(default_factory=set)
     elsewhere: Offsets = field(default_factory=Offsets)
     met: list[str] = field(default_factory=list)
@@ -131,7 +109,10 @@ def find_left(
     Raises UsageError for a corrupt line.
     """
     left, included = Left(), _Included(files, sources or ())
-    failed_in: dict[str, Failed] = {}  # key → its row's input, since later attempts may come from the failures file
+    failed_at: dict[
+        str, tuple[str, int]
+    ] = {}  # key → its row's place, since later attempts may come from the failures file
+    places: set[tuple[str, int]] = set()  # where a row of any key has failed
 
     def is_passed_over(key: str) -> bool:
         return sources is not None and is_claimed(key) and not has_changed(key)
@@ -142,15 +123,21 @@ def find_left(
                 included.directory = line.directory
             case FailureLine():
                 left.fixed.add(line.key)
-                first = failed_in.get(line.key)
-                if isinstance(line.outcome, Failed) and (first is None or first.source == line.outcome.source):
-                    failed_in[line.key] = line.outcome
+                place, first = (line.outcome.source, line.outcome.line), failed_at.get(line.key)
+                if isinstance(line.outcome, Failed) and (first is None or first[0] == place[0]):
+                    failed_at[line.key] = place
+                    places.add(place)
             case Intent():
                 if not _is_last(line, past):
                     continue
-                is_held, failed = is_claimed(line.key), failed_in.get(line.key)
-                if is_held or sources is None or included.has(line.source if failed is None else failed.source):
-                    _add(left, line, offset, past, failed, is_held=is_held)
+                place, is_held = (line.source, line.line), is_claimed(line.key)
+                first = failed_at.get(line.key, place)
+                if is_held or sources is None or included.has(first[0]):
+                    if sources is None:
+                        fixed = place if place in places else None
+                    else:
+                        fixed = None if first[0] == line.source else first
+                    _add(left, line, offset, past, fixed, is_held=is_held)
                 elif line.key in past.created:
                     left.elsewhere.add(sent_content(content_hash(orjson.loads(line.body)), line.placement), offset)
     return left
@@ -161,25 +148,37 @@ def sent_content(content: str, placement: Placement) -> str:
     return content if placement == NO_PLACEMENT else f"{content} {placed_hash(content, *placement)}"
 
 
-def contents_like(content: str, placement: Placement) -> Iterator[str]:
-    """What was sent that a row of this content may be: the same place first, then what asked for less."""
-    folder, labels = placement
-    alike = (placement, Placement(folder), Placement(None, labels), NO_PLACEMENT)
-    yield from dict.fromkeys(sent_content(content, one) for one in alike)
+def contents_like(row: Sought) -> Iterator[str]:
+    """What was sent that this row may be: the same place first, then what asked for less."""
+    folder, labels = row.placement
+    alike = (row.placement, Placement(folder), Placement(None, labels), NO_PLACEMENT)
+    yield from dict.fromkeys(sent_content(row.content, one) for one in alike)
 
 
-def _add(left: Left, intent: Intent, offset: int, past: Past, failed: Failed | None, *, is_held: bool) -> None:
+def _add(left: Left, intent: Intent, offset: int, past: Past, fixed: tuple[str, int] | None, *, is_held: bool) -> None:
     body = orjson.loads(intent.body)
-    named = name_key(str(body.get("modelId")), str(body.get("name")))
-    offsets = left.held if is_held else left.undone if past.history_of(intent.key).is_undone else left.unheld
-    offsets.add(sent_content(content_hash(body), intent.placement), offset)
-    offsets.add(named, offset)
+    named, content = (
+        name_key(str(body.get("modelId")), str(body.get("name"))),
+        sent_content(content_hash(body), intent.placement),
+    )
     left.last[intent.key] = offset
-    if not is_held and intent.key in past.created:
+    is_created = intent.key in past.created
+    if is_held:
+        left.holds[intent.key] = content
+        if (
+            not is_created
+            and past.history_of(intent.key).failure is not None
+            and not past.history_of(intent.key).is_open
+        ):
+            return  # it was refused, and still has its row
+    offsets = left.held if is_held else left.undone if past.history_of(intent.key).is_undone else left.unheld
+    offsets.add(content, offset)
+    offsets.add(named, offset)
+    if not is_held and is_created:
         left.unclaimed[intent.key] = Unclaimed(str(body.get("name")), intent.identifier)
-        if failed is not None and failed.source != intent.source:
+        if fixed is not None:
             left.is_fixed_elsewhere = True
-            offsets.add(fixed_as(f"{failed.source}:{failed.line}"), offset)
+            offsets.add(fixed_as(f"{fixed[0]}:{fixed[1]}"), offset)
             offsets.add(fixed_as(named), offset)
 
 

@@ -13,7 +13,7 @@ import orjson
 from ..api_keys import looks_like_api_key
 from ..errors import UsageError
 from .content_messages import problem_of
-from .same_content import Pair
+from .pairs import Pair
 
 _HEAD = """\
 # New rows that hold what was created under another key: one key a line.

@@ -11,55 +11,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 from pathlib import Path
-
-import orjson
 
 from ..config import RunSettings
 from ..files.disk import Storage
-from ..files.history import intent_at
 from ..files.journal_lines import Intent
 from ..files.past import Past
-from ..identity import KEY_LENGTH, RAW, content_hash
-from .documents_left import Left, Sought, contents_like, fixed_as
+from ..identity import KEY_LENGTH, RAW
+from .documents_left import Left, contents_like, fixed_as
+from .pairs import Kind, Pair, Same, Sought
 
 _ROOM = 10  # characters that a key leaves for `~2`
-
-
-class Kind(Enum):
-    """What speaks for a pair.
-
-    `SAME`: one content. `REPEATED`: so, but another line of a failures file has that document. `FIXED`: fixed in two places
-    in one way. `FIXED_OTHERWISE`: fixed in two places, each another way. `MOVED`: not a new row, but the document of its key
-    is another row's. `LEFT_OUT`: so, and no document is its own: it goes by a key that nothing was sent under.
-    """
-
-    SAME = auto()
-    REPEATED = auto()
-    FIXED = auto()
-    FIXED_OTHERWISE = auto()
-    MOVED = auto()
-    LEFT_OUT = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A row at `source` and `line` with the key `own` in the inputs is the row `of` the files, sent first at `was`.
-
-    For one that is left out `was` is the place of the row that has its key's document.
-    `key` is what it would go by otherwise. `asks`: only a person can say so, since a document exists.
-    """
-
-    kind: Kind
-    key: str
-    own: str
-    source: str
-    line: int
-    of: str
-    was: str = ""
-    identifier: str | None = None
-    asks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +42,13 @@ class Seeking:
         found: list[Pair] = []
         last: dict[str, Intent] = {}  # by content
         unpaired: list[Sought] = []
+        wanted = set(self.left.holds.values())
         for row in new:
+            for text in contents_like(row) if wanted else ():
+                if text in wanted:
+                    self.left.holders.setdefault(text, row.place)
+            if self.is_part and self._is_own(row):
+                continue
             if (intent := self._other(row)) is not None:
                 last[row.content] = intent
                 found.append(self._pair(row, intent))
@@ -93,16 +61,17 @@ class Seeking:
         return [*found, *self._fixed_otherwise(unpaired)]
 
     def _may_be_fixed_otherwise(self, row: Sought) -> bool:
-        """Whether it may have failed once, and been fixed and created elsewhere: in the failures file.
-
-        Of such a file, in its input: a row that was too broken to have a name when it was read.
-        """
-        return row.key.startswith(RAW) if self.is_part else self.left.is_fixed_elsewhere
+        """Whether it may have failed once, and been fixed and created elsewhere: in the failures file, or in the input."""
+        return row.key.startswith(RAW) or self.left.is_fixed_elsewhere
 
     def _fixed_otherwise(self, unpaired: Iterable[Sought]) -> Iterator[Pair]:
         """Those rows with what was created in their place or of their name, once each content has its document."""
         for row in unpaired:
-            texts = [row.named] if self.is_part else [fixed_as(row.place), fixed_as(row.named)]
+            texts = [fixed_as(row.failed_at or row.place)]
+            if not self.is_part:
+                texts.append(fixed_as(row.named))
+            elif row.key.startswith(RAW):  # it was too broken to have a name when it failed
+                texts.append(row.named)
             intent = next((intent for text in texts if (intent := self._take(text)) is not None), None)
             if intent is not None:
                 yield self._pair(row, intent, Kind.FIXED_OTHERWISE)
@@ -111,22 +80,17 @@ class Seeking:
 
     def _meet(self, row: Sought) -> None:
         """Note a row that holds what was created for an input that isn't among these."""
-        if any(self.left.elsewhere.take(text) is not None for text in contents_like(row.content, row.placement)):
+        if any(self.left.elsewhere.take(text) is not None for text in contents_like(row)):
             self.left.met.append(row.place)
 
     def _other(self, row: Sought) -> Intent | None:
         """The document of this row's content, not the one that its own unclear attempt may have made."""
-        taken = (
-            self._take(text, lambda intent: intent.key != row.key) for text in contents_like(row.content, row.placement)
-        )
+        taken = (self._take(text, lambda intent: intent.key != row.key) for text in contents_like(row))
         return next((intent for intent in taken if intent is not None), None)
 
     def _is_own(self, row: Sought) -> bool:
         """Whether its key's document holds the same after all: it differs in the identifier alone."""
-        offset = self.left.last.get(row.key)
-        if offset is None:
-            return False
-        return content_hash(orjson.loads(intent_at(self.storage, self.journal, offset).body)) == row.content
+        return self.left.holds.get(row.key, "") in contents_like(row)
 
     def moves(self, found: Sequence[Pair]) -> list[Pair]:
         """What follows for rows that have changed: each with the document of its content; nothing in a part of an input.
@@ -138,17 +102,18 @@ class Seeking:
             return []
         done = {pair.key for pair in found}
         changed = {key: row for key, row in self.changed().items() if key not in done}
+        others = [row for row in changed.values() if not self._is_own(row)]
         moved = {
-            row.key: self._pair(row, intent, Kind.MOVED)
-            for row in changed.values()
-            if not self._is_own(row) and (intent := self._other(row)) is not None
+            row.key: self._pair(row, intent, Kind.MOVED) for row in others if (intent := self._other(row)) is not None
         }
-        fresh, waiting = set[str](), deque([*found, *moved.values()])
-        while waiting:
-            holder = waiting.popleft()
-            if (key := holder.of) in changed and key not in moved:
-                moved[key] = self._move(changed[key], holder, changed, fresh)
-                waiting.append(moved[key])
+        holders = {text: row.place for row in others for text in contents_like(row)} | self.left.holders
+        losing = deque((key, holders[held]) for key, held in self.left.holds.items() if held in holders)
+        fresh = set[str]()
+        while losing:
+            key, holder = losing.popleft()
+            if key in changed and key not in moved and not self._is_own(changed[key]):
+                moved[key] = pair = self._move(changed[key], holder, changed, fresh)
+                losing.append((pair.of, f"{pair.source}:{pair.line}"))
         return list(moved.values())
 
     def _take(self, text: str, is_free: Callable[[Intent], bool] = lambda _: True) -> Intent | None:
@@ -172,8 +137,8 @@ class Seeking:
             asks=is_held or (intent.key in self.past.created and kind is not Kind.FIXED),
         )
 
-    def _move(self, row: Sought, holder: Pair, changed: Mapping[str, Sought], fresh: set[str]) -> Pair:
-        """Another document, or a key of its own, for a row whose key's document is the `holder`'s."""
+    def _move(self, row: Sought, holder: str, changed: Mapping[str, Sought], fresh: set[str]) -> Pair:
+        """Another document, or a key of its own, for a row whose key's document is that of the row at `holder`."""
 
         def is_renamed(intent: Intent) -> bool:
             holder = changed.get(intent.key)
@@ -186,25 +151,10 @@ class Seeking:
         while self._is_taken(key := f"{base}~{number}") or key in fresh:
             number += 1
         fresh.add(key)
-        own, was = self.own_keys.get(row.key, row.key), f"{holder.source}:{holder.line}"
-        return Pair(Kind.LEFT_OUT, row.key, own, row.source, row.line, key, was)
+        return Pair(Kind.LEFT_OUT, row.key, self.own_keys.get(row.key, row.key), row.source, row.line, key, holder)
 
     def _is_taken(self, key: str) -> bool:
         return self.is_claimed(key) or key in self.past.created or key in self.past.journaled.histories
-
-
-@dataclass(frozen=True, slots=True)
-class Same:
-    """What is to be done about them: pairs that hold, and rows that nobody answered for.
-
-    `moved`: changed rows that would get the documents of their contents with --rekey. `named`: keys of documents without a
-    row that were named now. These and `holding` are to be journaled before anything is sent.
-    """
-
-    holding: tuple[Pair, ...] = ()
-    unanswered: tuple[Pair, ...] = ()
-    moved: tuple[Pair, ...] = ()
-    named: tuple[str, ...] = ()
 
 
 def answered(settings: RunSettings, find: Callable[[Callable[[Sought], bool]], tuple[Seeking, list[Pair]]]) -> Same:

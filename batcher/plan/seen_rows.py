@@ -19,10 +19,10 @@ from ..report.plan import Plan
 from ..validate.check import Checked
 from ..validate.checked_rows import InvalidRow, ValidRow
 from ..validate.validate import own_key
-from .documents_left import Sought
 from .failures_input import sheet_beside, unknown_key
 from .mentions import Asked
 from .missing_journal import is_unknown, put_it_back
+from .pairs import Sought
 from .shared_names import SharedNames
 from .sheet import SheetRows
 

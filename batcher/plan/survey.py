@@ -26,7 +26,7 @@ from .content_messages import refusal_of
 from .failures_input import form_of, is_fed_back
 from .mentions import Asked
 from .missing_journal import is_old_beside, is_uncertain_beside
-from .same_content import Kind, Same
+from .pairs import Kind, Same
 from .seen_rows import SeenRows, SpooledRows
 
 

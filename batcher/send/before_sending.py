@@ -61,13 +61,15 @@ async def book_invalid(
             continue  # an attempt of it is unclear: uncertain until it is fixed, as it cannot be called failed
         outcome = invalid_outcome(row.row, row.key, row.problems, runtime, reason=row.reason)
         before = ledger.failure_of(row.key)
-        if before is None or (before.reason, before.message, before.spec) != (
-            outcome.reason,
-            outcome.message,
-            outcome.spec,
-        ):
+        if before is None or _what(before, row.row) != _what(outcome, row.row):
             ledger.book(outcome)
         tell(outcome)
+
+
+def _what(outcome: Failed | Uncertain, row: Row) -> tuple[object, ...]:
+    """What of it is new if it differs: where the row is in the input, too, but for a line that the failures file has of it."""
+    place = None if row.is_fed_back else (outcome.source, outcome.line)
+    return outcome.reason, outcome.message, outcome.spec, place
 
 
 async def book_edits(specs: Iterable[Spec], ledger: Ledger) -> None:

@@ -177,6 +177,46 @@ async def test_fixed_in_the_input_then_in_the_failures_file(tmp_path: Path, reke
     assert len(server.documents) == (1 if rekey else 2)
 
 
+@pytest.mark.parametrize("fix", ["Sales", "Sales (EMEA)"])
+async def test_a_refused_row_fixed_in_the_input_then_in_the_failures_file(tmp_path: Path, fix: str) -> None:
+    """Regression: a line that was sent once was compared with nothing, so its fixed row was made again."""
+    job = Job(tmp_path)
+    job.rows(row("Sales!"), row("Other"))
+    async with FaultyServer("400@1") as server:
+        await job.run(server.base_url, concurrency=1)
+        job.rows(row("Sales"), row("Other"))
+        await job.run(server.base_url)
+        job.edit_failures(lambda failure: failure["spec"].update(name=fix))
+        with pytest.raises(UsageError, match=r"1 (new row holds|row was perhaps fixed)"):
+            await job.run(server.base_url, inputs=[job.files.failures])
+        assert (await job.run(server.base_url, inputs=[job.files.failures], rekey=True)).counts == {"created_before": 1}
+        assert (await job.run(server.base_url)).counts == {"created_before": 2}
+    assert names(server) == ["Other", "Sales"]
+
+
+async def test_two_refused_lines_with_one_content(tmp_path: Path) -> None:
+    """They are two rows alike, as in their input: neither is the other's second document."""
+    job = Job(tmp_path)
+    job.rows(row("A", key="1"), row("A", key="2"), {**row("A", key="3"), "limit": 1})
+    async with FaultyServer("400@1", "400@2") as server:
+        await job.run(server.base_url, concurrency=1, skip_invalid=True)
+        job.edit_failures(lambda failure: failure["spec"].pop("limit", None))
+        assert (await job.run(server.base_url, inputs=[job.files.failures])).counts == {"created_now": 3}
+    assert names(server) == ["A", "A", "A"]
+
+
+async def test_an_invalid_rows_line_is_where_it_is(tmp_path: Path) -> None:
+    """Regression: the failures file named the line on which the row was first."""
+    job = Job(tmp_path)
+    nameless = {"modelId": row("x")["modelId"]}
+    job.rows(nameless)
+    async with FaultyServer() as server:
+        await job.run(server.base_url, skip_invalid=True)
+        job.rows(row("A"), nameless)
+        await job.run(server.base_url, skip_invalid=True)
+    assert [(failure["source"], failure["line"]) for failure in job.failures] == [(str(job.input), 2)]
+
+
 async def test_a_row_fixed_in_the_failures_file_and_taken_out_of_the_input(tmp_path: Path) -> None:
     """It's nobody's fix in two places when others are added, or its line's number is another's by then."""
     job = Job(tmp_path)

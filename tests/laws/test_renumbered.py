@@ -89,6 +89,22 @@ async def test_a_row_on_top_gets_a_new_document(tmp_path: Path) -> None:
     assert names(server) == ["A", "B", "C", "N"]
 
 
+async def test_a_row_on_top_where_each_content_has_two_documents(tmp_path: Path) -> None:
+    """Regression: after --create-again another document had each content, so the row on top seemed to be an edited one."""
+    job = Job(tmp_path)
+    job.rows(*numbered("A", "B"))
+    async with FaultyServer() as server:
+        await job.run(server.base_url)
+        job.rows(row("A"), row("B"))
+        assert (await job.run(server.base_url, create_again=True)).counts == {"created_now": 2}
+        job.rows(*numbered("N", "A", "B"))
+        with pytest.raises(UsageError, match="1 row has the key of another row's document"):
+            await job.run(server.base_url)
+        assert (await job.run(server.base_url, rekey=True)).counts == {"created_now": 1, "created_before": 2}
+        assert (await job.run(server.base_url)).counts == {"created_before": 3}
+    assert names(server) == ["A", "A", "B", "B", "N"]
+
+
 async def test_a_row_on_top_and_another_edited(tmp_path: Path) -> None:
     """The edited row is still its document's, which has changed; the new one is made."""
     job = Job(tmp_path)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
 
+from batcher.models import Problem
+
 from . import people_laws
+from .desk import marker_of
+from .people_laws import FIXED_TWICE
 from .records import FILES, Start
 
 if TYPE_CHECKING:
@@ -43,13 +48,26 @@ def put_back(world: PeoplesWorld) -> None:
     world.put_away.clear()
 
 
-def _say_which(world: PeoplesWorld, _refused: str, _start: Start) -> None:
+def _say_which(world: PeoplesWorld, _refused: str, start: Start) -> None:
+    """They are the same rows, or a second document of each row that was named is wanted."""
     answers, desk = world.answers, world.desk
-    answers.rekey = world.schedule.seed % 3 != 0 or desk.is_numbered_anew
+    made = {people_laws.marker(document) for document in world.server.ours}
+    is_other = any(p.cause == FIXED_TWICE and marker_at(start, p) not in made for p in start.problems)
+    answers.rekey = (
+        world.schedule.seed % 3 != 0 or (desk.is_numbered_anew and world.part is not None)
+    ) and not is_other
     answers.create_again = not answers.rekey
     if answers.create_again:
-        for row in desk.rows:
-            desk.seconds[row.number] += 1
+        desk.seconds.update({marker_at(start, problem) for problem in start.problems})
+    else:
+        desk.rekey()
+
+
+def marker_at(start: Start, problem: Problem) -> int:
+    """Of which row a line of the inputs is that a problem names."""
+    text = start.texts[problem.source]
+    lines = text.decode("utf-16" if text.startswith(codecs.BOM_UTF16_LE) else "utf-8").splitlines()
+    return marker_of(lines[problem.line - 1][lines[problem.line - 1].index("row:") :])
 
 
 def _put_back(world: PeoplesWorld, _refused: str, _start: Start) -> None:

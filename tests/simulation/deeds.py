@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from .desk import marker_of, shorn
+from .people_laws import marker
 from .records import FILES
 
 if TYPE_CHECKING:
@@ -64,7 +65,10 @@ def _fix(world: PeoplesWorld, *, is_both: bool = False) -> bool:
         world.desk.touch(row, "content")
         fixed += 1
         if not spec.get("name"):
-            spec["name"] = row.name
+            made = next((one for one in world.server.ours if marker(one) == row.number), None)
+            spec["name"] = (
+                row.name if made is None else made.body["name"]
+            )  # as it's called, if it was fixed in the input
             row.is_nameless = row.is_nameless and not is_both
         else:
             spec["description"] = f"row:{row.number} v{version}"

@@ -33,6 +33,7 @@ class DeskRow:
     stray: str = ""
     touched: str = ""  # "key" or "content", since the last run that ended well
     edited_at: int = 0  # the last edit of this row, in runs
+    rekeyed_at: int = 0  # when --rekey was said last while the row was there
 
     @property
     def description(self) -> str:
@@ -72,8 +73,8 @@ class Desk:
     parts: int = 1
     name: str = "boards"
     runs: int = 0
+    is_numbered_anew: bool = False  # and no run has seen all rows since
     is_forgotten: bool = False  # the journal is lost, or an old copy: a row edited from now on may be made twice
-    is_numbered_anew: bool = False  # then nobody wants second documents: a new row has the key of another
     renames: Counter[int] = field(default_factory=Counter)
     seconds: Counter[int] = field(default_factory=Counter)
 
@@ -90,8 +91,10 @@ class Desk:
 
     def settled(self, made: Mapping[int, Content]) -> None:
         """All rows have had a run that ended well. `made`: what the document of a row holds."""
+        self.is_numbered_anew = False
         for row in self.rows:
-            row.touched = "" if made.get(row.number, row.content) == row.content else "content"
+            is_as_made = row.number not in made or (made[row.number] == row.content and not row.is_nameless)
+            row.touched = "" if is_as_made else "content"
 
     def edit(self, what: str, chance: random.Random) -> bool:
         """Do it; False if there is nothing to do it to."""
@@ -101,7 +104,10 @@ class Desk:
             case "reorder":
                 chance.shuffle(self.rows)
             case "remove" if len(self.rows) > 1:
-                self.rows.pop(chance.randrange(len(self.rows)))
+                gone = self.rows[chance.randrange(len(self.rows))]
+                if gone.touched == "key":  # another row has its key: that is this row then, and has changed
+                    return False
+                self.rows.remove(gone)
             case "add":
                 self.rows.insert(chance.randint(0, len(self.rows)), self._another())
             case "split":
@@ -129,6 +135,11 @@ class Desk:
         row.touched, row.edited_at = how, self.runs
         self.seconds[row.number] += self.is_forgotten
 
+    def rekey(self) -> None:
+        """Somebody says that rows are those that they were."""
+        for row in self.rows:
+            row.rekeyed_at = self.runs
+
     def _another(self) -> DeskRow:
         number = max(row.number for row in self.rows) + 100
         like = self.rows[0]
@@ -152,7 +163,7 @@ class Desk:
     def _number_anew(self) -> bool:
         """A row on top, and all rows are numbered again.
 
-        Not after --create-again: which of two documents of one content a row is, nobody can say, and one may be left out.
+        Not after --create-again: the document before is nobody's then, and whoever has its key has an edited row.
         """
         if any(row.touched for row in self.rows) or any(self.seconds.values()):
             return False

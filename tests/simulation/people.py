@@ -167,21 +167,17 @@ class PeoplesWorld(World):
         return self.answers.rekey
 
     def may_forget(self) -> bool:
-        """Whether a lost journal is within the promise.
-
-        Without identifiers that were filled in it isn't (contract 5), nor is what `--rekey` said of rows numbered anew, which
-        stands in it alone (contract 7, files lost).
-        """
-        return self.schedule.calm.sending.fill_identifiers and not self.desk.is_numbered_anew
+        """Whether a lost journal is within the promise: not without identifiers that were filled in (contract 5)."""
+        return self.schedule.calm.sending.fill_identifiers
 
     def forget(self, since: int) -> None:
         """The journal knows nothing of what came after that run (contract 7, files lost).
 
-        A row edited since, or made again after an undo, is made twice.
+        A row edited since, or made again after an undo, or that `--rekey` was told of, is made twice.
         """
         self.desk.is_forgotten = True
         for row in self.desk.rows:
-            if max(row.edited_at, self.undone.get(row.number, 0)) > since:
+            if max(row.edited_at, row.rekeyed_at, self.undone.get(row.number, 0)) > since:
                 self.desk.seconds[row.number] += 1
 
     def put(self, path: Path, data: bytes) -> None:

@@ -23,7 +23,8 @@ from .server import Document
 if TYPE_CHECKING:
     from .people import PeoplesWorld
 
-TOLD = {"what was created under another key", "perhaps fixed in two places"}  # why a row is held back
+FIXED_TWICE = "perhaps fixed in two places"
+TOLD = {"what was created under another key", FIXED_TWICE}  # why a row is held back
 
 
 def marker(document: Document) -> int:
@@ -64,7 +65,7 @@ def _check_documents(world: PeoplesWorld) -> None:
 
 def told_rows(start: Start) -> str:
     """With --skip-invalid a refusal is the hint of its row."""
-    return HINTS[Reason.SAME_CONTENT] if TOLD & start.problems else ""
+    return HINTS[Reason.SAME_CONTENT] if any(problem.cause in TOLD for problem in start.problems) else ""
 
 
 def in_the_end(world: PeoplesWorld) -> None:

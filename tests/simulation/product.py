@@ -116,7 +116,7 @@ class Teller(Observer):
 
     def problem(self, problem: Problem) -> None:
         """As `Teller`."""
-        self._start.problems.add(problem.cause)
+        self._start.problems.append(problem)
 
     def outcome(self, outcome: Any) -> None:
         """As `Teller`."""

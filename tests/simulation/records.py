@@ -13,6 +13,7 @@ import orjson
 
 from batcher.config import Files
 from batcher.errors import BatcherError
+from batcher.models import Problem
 from batcher.report.summary import Summary
 
 from .schedule import Run, SimRow
@@ -63,7 +64,7 @@ class Start:
     summary: Summary | None = None
     error: BatcherError | None = None
     crash: BaseException | None = None
-    problems: set[str] = field(default_factory=set)  # the causes that it told of rows
+    problems: list[Problem] = field(default_factory=list)  # that it told of rows
     warnings: list[str] = field(default_factory=list)
 
     @property
