@@ -46,6 +46,7 @@ from .placement import StepKind as StepKind
 from .read.sources import Source as Source
 from .reasons import Reason as Reason
 from .report.failure_groups import FailureGroup as FailureGroup
+from .report.failure_groups import SameMessage as SameMessage
 from .report.observers import Gauge as Gauge
 from .report.observers import Observer as Observer
 from .report.plan import Plan as Plan
