@@ -10,7 +10,8 @@ laws.py      what must hold of every life
 life.py      lives through one schedule to its end
 people.py    the other kind of life: a person edits the files between the runs; desk.py, forms.py: the input they keep;
              deeds.py: what they do to the three files; answers.py: what they answer to a refusal; people_laws.py
-kinds.py     the two kinds of lives
+placed.py    the third kind: rows with folders and labels; places.py: those of the simulated Omni
+kinds.py     the kinds of lives
 product.py   the real program, plugged in
 teeth.py     broken copies of the program, each of which the laws must catch
 

@@ -22,18 +22,19 @@ from itertools import product
 from .kinds import KINDS, Kind
 from .product import Real
 from .records import Broken, Tally
-from .teeth import PEOPLES_TEETH, TEETH, VERSIONS_TEETH, find
+from .teeth import PEOPLES_TEETH, PLACED_TEETH, TEETH, VERSIONS_TEETH, find
 
 CHUNK = 50  # seeds that one worker takes at a time
 SHOWN = 20
-_ALL_TEETH = {"rows": TEETH, "versions": VERSIONS_TEETH, "people": PEOPLES_TEETH}
+_ALL_TEETH = {"rows": TEETH, "versions": VERSIONS_TEETH, "placed": PLACED_TEETH, "people": PEOPLES_TEETH}
 
 
 def main() -> int:
     """Read the command line and do it."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description="Deterministic simulation.")
     parser.add_argument("--seed", type=int, help="one life")
-    for kind, whose in (("people", "a person's life"), ("versions", "a life under both versions of the API")):
+    kinds = {"people": "a person's life", "versions": "a life under both versions", "placed": "a life with folders"}
+    for kind, whose in kinds.items():
         parser.add_argument(
             f"--{kind}", action="store_const", dest="kind", const=kind, default="rows", help=f"--seed is {whose}"
         )

@@ -1,4 +1,4 @@
-"""The kinds of lives: of rows, with every fault and crash, under v1 or both versions; and of people, who edit their files."""
+"""The kinds of lives: of rows, with every fault and crash, under v1, both versions, or with folders; and of people."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from .life import live_in
 from .people import PeoplesWorld, draw_people, live_people
+from .placed import PlacedWorld, live_placed
 from .schedule import draw, draw_versions
 from .world import World
 
@@ -29,5 +30,6 @@ class VersionsWorld(World):
 KINDS = {
     "rows": Kind(lambda seed, **more: World(draw(seed), **more), live_in),
     "versions": Kind(lambda seed, **more: VersionsWorld(draw_versions(seed), **more), live_in),
+    "placed": Kind(PlacedWorld, live_placed),
     "people": Kind(lambda seed, **more: PeoplesWorld(draw_people(seed), **more), live_people),
 }

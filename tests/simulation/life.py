@@ -57,7 +57,7 @@ def finish(world: World, product: Product, calm: Run) -> None:
     for _ in range(most + 1):  # one more, to agree
         start = world.attend(calm, product, is_calm=True)
         summary = start.summary
-        if summary is None or not start.was_finished or summary.to_do:
+        if summary is None or not start.was_finished or summary.to_do or summary.unfinished:
             seen.clear()
             continue
         seen.append((summary.created, summary.failed, summary.uncertain))

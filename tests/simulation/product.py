@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -43,6 +44,8 @@ from .world import BASE_URL, World
 
 class Real:
     """The program as it is. A broken copy overrides one of the methods: each is a seam that the program has anyway."""
+
+    state = Path(tempfile.gettempdir())  # where creators of folders meet; its locks are simulated
 
     def storage(self, process: ProcessDisk) -> Storage:
         """The disk that the program is given."""
@@ -82,6 +85,7 @@ class Real:
             random=random.Random(f"{seed}:run:{start.number}"),
             run_id=run_id(start),
             directory="",
+            state=self.state,
             decide=self.decide,
         )
         with telling_the_row():
@@ -143,6 +147,9 @@ def settings_of(start: Start) -> RunSettings:
         rekey=start.rekey,
         create_again=start.create_again,
         preflight=start.run.preflight,
+        create_folders=start.run.makes_places,
+        create_labels=start.run.makes_places,
+        apply_steps=start.run.applies_steps,
     )
 
 

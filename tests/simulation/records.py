@@ -134,6 +134,8 @@ def row_of(spec: dict[str, Any]) -> SimRow:
         version=int(version.removeprefix("v")),
         refuse=int(refuse[0].removeprefix("refuse:")) if refuse else None,
         is_broken="facetFilters" in spec,
+        folder=spec.get("folder"),
+        labels=tuple(spec.get("labels", ())),
     )
 
 
@@ -145,6 +147,10 @@ def line_of(row: SimRow) -> bytes:
         fields["identifier"] = row.identifier
     if row.is_broken:
         fields["facetFilters"] = "perhaps"
+    if row.folder is not None:
+        fields["folder"] = row.folder
+    if row.labels:
+        fields["labels"] = row.labels
     return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -159,6 +165,7 @@ def describe(run: Run) -> str:
         sending.api,
     ]
     said += [name for name in ("adopt_existing", "resend_uncertain") if getattr(sending, name)]
+    said += [name for name in ("makes_places", "applies_steps") if getattr(run, name)]
     said += [f"limit {sending.limit}"] if sending.limit else []
     for name in (
         "crash",

@@ -53,6 +53,8 @@ class SimRow:
     version: int = 1
     refuse: int | None = None
     is_broken: bool = False  # the check finds it invalid
+    folder: str | None = None
+    labels: tuple[str, ...] = ()
 
     @property
     def marker(self) -> str:
@@ -100,6 +102,8 @@ class Run:
     keys: int = 1
     preflight: bool = False
     ending: Ending | None = None
+    makes_places: bool = False
+    applies_steps: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +186,41 @@ def draw_versions(seed: int) -> Schedule:
         calm = replace(calm, sending=replace(calm.sending, api=gone.other))
     habits = replace(schedule.habits, is_classic=chance.random() < 0.6)
     return replace(schedule, runs=tuple(others), calm=calm, habits=habits)
+
+
+_FOLDERS = ("Sales", "sales/EMEA", "Sales Team/Q3", "/sales team", None)
+_LABELS = ("q3", "finance", "Q4 old")
+
+
+def draw_placed(seed: int) -> Schedule:
+    """The same life under either version, whose rows go into folders and get labels; some go elsewhere later."""
+    schedule, chance = draw_versions(seed), random.Random(f"{seed}:placed")
+    share = chance.choice((0.3, 1.0))
+
+    def placed(row: SimRow) -> SimRow:
+        return place_anew(row, chance) if chance.random() < share else row
+
+    def of_run(run: Run, *, is_calm: bool = False) -> Run:
+        edits = tuple(what for what in run.edits if what != "key")  # such a row is compared by its content alone
+        more = ("place",) if not is_calm and chance.random() < 0.3 else ()
+        makes, applies = chance.random() < 0.8, chance.random() < 0.2
+        return replace(run, edits=(*edits, *more), makes_places=is_calm or makes, applies_steps=is_calm or applies)
+
+    runs, calm = tuple(of_run(run) for run in schedule.runs), of_run(schedule.calm, is_calm=True)
+    lost = tuple(chance.choice(_UNCLEAR) for _ in range(chance.choice((0, 0, 1, 2, 3))))
+    return replace(
+        schedule,
+        rows=tuple(placed(row) for row in schedule.rows),
+        weather=replace(schedule.weather, of_folders=lost),
+        runs=runs,
+        calm=calm,
+    )
+
+
+def place_anew(row: SimRow, chance: random.Random) -> SimRow:
+    """The row with another folder and other labels."""
+    labels = tuple(chance.sample(_LABELS, chance.choice((0, 1, 2))))
+    return replace(row, folder=chance.choice(_FOLDERS), labels=labels)
 
 
 def _beset(chance: random.Random, schedule: Schedule) -> Schedule:
@@ -345,7 +384,7 @@ def _run(chance: random.Random, sending: Sending, rows: tuple[SimRow, ...], *, i
     )
 
 
-def edit(rows: tuple[SimRow, ...], what: str, chance: random.Random) -> tuple[SimRow, ...]:
+def edit(rows: tuple[SimRow, ...], what: str, chance: random.Random) -> tuple[SimRow, ...]:  # noqa: C901, PLR0912 - a table
     """The input after one edit. Rows that are told apart by their order only keep that order.
 
     A `name:` key counts the rows of one name (contract 5), so moving or removing one of several would give its key to
@@ -390,6 +429,9 @@ def edit(rows: tuple[SimRow, ...], what: str, chance: random.Random) -> tuple[Si
                 row = chance.choice(rows)
                 if row.key is None and row.identifier is None:
                     edited.append(row)
+        case "place":
+            for index in (one for one in alone if chance.random() < 0.4):
+                edited[index] = place_anew(rows[index], chance)
         case "rename" | "remove" | "identify" | "reidentify" | "key":
             if alone:
                 _edit_one(edited, chance.choice(alone), what)

@@ -21,6 +21,8 @@ import orjson
 
 from batcher.transport.reply import Answer
 
+from .places import Place, SimulatedPlaces
+
 DOCUMENTS = "/api/v1/documents"
 DOCUMENTS_V2 = "/api/v2/documents"
 JSON_HEADERS = {"content-type": "application/json"}
@@ -120,6 +122,11 @@ class _Late:
     body: dict[str, Any] = field(compare=False)
 
 
+def without_folder(body: dict[str, Any]) -> dict[str, Any]:
+    """What people see of a document, wherever it is."""
+    return {name: value for name, value in body.items() if name != "folderId"}
+
+
 class SimulatedServer:
     """The documents and the routes."""
 
@@ -132,6 +139,7 @@ class SimulatedServer:
         self.refuses_reads: int | None = None  # the status of every look-up of a document, if it is there or not
         self.before_delete: Callable[[str], None] = _never
         self.endings: list[tuple[float, Ending]] = []
+        self.places = SimulatedPlaces()
         self._late: list[_Late] = []
         self._order = itertools.count()
 
@@ -149,11 +157,12 @@ class SimulatedServer:
         while self._late and self._late[0].at <= now:
             late = heapq.heappop(self._late)
             self.create(late.at, late.post, late.body)
+        self.places.advance(now, set(self.documents))
 
     @property
     def pending_until(self) -> float:
         """When the last late POST is due; 0 if none is."""
-        return max((late.at for late in self._late), default=0.0)
+        return max((self.places.pending_until, *(late.at for late in self._late)))
 
     def place_stranger(self, now: float, identifier: str, like: Mapping[str, Any] | None = None) -> None:
         """Somebody else's document takes the identifier; `like` makes it look like that POST's body."""
@@ -194,14 +203,18 @@ class SimulatedServer:
         refused = _REFUSE.search(str(body.get("description", "")))
         if refused:
             return self._refuse(int(refused[1]))
-        identifier = body.get("identifier")
+        identifier, folder = body.get("identifier"), body.get("folderId")
+        if folder is not None and not self.places.has(folder):
+            return self.error(404, f"Folder with id {folder} does not exist")
         if self.habits.ignores_identifiers:
             identifier = None
         if identifier is not None:
             self._stranger_comes_first(now, identifier, body)
             if identifier in self.documents:
                 return self.error(self.habits.taken_status, self._taken_message(identifier))
-        made = self._make(now, post, identifier or f"{self.chance.getrandbits(32):08x}", body)
+        made = self._make(now, post, identifier or f"{self.chance.getrandbits(32):08x}", without_folder(body))
+        if folder is not None:
+            self.places.of[made.identifier] = Place(folder)
         return self._made_answer(made, post.version)
 
     def get(self, now: float, identifier: str, version: str = "v1") -> Answer:
@@ -219,8 +232,13 @@ class SimulatedServer:
         self.reads.append(Read(now, identifier, answer.status))
         return answer
 
-    def other(self, now: float, method: str, path: str, query: Mapping[str, str]) -> Answer:
+    def other(
+        self, now: float, method: str, path: str, query: Mapping[str, str], body: dict[str, Any] | None = None
+    ) -> Answer:
         """Answer everything but a create."""
+        placed = self.places.answer(method, path, query, body or {}, set(self.documents))
+        if placed is not None:
+            return placed
         match method, path:
             case "GET", "/api/v1/documents":
                 return self._list(now, query)

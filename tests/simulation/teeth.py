@@ -19,14 +19,19 @@ from unittest.mock import patch
 
 from batcher.commands.undoing import Undoing
 from batcher.config import RunSettings
+from batcher.files import history
 from batcher.files.disk import Storage
+from batcher.files.due_steps import StepsLeft
 from batcher.files.intended import Intended
-from batcher.models import ApiVersion
+from batcher.files.step_lines import StepDone
+from batcher.models import ApiVersion, Spec
 from batcher.omni.verdicts import Absent, There, Unknown
+from batcher.placement import StepKind
 from batcher.plan import seen_rows
 from batcher.report.summary import Summary
-from batcher.send import firewall, look_up, reconcile
+from batcher.send import firewall, look_up, make_places, reconcile
 from batcher.send.ask_until_known import ask_until_known
+from batcher.send.finish_step import FinishStep
 from batcher.send.misnamed import Misnaming
 from batcher.send.requester import Requester
 from batcher.send.settle_rules import Adopted, Case, Decision, SendAgain, Taken, decide
@@ -272,6 +277,61 @@ class NoUndoCheck(Real):
             return await super().undo(world, process, transport, force=force)
 
 
+class NoStepsKnown(Real):
+    """What a created row lacks is kept in memory only."""
+
+    async def live(self, world: World, start: Start, process: ProcessDisk, transport: SimulatedTransport) -> Summary:
+        """As `Real`."""
+        with patch.object(StepsLeft, "intended", lambda *_: None):
+            return await super().live(world, start, process, transport)
+
+
+class NoStepDone(Real):
+    """That a step is done isn't read back."""
+
+    async def live(self, world: World, start: Start, process: ProcessDisk, transport: SimulatedTransport) -> Summary:
+        """As `Real`."""
+        with patch.object(history, "StepDone", _Never):
+            return await super().live(world, start, process, transport)
+
+
+class _Never:
+    """No line is one of these."""
+
+
+class StepFirst(Real):
+    """A step is written down before its answer has come."""
+
+    async def live(self, world: World, start: Start, process: ProcessDisk, transport: SimulatedTransport) -> Summary:
+        """As `Real`."""
+        do = FinishStep._do
+
+        async def written_first(step: FinishStep, spec: Spec, identifier: str, kind: StepKind) -> object:
+            step.ledger.write_step(StepDone(spec.key, kind, identifier, "", step.ledger.run))
+            return await do(step, spec, identifier, kind)
+
+        with patch.object(FinishStep, "_do", written_first):
+            return await super().live(world, start, process, transport)
+
+
+class NoTenMinutes(Real):
+    """A folder that isn't listed right after an unclear POST was not made."""
+
+    async def live(self, world: World, start: Start, process: ProcessDisk, transport: SimulatedTransport) -> Summary:
+        """As `Real`."""
+        with patch.object(make_places, "SETTLED_SECONDS", 0.0), patch.object(make_places, "LAG_SECONDS", 0.0):
+            return await super().live(world, start, process, transport)
+
+
+class NoJournaledFolder(Real):
+    """That a folder is about to be made is written down nowhere that a later run reads."""
+
+    async def live(self, world: World, start: Start, process: ProcessDisk, transport: SimulatedTransport) -> Summary:
+        """As `Real`."""
+        with patch.object(make_places.PlaceMaker, "_may_make", lambda *_: True):
+            return await super().live(world, start, process, transport)
+
+
 TEETH: dict[str, Callable[[], Real]] = {
     "intent before send": NoIntent,
     "fsync before send": NoFsync,
@@ -291,6 +351,13 @@ VERSIONS_TEETH: dict[str, Callable[[], Real]] = {
     "other version": NoOtherVersion,
     "gone isn't absent": GoneIsAbsent,
     "reconcile before resend": NoReconcile,
+}
+PLACED_TEETH: dict[str, Callable[[], Real]] = {
+    "steps due, from the journal": NoStepsKnown,
+    "steps done, from the journal": NoStepDone,
+    "a step's answer first": StepFirst,
+    "ten minutes for a folder": NoTenMinutes,
+    "a folder's intent": NoJournaledFolder,
 }
 PEOPLES_TEETH: dict[str, Callable[[], Real]] = {
     "content check": NoContentCheck,

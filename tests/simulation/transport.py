@@ -22,7 +22,8 @@ from batcher.api_keys import ApiKey
 from batcher.transport.reply import HELD, Answer, Cause, Lost, NotSent, Reply, at_once
 
 from .disk import ProcessDisk
-from .server import HTML_HEADERS, Post, SimulatedServer
+from .places import FOLDERS
+from .server import HTML_HEADERS, Post, SimulatedServer, without_folder
 from .times import wall_clock
 
 
@@ -125,6 +126,7 @@ class Weather:
     slow_chance: float = 0.0  # of one that is twenty times slower
     wrong_identifier_at: int | None = None  # the n-th POST that is carried out answers with another identifier
     blindness: Blindness | None = None
+    of_folders: tuple[Fault, ...] = ()  # what the first POSTs of folders meet
 
 
 @dataclass(slots=True)
@@ -132,6 +134,7 @@ class Watch:
     """What the world wants to see of each request. `before_post` sees a POST before it leaves; all counts live here."""
 
     before_post: Callable[[Post, dict[str, Any]], None] = lambda _post, _body: None
+    before_change: Callable[[str, str], None] = lambda _method, _path: None
     before_request: Callable[[], None] = lambda: None
     before_step: Callable[[str], None] = lambda _name: None
     met: Counter[str] = field(default_factory=Counter)
@@ -219,7 +222,11 @@ class SimulatedTransport:
         """As `Transport`."""
         self._process.step("request")
         wire, watch = self._wire, self._wire.watch
-        fault = wire.pick(anyio.current_time(), is_post=method == "POST")
+        is_create = method == "POST" and path.endswith("/documents")
+        fault = wire.pick(anyio.current_time(), is_post=is_create)
+        if method == "POST" and path == FOLDERS and wire.weather.of_folders:
+            fault, *later = wire.weather.of_folders
+            wire.weather.of_folders = tuple(later)
         if fault is not None:
             wire.watch.met[fault.value] += 1
         if fault in NOT_SENT:
@@ -232,8 +239,10 @@ class SimulatedTransport:
         watch.before_request()
         watch.starts.append((key.secret, anyio.current_time()))
         carried = _Carried(method, path, query or {}, None, orjson.loads(body) if body else {})
-        if method == "POST":
+        if is_create:
             carried.post = self._note(carried.body, path)
+        elif method != "GET":
+            watch.before_change(method, path)
         wire.in_flight += 1
         wire.most_in_flight = max(wire.most_in_flight, wire.in_flight)
         try:
@@ -260,7 +269,7 @@ class SimulatedTransport:
         marker = str(body.get("description", "")).split(" ")[0]
         post = Post(len(self._wire.posts), self._run, anyio.current_time(), identifier, body["name"], marker, "")
         post.version = path.split("/")[2]
-        self._wire.watch.before_post(post, body)
+        self._wire.watch.before_post(post, without_folder(body))
         self._wire.posts.append(post)
         return post
 
@@ -293,7 +302,10 @@ class SimulatedTransport:
             is_blind = blindness is not None and blindness.start <= now < blindness.end
             wire.server.refuses_reads = blindness.status if blindness is not None and is_blind else None
             wire.watch.met["look-up of nothing but refusals"] += is_blind and "/documents/" in carried.path
-            return wire.server.other(now, carried.method, carried.path, carried.query)
+            if fault in LATE and carried.method != "GET":
+                self._change_later(carried)
+                return Answer(599, {}, b"")
+            return wire.server.other(now, carried.method, carried.path, carried.query, carried.body)
         if fault in LATE:
             waits = fault is Fault.TIMEOUT_LATE and self._timeout_seconds >= LONG_TIMEOUT_SECONDS
             self._later(post, carried.body, after=post.at + self._timeout_seconds if waits else now)
@@ -328,8 +340,17 @@ class SimulatedTransport:
         wire.latest_commit = max(wire.latest_commit, at)
         wire.server.later(at, post, body)
 
+    def _change_later(self, carried: _Carried) -> None:
+        delay = self._wire.chance.choice((0.2, 2.0, 10.0, 40.0, MOST_LATE_SECONDS)) * self._wire.chance.random()
+        self._wire.server.places.later(anyio.current_time() + delay, carried.method, carried.path, carried.body)
+
     def _orphan(self, carried: _Carried) -> None:
         """Its sender is gone: what has not arrived yet may arrive all the same."""
+        if not carried.arrived and carried.post is None and carried.method not in ("GET", "DELETE"):
+            if self._wire.chance.random() < 0.6:
+                carried.arrived = True
+                self._change_later(carried)
+            return
         if not carried.arrived and carried.post is not None and self._wire.chance.random() < 0.6:
             carried.arrived = True
             self._later(carried.post, carried.body)
