@@ -5,8 +5,7 @@
         if reply is not None:
             requester.learn(permit, reply, verdict) # brake, outage and keys
 
-Everything that batcher asks of the server passes here: creates as above, with their intent before `send`; look-ups,
-preflight, undo and verify by `ask`, which does the same for one question.
+Everything that is asked of the server passes here: creates as above, with their intent before `send`; all else by `ask`.
 """
 
 from __future__ import annotations
@@ -41,15 +40,14 @@ from ..omni.verdicts import (
     Verdict,
 )
 from ..pace.gate import Gate, KeysRefused, Slot
-from ..transport.headers import announced_end
 from ..transport.reply import HELD, Answer, Cause, Lost, NotSent, Reply, Transport
+from .announced_end import AnnouncedEnd
 from .drain import Drain
 from .hopeless import Hopeless
 from .outage import Outage
 from .rate_limited_rows import LimitedRows
 
-RATE_LIMITED = 429
-SERVER_ERRORS = 500
+RATE_LIMITED, SERVER_ERRORS = 429, 500
 
 
 class Requester:
@@ -78,10 +76,8 @@ class Requester:
         self.requests = 0
         self.is_proven = False  # an answer has shown that the base URL is Omni's
         self.gone: set[ApiVersion] = set()  # versions whose documents can't be read here any more
-        self.proves_nothing: set[tuple[ApiVersion, int]] = (
-            set()
-        )  # what a look-up is answered whatever it asks for (see look_up.py)
-        self._is_end_told = False
+        self.proves_nothing: set[tuple[ApiVersion, int]] = set()  # answers to any look-up whatever (see look_up.py)
+        self._end = AnnouncedEnd(api.version, warn)
 
     async def permit(self, row: str) -> Permit:
         """Wait for outage, brake and slot: then one request may be sent, in a `with` block of the permit.
@@ -191,11 +187,8 @@ class Requester:
         self.hopeless.passed()
         self.limited.passes(permit.row)
         self.gate.passed(permit.slot.key, slot=permit.slot)
-        if not self._is_end_told and ("deprecation" in answer.headers or "sunset" in answer.headers):
-            self._is_end_told = True
-            announced = announced_end(answer.headers)
-            remedy = "use --api v2" if self.api.version is ApiVersion.V1 else "look for a newer batcher"
-            self.warn(f"the server announces the end of {self.api.version} create ({announced}); {remedy} in time")
+        if "deprecation" in answer.headers or "sunset" in answer.headers:
+            self._end.meet(permit.path, answer.headers)
 
     def drop(self, key: ApiKey, refused: KeyRefused) -> None:
         """The server refuses this key: nothing starts with it any more."""
@@ -215,6 +208,7 @@ class Permit:
     row: str
     slot: Slot
     is_probe: bool
+    path: str = ""  # of the request that was sent with it
 
     def __enter__(self) -> Self:
         return self
@@ -234,6 +228,7 @@ class Permit:
         `flight` is an open scope around this, which one request after the other may use: entering one costs 6 µs.
         """
         requester = self.requester
+        self.path = request.path
 
         def start() -> bool:
             if requester.drain.is_on or not self.slot.start():

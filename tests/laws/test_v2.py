@@ -287,3 +287,17 @@ async def test_a_program_may_choose_the_version(tmp_path: Path) -> None:
             found = {outcome.line: type(outcome).__name__ async for outcome in outcomes}
     assert found == {1: "Created", 2: "Created", 3: "Failed"}
     assert {seen.path for seen in server.posts} == {CREATE}
+
+
+async def test_the_end_of_v1_is_no_end_of_v2(tmp_path: Path) -> None:
+    """A look-up through v1 that its end is announced to says nothing of the version in use."""
+    job, phase = Job(tmp_path), Phase()
+    job.rows(row("a"))
+    async with FaultyServer(
+        on("GET 500", of_version("v1", phase.is_at(1))), "reset-after@1", "GET deprecated"
+    ) as server:
+        assert (await job.run(server.base_url, max_attempts=1)).counts == {"uncertain": 1}
+        phase.number = 2
+        ran = await job.run(server.base_url, api=V2)
+    assert (ran.code, job.how) == (0, {"a": "reconciled"})
+    assert "announces the end" not in ran.warnings

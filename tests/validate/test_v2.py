@@ -16,6 +16,7 @@ from batcher.omni.fields import UNTYPED_FIELDS
 from batcher.omni.tables import ALL_FIELDS, ONLY_V2
 from batcher.omni.v2_body import body_of
 from batcher.read.read import read_contents
+from batcher.sandbox.rules import v2
 from batcher.validate.validate import Validator, own_key
 from tests.support.rows import COLUMNS, ITEM, MODEL, csv_text, documents, jsonl, write
 
@@ -126,7 +127,7 @@ def test_what_v2_would_refuse_is_found_first(fields: dict[str, Any], message: st
     assert len(said) == (message is not None), said
     assert all(line.startswith(message or "") for line in said)
     if message is None:
-        orjson.dumps(body_of(GOOD | fields))
+        assert v2.problems(body_of(GOOD | fields)) == []
 
 
 def test_all_of_it_is_found_in_one_pass() -> None:
@@ -182,4 +183,4 @@ def _hold(path: Path) -> None:
             if plain is not None:
                 assert plain == (own_key(row), body, orjson.dumps(body))
             if is_valid:
-                orjson.dumps(body_of(body))
+                assert v2.problems(body_of(body)) == [], "whatever is let pass, the sandbox's v2 takes"
