@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from batcher.cli import at_end
-from batcher.cli.at_end import call
+from batcher.cli.at_end import call, metrics_of
+from batcher.cli.final_files import write
 from batcher.cli.settings.files import files_of
 from batcher.files.disk import Disk
 from batcher.sandbox import Fault, SandboxSettings
@@ -93,6 +95,42 @@ def test_a_run_that_finds_the_files_locked_and_a_bug(tmp_path: Path, monkeypatch
     assert done.returncode == 70
     assert metrics(tmp_path)["batcher_exit_code"] == 70
     assert metrics(tmp_path)["batcher_last_success_timestamp_seconds"] == 0
+
+
+def test_a_night_that_was_interrupted(tmp_path: Path) -> None:
+    """130 is an end, too: Ctrl-C in the middle, and what is in flight is accounted for before anything is written."""
+    (tmp_path / "d.csv").write_text("modelId,name\n" + "".join(f"{MODEL},r{n}\n" for n in range(200)))
+    command = [sys.executable, "-m", "batcher", "run", "d.csv", "--sandbox", "--rate", "20/s"]
+    command += ["--metrics-file", "m.prom", "--on-end", "cp /dev/stdin given.json"]
+    results = tmp_path / "d.sandbox.results.jsonl"
+    with subprocess.Popen(command, cwd=tmp_path, env=environment(tmp_path), stderr=subprocess.DEVNULL) as process:
+        while not (results.exists() and results.stat().st_size):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    told, found = json.loads((tmp_path / "given.json").read_text()), metrics(tmp_path)
+    assert (told["exitCode"], told["stoppedReason"], found["batcher_exit_code"]) == (130, "interrupted", 130)
+    assert found["batcher_rows"] == told["created"] == len(results.read_text().splitlines())
+
+
+def test_whoever_reads_the_metrics_finds_a_whole_file(tmp_path: Path) -> None:
+    """While it is replaced again and again."""
+    path = tmp_path / "m.prom"
+    fields = {"exitCode": 0, "requests": 1, "stoppedReason": "limit", "elapsedSeconds": 1.0, "created": 3}
+
+    def replace() -> None:
+        for _ in range(300):
+            assert write(path, metrics_of(path, fields)) is None
+
+    replace()
+    whole = metrics(tmp_path).keys()
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(replace)
+        reads = 0
+        while not writing.done() or not reads:
+            assert metrics(tmp_path).keys() == whole
+            reads += 1
+        writing.result()
 
 
 def test_a_file_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:

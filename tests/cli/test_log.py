@@ -112,4 +112,5 @@ def test_a_night_that_stopped_says_why_in_one_word(tmp_path: Path, fault: str, r
         done = night(tmp_path, where, "--no-preflight", "--give-up-after", "0.2s")
     last = log_of(done)[-1]
     assert (done.returncode, last["exitCode"], last["level"], last["stoppedReason"]) == (3, 3, "error", reason)
+    assert last["message"] == f"Stopped early: {last['stopped']}", "one line, however long"
     assert KEY not in done.stderr

@@ -115,7 +115,7 @@ class Console:
     @property
     def page(self) -> Page:
         """How the stream looks now."""
-        return Page() if self.json else page_of(self.stream)
+        return Page(sys.maxsize) if self.json else page_of(self.stream)
 
     @property
     def takes_bar(self) -> bool:
@@ -180,7 +180,8 @@ class Console:
     def summary(self, text: str, fields: Mapping[str, object], code: int) -> None:
         """The closing words; with -q only in a log, of a command that didn't do everything."""
         if not self.quiet or (self.json and code):
-            self._put(_level(code), Event.SUMMARY, text, {"exitCode": code} | dict(fields))
+            message = text.partition("\n")[0] if self.json else text  # the rest is in the fields
+            self._put(_level(code), Event.SUMMARY, message, {"exitCode": code} | dict(fields))
 
     def _put(self, level: str, event: Event, message: str, fields: Mapping[str, object], *, prefix: str = "") -> None:
         if self.json:
