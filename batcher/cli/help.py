@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from .settings.options import Option
+
 COLUMN = 26  # where the explanations of options begin
 COMMAND_COLUMN = 10
 
@@ -45,12 +47,12 @@ class Command(click.Command):
         return body(ctx.obj, Given(ctx))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Groups in the order in which they first occur."""
+        """Groups in the order in which they first occur, without --help, which has just been typed."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
-            if record is not None and not isinstance(param, click.Argument):  # the usage line names those
-                groups.setdefault(getattr(param, "group", "Output"), []).append(record)
+            if record is not None and isinstance(param, Option):  # the usage line names the arguments
+                groups.setdefault(param.group, []).append(record)
         formatter.write_paragraph()
         for title, records in groups.items():  # without lines between them, so that all of `run` fits on a page
             formatter.write_heading(title)

@@ -36,4 +36,4 @@ def text_of(page: Path) -> str:
 def options() -> frozenset[str]:
     """Every `--option` that the help of some command shows."""
     helps = [start(ROOT, command, "--help").stdout for command in COMMANDS]
-    return frozenset(OPTION.findall("".join(helps))) | {"--version"}
+    return frozenset(OPTION.findall("".join(helps))) | {"--help", "--version"}
