@@ -171,6 +171,8 @@ def usage_text(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     where = context.command_path if context else "batcher"
     match error:
+        case click.NoSuchOption() if re.search(r"key|token", error.option_name, re.IGNORECASE):
+            message = f"no option {error.option_name}: others could read a key there; set OMNI_API_KEY instead"
         case click.NoSuchOption():
             near = difflib.get_close_matches(error.option_name, error.possibilities or [], n=1)
             message = f"no option {error.option_name}" + (f"; did you mean {near[0]}?" if near else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
@@ -82,6 +83,8 @@ class Group(click.Group):
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             near = difflib.get_close_matches(name, self.commands, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(self.commands)}"
+            if os.path.isfile(name):  # noqa: PTH113 - pathlib isn't imported for --help
+                hint = f"to check that file: batcher check {shlex.quote(name)}"
             ctx.fail(f"no command {name!r}; {hint}")
         return super().resolve_command(ctx, args)
 

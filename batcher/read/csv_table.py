@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import chain
 
 from ..errors import UsageError
@@ -79,7 +80,15 @@ def _require(header: Header, source: str, line: int) -> None:
         raise UsageError(f"{source}:{line}: the first row must name the columns (modelId, name, …); found: {found}")
     for name in ("modelId", "name"):
         if name not in known:
-            raise UsageError(f"{source}:{line}: there is no column {name}, which every document needs; found: {found}")
+            near = get_close_matches(name.lower(), [column.lower() for column in header.columns], n=1)
+            is_meant = f" Is “{header.columns[_place(header, near[0])]}” meant? Rename it." if near else ""
+            raise UsageError(
+                f"{source}:{line}: there is no column {name}, which every document needs; found: {found}.{is_meant}"
+            )
+
+
+def _place(header: Header, lowered: str) -> int:
+    return [column.lower() for column in header.columns].index(lowered)
 
 
 def open_table(stream: io.BufferedIOBase, source: str, max_row_bytes: int) -> tuple[Header, Iterator[Record]]:

@@ -86,7 +86,7 @@ def test_cells_have_no_limit_of_their_own(tmp_path: Path) -> None:
     [
         ("", "a.csv: is empty; the first row must name the columns (modelId, name, …)"),
         ("1,2\n3,4\n", "a.csv:1: the first row must name the columns (modelId, name, …); found: 1, 2"),
-        ("\nname,notes\nx,y\n", "a.csv:2: there is no column modelId, which every document needs; found: name, notes"),
+        ("\nname,notes\nx,y\n", "a.csv:2: there is no column modelId, which every document needs; found: name, notes."),
         ("modelId,name,Model ID\n", "a.csv:1: two columns for modelId, “modelId” and “Model ID”; remove one"),
         (b"modelId,name\nx,caf\xe9 bleu\n", "a.csv:2: is not UTF-8 text, at"),
         (b"modelId,name\n" + b"x,yyyyyyyy\n" * 40_000 + b"x,caf\xe9\n", "a.csv:40002: is not UTF-8 text, at"),

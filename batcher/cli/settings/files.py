@@ -21,6 +21,7 @@ from ...files.lock import TOO_LONG, check_plain, has_past
 from ...read.cells import cells_of, delimiter_of
 from ...read.failures_csv import is_sheet
 from ...read.failures_lines import is_failure
+from .near_files import meant_instead_of
 from .sheet_file import is_sheet_file, sheet_file
 
 STANDARD_INPUT = "-"
@@ -75,7 +76,10 @@ def _files_of(inputs: Sequence[str], results: Path | None, failures: Path | None
 def files_of_results(results: Path) -> Files:
     """The files that belong to a results file, for `batcher undo`. Raises UsageError if it isn't one."""
     if not results.is_file() and (results := earlier_or(results)).suffix == RESULTS_SUFFIX:
-        raise UsageError(f"{results}: no such results file")
+        raise UsageError(f"{results}: no such results file{meant_instead_of(results)}")
+    beside = [results.with_name(f"{_stem(results.name)}{mark}.results{RESULTS_SUFFIX}") for mark in ("", ".sandbox")]
+    if of_input := [path for path in beside if path.is_file()]:
+        raise UsageError(f"{results} isn't a results file; name {' or '.join(map(str, of_input))}")
     ours = _OURS.fullmatch(results.name)
     if ours and ours["kind"] != "results":
         raise UsageError(f"{results} is a {ours['kind']} file; undo takes the results file beside it")
@@ -106,6 +110,8 @@ def check_inputs(inputs: Sequence[str]) -> None:
             raise UsageError(f"{name} is a {ours['kind']} file that batcher wrote; name the input that it came from")
         try:
             status = Path(name).stat()
+        except FileNotFoundError:
+            raise UsageError(f"{name}: no such file{meant_instead_of(Path(name))}") from None
         except OSError as error:
             raise UsageError(f"{name}: can't be read: {error.strerror}") from error
         if Path(name).is_dir():
