@@ -45,6 +45,26 @@ def test_a_state_that_holds_requests_is_continued(tmp_path: Path) -> None:
         assert store.find("aa") is not None
 
 
+def test_a_state_of_the_first_version_is_continued(tmp_path: Path) -> None:
+    """It knew documents of v1 alone; they are kept, with everything that came since at its default."""
+    state = tmp_path / "state.sqlite"
+    with closing(sqlite3.connect(state)) as db:
+        db.executescript(
+            """PRAGMA application_id = 186107109;
+            PRAGMA user_version = 1;
+            CREATE TABLE documents (
+              id INTEGER PRIMARY KEY, identifier TEXT NOT NULL, name TEXT NOT NULL, model_id TEXT NOT NULL,
+              body BLOB NOT NULL, dashboard_id TEXT NOT NULL, workbook_id TEXT NOT NULL, owner TEXT NOT NULL,
+              created_at REAL NOT NULL, deleted_at REAL);
+            CREATE UNIQUE INDEX live ON documents (identifier) WHERE deleted_at IS NULL;
+            INSERT INTO documents VALUES (1, 'aa', 'A', 'm', x'7b7d', 'd', 'w', 'o', 1.0, NULL);"""
+        )
+    for _ in range(2):
+        with Store(state) as store:
+            assert store.find("aa") == Document(1, "aa", "A", "m", b"{}", "d", "w", "o", 1.0)
+            assert store.folders.all() == []
+
+
 def test_a_second_sandbox_on_one_state_is_refused(tmp_path: Path) -> None:
     """The refusal names the file and its holder, and the state is free again afterwards."""
     state = tmp_path / "state.sqlite"
