@@ -31,8 +31,10 @@ def sandbox(invocation: Invocation, given: Given) -> int:
 async def _serve(invocation: Invocation, settings: SandboxSettings) -> None:
     def announce(base_url: str) -> None:
         print_text(base_url)
-        kept = f"kept in {settings.state}" if settings.state else "kept in memory only"
-        invocation.console.note(f"sandbox: {base_url} accepts any key; its documents are {kept}; Ctrl-C stops it")
+        keys = "any key" if settings.keys is None else "the keys of --key-file"
+        kept = f"kept in {settings.state}" if settings.state else "gone when it stops; --state keeps them"
+        invocation.console.note(f"Open {base_url} in a browser to look inside. It accepts {keys}.")
+        invocation.console.note(f"Documents are {kept}. Ctrl-C stops it.")
 
     async with anyio.create_task_group() as tasks:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
