@@ -31,6 +31,8 @@ WORDS = {  # of an option, alone or with the value that a message gives it
     "--namespace TEXT": "another namespace",
     "--no-fill-identifiers": "fill_identifiers=False",
     "--no-preflight": "preflight=False",
+    "--no-shared-pace": "shared_pace=False",
+    "--pace-store": "pace_store",
     "--rate none": "rate=None",
     "--recreate-undone": "recreate_undone=True",
     "--rekey": "rekey=True",
