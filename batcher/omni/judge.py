@@ -45,6 +45,7 @@ _NO_CREATE = (
     "It may offer {other}: use --api {other}, or check --base-url."
 )
 _NO_LONGER = {ApiVersion.V1: "no longer offers", ApiVersion.V2: "doesn't offer"}
+_OR_RIGHTS = ", which is also how v2 may say that the key can't create documents there"  # API.md 8
 _NO_ENDPOINT = (404, 405, 410)
 _OUTAGE = frozenset({502, 503, 504, *range(520, 528), 530})  # 52x and 530: a proxy doesn't reach what is behind it
 
@@ -204,7 +205,8 @@ def _judge_refusal(answer: Answer, *, has_created: bool, version: ApiVersion) ->
             said = _NO_CREATE.format(**words, status=status, message=message)
             return EndpointUnusable(said, StopReason.ENDPOINT_GONE)
         case 403 if not is_omnis:
-            return Blocked(status, message)
+            is_bare = version is ApiVersion.V2 and not answer.body
+            return Blocked(status, message + (_OR_RIGHTS if is_bare else ""))
         case 403:
             return Refused(Reason.FORBIDDEN, status, message)
         case 400 | 409:

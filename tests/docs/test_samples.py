@@ -9,12 +9,14 @@ from pathlib import Path
 import orjson
 import pytest
 
+from batcher.commands.verify import verify
 from batcher.config import Reading
 from batcher.errors import InvalidInput
+from batcher.models import ApiVersion
 from tests.support.command import start
 from tests.support.faulty import FaultyServer
 from tests.support.rows import Told, read_rows
-from tests.support.runs import MODEL, Job
+from tests.support.runs import MODEL, Job, Witness
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -26,6 +28,21 @@ def test_the_good_samples_have_no_problem(name: str, rows: int) -> None:
     assert told.said == told.warnings == []
     assert told.checked.valid == rows
     assert sum(spec.body.count(b'"query":') > 1 for spec in told.specs) >= 1
+
+
+@pytest.mark.parametrize("name", ["dashboards.csv", "spreadsheet.csv", "v2.jsonl"])
+async def test_the_samples_for_version_2_are_created_and_read_back(tmp_path: Path, name: str) -> None:
+    """Under v1 its own shapes are problems that name the option."""
+    job = Job(tmp_path)
+    async with FaultyServer() as server:
+        ran = await job.run(server.base_url, inputs=[SAMPLES / name], api=ApiVersion.V2)
+        assert (ran.code, ran.counts) == (0, {"created_now": ran.summary.rows})
+        settings = job.settings(server.base_url, inputs=[SAMPLES / name], api=ApiVersion.V2)
+        assert (await verify(settings, observer=Witness())).exit_code == 0
+    assert {seen.path for seen in server.posts} == {"/api/v2/documents"}
+    told = Told(SAMPLES / name)
+    assert all("--api v2" in line for line in told.said)
+    assert bool(told.said) == (name == "v2.jsonl")
 
 
 def test_the_csv_and_jsonl_samples_agree() -> None:

@@ -301,3 +301,13 @@ async def test_the_end_of_v1_is_no_end_of_v2(tmp_path: Path) -> None:
         ran = await job.run(server.base_url, api=V2)
     assert (ran.code, job.how) == (0, {"a": "reconciled"})
     assert "announces the end" not in ran.warnings
+
+
+async def test_a_bare_403_may_be_a_firewalls_or_about_rights(tmp_path: Path) -> None:
+    """Nothing is failed for it; the message names both."""
+    job = Job(tmp_path)
+    job.rows(*(row(name) for name in "abcd"))
+    async with FaultyServer(on("POST 403", body=b"")) as server:
+        ran = await job.run(server.base_url, api=V2, concurrency=1)
+    assert (ran.code, ran.counts, ran.summary.stopped_reason) == (3, {"to_do": 4}, "firewall")
+    assert "the key can't create documents there" in (ran.summary.stopped or "")
