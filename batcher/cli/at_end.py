@@ -36,37 +36,45 @@ def missing(words: Sequence[str]) -> str | None:
 
 
 def call(words: Sequence[str], summary: bytes, seconds: float = HOOK_SECONDS) -> str | None:
-    """Run the command with the summary on its standard input; what went wrong, if anything did.
+    """Run the command with the summary on its standard input; what went wrong, if anything did. Raises nothing.
 
     What it prints is thrown away, however much that is. What is left of it after its time is killed, with its children.
     """
+    try:
+        code = _code_of(words, summary, seconds)
+    except (OSError, ValueError) as error:
+        return f"--on-end: {words[0]} can't be started: {getattr(error, 'strerror', None) or error}"
+    except KeyboardInterrupt:
+        return f"--on-end: {words[0]} was interrupted"
+    if code is None:
+        return f"--on-end: {words[0]} was killed after {seconds:g} s"
+    if code == 0:
+        return None
+    how = f"exit code {code}" if code > 0 else f"signal {-code}"
+    return f"--on-end: {words[0]} ended with {how}; give it the file of --summary as its input to see why"
+
+
+def _code_of(words: Sequence[str], summary: bytes, seconds: float) -> int | None:
+    """What it ended with, a signal as a negative number; None if it had to be killed."""
     import subprocess  # noqa: PLC0415 - only with the option
     import tempfile  # noqa: PLC0415
 
-    with tempfile.TemporaryFile() as given:
+    with tempfile.TemporaryFile() as given:  # not a pipe: the command may read none of it
         given.write(summary)
         given.seek(0)
-        try:
-            process = subprocess.Popen(  # noqa: S603 - the user's own command
-                words, stdin=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-            )
-        except (OSError, ValueError) as error:
-            return f"--on-end: {words[0]} can't be started: {getattr(error, 'strerror', None) or error}"
+        nothing = subprocess.DEVNULL
+        process = subprocess.Popen(  # noqa: S603 - the user's own command
+            words, stdin=given, stdout=nothing, stderr=nothing, start_new_session=True
+        )
     try:
-        code = process.wait(seconds)
+        return process.wait(seconds)
     except subprocess.TimeoutExpired:
-        return f"--on-end: {words[0]} was killed after {seconds:g} s"
-    except KeyboardInterrupt:
-        return f"--on-end: {words[0]} was interrupted"
+        return None
     finally:
         if process.returncode is None:
             with suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    if code == 0:
-        return None
-    how = f"exit code {code}" if code > 0 else f"signal {-code}"
-    return f"--on-end: {words[0]} ended with {how}; give it the file of --summary as its input to see why"
 
 
 def checked_metrics(path: Path) -> Path:

@@ -170,6 +170,12 @@ def test_whatever_the_command_does_is_one_warning_at_most(code: str, warning: st
     assert (trouble is None) if warning is None else (trouble is not None and warning in trouble)
 
 
+def test_a_machine_that_has_no_room_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed before: the run ended with an internal error, though all had gone well."""
+    monkeypatch.setattr("tempfile.tempdir", "/nonexistent")
+    assert "can't be started: No such file or directory" in (call(["true"], b"{}") or "")
+
+
 def is_gone(process: int) -> bool:
     """Whether it has ended; nobody may have waited for it yet."""
     try:
