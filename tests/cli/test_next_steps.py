@@ -79,6 +79,17 @@ def test_after_a_version_of_the_api_has_gone_it_is_the_other(tmp_path: Path, gon
         assert place.created == ROWS
 
 
+def test_an_option_that_was_typed_twice_is_suggested_twice(tmp_path: Path) -> None:
+    """It was suggested once, with a Python list for its value, which made a label of that name."""
+    with placed(tmp_path) as place:
+        labels = ("--label", "one", "--label", "two words", "--create-labels")
+        flags = ("--base-url", place.url, "--rate", "none", *labels)
+        [(_, line)] = place.suggested("run", "d.csv", *flags, "--limit", "3")
+        assert line == ["run", "d.csv", *flags]
+        assert place.command(*line).returncode == 0
+        assert place.created == ROWS
+
+
 def test_after_a_check_without_a_target_it_rehearses(tmp_path: Path) -> None:
     """Nothing is sent to anybody."""
     with placed(tmp_path) as place:

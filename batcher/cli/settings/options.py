@@ -51,7 +51,8 @@ class Option(click.Option):
             ctx.default_map = read_files(opts.get("config"))
         value, source = super().consume_value(ctx, opts)
         if source is ParameterSource.COMMANDLINE:
-            words = [self.flag] if self.is_flag else [self.flag, str(value)]
+            values = value if self.multiple else [value]
+            words = [self.flag] if self.is_flag else [word for each in values for word in (self.flag, str(each))]
             ctx.meta.setdefault(TYPED, {})[self] = words
         return value, source
 
