@@ -10,13 +10,15 @@ from ..errors import Stopped, UsageError
 from ..files.results_index import DocumentOf
 from ..models import Problem
 from ..omni.comparable import pair_of
-from ..omni.verdicts import Absent, Document, There, Unknown
+from ..omni.verdicts import Absent, There, Unknown
 from ..pace.gate import KeysRefused
+from ..placement import NO_PLACEMENT
 from ..report.observers import Observer
 from ..send.look_up import read_back
 from ..send.requester import Requester
 from ..send.workers import WorkerPool
-from .findings import findings
+from .findings import Finding, findings
+from .placements import Placements
 from .sent_documents import SentBodies, SentDocument
 from .verified import Verified
 
@@ -43,6 +45,7 @@ class Comparison:
         self._documents = documents
         self._document_of = document_of
         self._bodies = bodies
+        self._placements = Placements(requester, pool, max_attempts)
 
     async def step(self, _: anyio.CancelScope) -> bool:
         """One document; False if none is left, or the end has come."""
@@ -54,6 +57,10 @@ class Comparison:
             identifier = created.identifier
             look = await read_back(self._requester, self._pool, document.key, identifier, self._max_attempts)
             sent = self._bodies.of(document)
+            is_there = isinstance(look, There) and look.document is not None
+            placed: list[Finding] = []
+            if is_there and sent is not None and sent.placement != NO_PLACEMENT:
+                placed = await self._placements.findings(identifier, sent.placement)
         except KeysRefused:
             return False
         except (Stopped, UsageError) as error:
@@ -65,7 +72,7 @@ class Comparison:
             case There(document=found) if found is not None and sent is None:
                 self._report_unreadable(document, identifier, "exists; the journal doesn't say what was sent for it")
             case There(document=found) if found is not None and sent is not None:
-                self._compare(document, identifier, sent, found)
+                self._compare(document, identifier, [*findings(*pair_of(sent.body, found)), *placed])
             case Absent():
                 self._verified.missing += 1
                 text = f"there is no document {identifier}; it was deleted, or is in Trash"
@@ -76,9 +83,9 @@ class Comparison:
                 return False
         return True
 
-    def _compare(self, document: SentDocument, identifier: str, sent: bytes, found: Document) -> None:
+    def _compare(self, document: SentDocument, identifier: str, found: list[Finding]) -> None:
         is_different = False
-        for finding in findings(*pair_of(sent, found)):
+        for finding in found:
             text = f"{identifier}{':' if finding.is_detail else ''} {finding.text}"
             if finding.is_detail:
                 self._observer.detail(Problem(document.source, document.line, finding.kind, text))

@@ -15,15 +15,20 @@ from ..files.past import Past
 from ..files.results import read_results
 from ..files.results_index import DocumentOf
 from ..identity import fingerprint
+from ..placement import NO_PLACEMENT, Placement
 
 
 class SentDocument(NamedTuple):
-    """A created row. `body` is what was sent if its row says the same still; empty if only the journal knows."""
+    """A created row. `body` is what was sent if its row says the same still; empty if only the journal knows.
+
+    `placement`: the folder and labels that it asks for; the journal's word where that knows the body.
+    """
 
     key: str
     source: str
     line: int
     body: bytes = b""
+    placement: Placement = NO_PLACEMENT
 
     @property
     def place(self) -> str:
@@ -38,18 +43,26 @@ class SentBodies:
         """Read the journal once; memory holds an offset for each. Raises UsageError for a corrupt line."""
         self._storage, self._journal = storage, journal
         self._offsets = Fingerprints()
+        self._moved = past.journaled.steps.placed
         if wanted is None:
             return
         for line, offset in lines_about_rows(storage, journal, lambda key: not wanted(key)):
             if isinstance(line, Intent) and past.created.get(line.key) in (0, fingerprint(line.spec_hash)):
                 self._offsets.put(line.key, offset)
 
-    def of(self, document: SentDocument) -> bytes | None:
-        """What was sent; None if the journal doesn't say. Raises UsageError if somebody broke that line."""
+    def of(self, document: SentDocument) -> SentDocument | None:
+        """With what was sent; None if the journal doesn't say. Raises UsageError if someone broke that line.
+
+        Of a row whose steps were changed since, the journal's intent doesn't say where its document is now.
+        """
         if document.body:
-            return document.body
+            return document
         offset = self._offsets.get(document.key)
-        return None if offset is None else intent_at(self._storage, self._journal, offset).body
+        if offset is None:
+            return None
+        intent = intent_at(self._storage, self._journal, offset)
+        placement = document.placement if document.key in self._moved else intent.placement
+        return document._replace(body=intent.body, placement=placement)
 
 
 def of_results(storage: Storage, results: Path, document_of: DocumentOf) -> Iterator[SentDocument]:

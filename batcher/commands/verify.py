@@ -125,18 +125,19 @@ class _RowStates:
             self.shared.see(row)
         if state is RowState.CREATED:
             spec = row.spec()
-            self.created.add(SentDocument(spec.key, spec.source, spec.line, spec.body))
-        elif state is RowState.CHANGED:
+            self.created.add(SentDocument(spec.key, spec.source, spec.line, spec.body, spec.placement))
+        elif state in (RowState.CHANGED, RowState.UNFINISHED):
             spec = row.spec()
-            self.created.add(SentDocument(spec.key, spec.source, spec.line))
+            self.created.add(SentDocument(spec.key, spec.source, spec.line, placement=spec.placement))
             self.changed.add(spec.key, 1)
 
 
 def _counted(checked: Checked, states: _RowStates) -> Verified:
-    unchanged, changed, undone = (
-        states.counts.get(state, 0) for state in (RowState.CREATED, RowState.CHANGED, RowState.UNDONE)
+    unchanged, unfinished, changed, undone = (
+        states.counts.get(state, 0)
+        for state in (RowState.CREATED, RowState.UNFINISHED, RowState.CHANGED, RowState.UNDONE)
     )
-    created = unchanged + changed
+    created = unchanged + unfinished + changed
     return Verified(
         rows=checked.rows,
         invalid=checked.invalid,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from batcher.commands.check_online import look
 from batcher.commands.create import create
+from batcher.commands.verify import verify
 from batcher.errors import InvalidInput, UsageError
 from batcher.models import ApiVersion
 from batcher.send.drain import Drain
@@ -410,3 +412,40 @@ async def test_the_library_finishes_rows_too(tmp_path: Path) -> None:
         assert placed(server) == {"a": (None, {"q3"})}
         specs[0]["labels"] = []
         assert (await created(server), len(server.commits)) == (["Failed"], 1)
+
+
+async def test_verify_compares_folders_and_labels_with_the_list(tmp_path: Path) -> None:
+    """A request for a hundred documents, and only if a row asks for anything; what people add is no finding."""
+    job = Job(tmp_path)
+    job.rows(row("a", folder="Sales Team", labels=["q3"]), row("b", labels=["q3", "q4"]), row("c"))
+    async with FaultyServer() as server:
+        await job.run(server.base_url, more=MAKE)
+        settings, witness = job.settings(server.base_url), Witness()
+        assert (await verify(settings, observer=witness)).exit_code == 0
+        store = server.sandbox.store
+        a, b, c = sorted(store.documents(), key=lambda document: document.name)
+        q3, q4 = (label for label, _ in store.labels.all())
+        store.move(a, None, "restricted")
+        store.labels.change(b.number, [], [q4])
+        store.labels.change(c.number, [q3], [])
+        verified = await verify(settings, observer=witness)
+        assert (verified.exit_code, verified.same, verified.different, verified.requests) == (1, 1, 2, 5)
+        assert [problem.message.partition(" ")[2] for problem in witness.problems] == [
+            'is in no shared folder, the row says "Sales Team"',
+            'lacks the label "q4"',
+        ]
+        assert [problem.field for problem in witness.problems] == ["folder", "labels"]
+
+
+async def test_verify_of_an_unfinished_row_says_what_it_lacks(tmp_path: Path) -> None:
+    """It has its document, which is compared like any other; so is that of a results file's row."""
+    job = Job(tmp_path)
+    job.rows(row("a", labels=["q3"]))
+    async with FaultyServer(on("PATCH 400@1")) as server:
+        await job.run(server.base_url, more=MAKE)
+        for inputs in ((job.input,), ()):
+            witness = Witness()
+            settings = replace(job.settings(server.base_url), inputs=tuple(map(str, inputs)))
+            verified = await verify(settings, observer=witness)
+            assert (verified.created, verified.not_created, verified.different) == (1, 0, 1)
+            assert [problem.field for problem in witness.problems] == ["labels"]

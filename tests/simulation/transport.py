@@ -153,6 +153,7 @@ class SimulatedWire:
         self.in_flight = 0
         self.most_in_flight = 0
         self.latest_commit = 0.0
+        self.steps_passed: list[float] = []  # when a step was answered by the application
         self.last_made: Answer | None = None  # the newest 201 that this process has read
 
     def connect(self, process: ProcessDisk, run: int, timeout_seconds: float) -> SimulatedTransport:
@@ -255,6 +256,8 @@ class SimulatedTransport:
             if carried.post is not None:
                 carried.post.ended_at = anyio.current_time()
         self._process.step("answer")
+        if method in ("PUT", "PATCH") and isinstance(reply, Answer) and reply.headers != HTML_HEADERS:
+            wire.steps_passed.append(anyio.current_time())
         if carried.post is not None:
             carried.post.clear = is_clear(reply) and not carried.is_misrouted
             if isinstance(reply, Answer) and reply.status == 201 and carried.post.clear:
