@@ -37,6 +37,7 @@ from ..files.lock import lock
 from ..files.past import RowState
 from ..files.trouble import on_disk
 from ..models import Spec, stamp
+from ..plan.content_messages import warn_of_kept
 from ..plan.failures_input import as_journaled, is_fed_back
 from ..plan.rows_file import write_rows
 from ..plan.seen_rows import SENT, SpooledRows, open_spools
@@ -81,10 +82,7 @@ async def run(settings: RunSettings, *, observer: Observer, drain: Drain, runtim
         for _ in range(_MOST_ROUNDS):
             if not await write_same(surveyed.same, past, settings.files, runtime):
                 break
-            if kept := len(surveyed.same.holding):
-                observer.warning(
-                    f"{'1 row keeps' if kept == 1 else f'{kept:,} rows keep'} what was done under an earlier key"
-                )
+            warn_of_kept(surveyed.same, observer)
             if surveyed.refusal is not None:
                 break
             spooled.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import merge
 
@@ -44,22 +44,18 @@ class Comparison:
         return same if same.unanswered else replace(same, holding=(*same.holding, *self._displaced(same)))
 
     def _compare(self, observer: Observer) -> Same:
-        lefts: list[Left] = []
-
-        def find(is_sought: Callable[[Sought], bool]) -> tuple[Seeking, list[Pair]]:
-            lefts.append(self._left())
-            seeking = self._seeking(lefts[-1])
-            return seeking, seeking.pairs(row for row in self._new() if is_sought(row))
-
-        same = answered(self.settings, find)
+        left = self._left()
+        seeking = self._seeking(left)
+        found = seeking.pairs(self._new())
+        same = answered(self.settings, found, seeking.moves(found))
         if not same.unanswered:
             warn_of_moved(same.moved, observer)
         if self.is_part or not self._has_new():
             return same
-        warn_of_others(lefts[0], observer)
+        warn_of_others(left, observer)
         base_url = self.settings.endpoint.base_url
         url = V1(base_url).url if base_url and not self.settings.endpoint.sandbox else str
-        return name_unclaimed(lefts[0], same, self.seen.past.journaled.named, url, observer)
+        return name_unclaimed(left, same, self.seen.past.journaled.named, url, observer)
 
     @property
     def is_part(self) -> bool:

@@ -157,22 +157,17 @@ class Seeking:
         return self.is_claimed(key) or key in self.past.created or key in self.past.journaled.histories
 
 
-def answered(settings: RunSettings, find: Callable[[Callable[[Sought], bool]], tuple[Seeking, list[Pair]]]) -> Same:
-    """What the options say to the pairs that `find` finds for some of the new rows, and to what follows from them."""
-    seeking, found = find(lambda _: True)
-    moves = seeking.moves(found)
-    asking = [pair for pair in (*found, *moves) if pair.asks and pair.kind is not Kind.MOVED]
+def answered(settings: RunSettings, found: Sequence[Pair], moves: Sequence[Pair]) -> Same:
+    """What the options say to the pairs of new rows, and to what follows from them."""
+    pairs = (*found, *moves)
+    asking = [pair for pair in pairs if pair.asks and pair.kind is not Kind.MOVED]
     if not settings.rekey and not settings.create_again:
         moved = tuple(pair for pair in moves if pair.kind is Kind.MOVED)
         return Same(tuple(pair for pair in found if not pair.asks), tuple(asking), moved)
     unanswered = {pair.key: pair for pair in asking if not _is_answered(pair, settings)}
-    if settings.create_again:
-        made = (pair for pair in (*found, *moves) if pair.kind in (Kind.FIXED, Kind.LEFT_OUT))
-        return Same(tuple(pair for pair in made if pair.key not in unanswered), tuple(unanswered.values()))
-    if unanswered:
-        seeking, found = find(lambda row: row.key not in unanswered)
-        moves = seeking.moves(found)
-    return Same((*found, *moves), tuple(unanswered.values()))
+    held = set(Kind) if settings.rekey else {Kind.FIXED, Kind.LEFT_OUT}
+    holding = (pair for pair in pairs if pair.kind in held and pair.key not in unanswered)
+    return Same(tuple(holding), tuple(unanswered.values()))
 
 
 def _is_answered(pair: Pair, settings: RunSettings) -> bool:
