@@ -22,9 +22,9 @@ A program that makes its specs itself uses `create`:
 `specs` is any iterable or async iterable of mappings with the fields that an input file has (samples/README.md), or of
 `Spec`s (from `read_specs`). None and NaN are absent, a `uuid.UUID` is its text. Each outcome is on disk before the
 program sees it. Leaving the block drains as the first Ctrl-C does: nothing more is sent, and requests in flight are
-waited for. `journal=None` keeps nothing: "never twice" then holds within the process only. With `tell_before=True` what
-was created earlier comes, too: `Created(how="before")`. A row whose folder or labels fail is `Created` and then
-`Unfinished`; a later block with the same journal does the missing steps alone.
+waited for. `journal=None` keeps nothing: "never twice" then holds within the process only, and takes filled-in
+identifiers. With `tell_before=True` what was created earlier comes, too: `Created(how="before")`. A row whose folder or
+labels fail is `Created` and then `Unfinished`; a later block with the same journal does the missing steps alone.
 
 A program that has a file of rows uses `run_file`, which does what `batcher run` does, with the same three files:
 

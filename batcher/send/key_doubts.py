@@ -7,9 +7,11 @@ import anyio
 from ..api_keys import ApiKey
 from ..omni.api import Question
 from ..omni.verdicts import Absent, KeyDoubted, KeyRefused, Look, There, Unknown
+from ..reasons import Reason
 from .requester import Requester
 
 _ROW = "whoami"
+_ATTEMPTS = 5
 
 
 class KeyDoubts:
@@ -35,11 +37,19 @@ class KeyDoubts:
         return key.secret in self._good
 
     async def _ask(self, question: Question[Look]) -> tuple[ApiKey, Look]:
-        """Through brakes and outages. The gate gives each key its turn, so it may be another one that is asked."""
-        requester = self._requester
+        """Through brakes and outages, and a few times through what says nothing of a key: a lost connection, a 5xx.
+
+        The gate gives each key its turn, so it may be another one that is asked.
+        """
+        requester, asked = self._requester, 0
         while True:
-            key, look = await requester.ask_with_key(_ROW, question)
-            if isinstance(look, There | Absent | KeyRefused) or (
-                isinstance(look, Unknown) and not requester.outage.is_on
-            ):
-                return key, look
+            match await requester.ask_with_key(_ROW, question):
+                case key, (There() | Absent() | KeyRefused()) as look:
+                    return key, look
+                case key, Unknown() as look if not requester.outage.is_on:
+                    asked += 1
+                    if look.reason is Reason.BAD_RESPONSE or asked >= _ATTEMPTS:
+                        return key, look
+                    await anyio.sleep(2.0 ** (asked - 1))
+                case _:
+                    continue

@@ -109,6 +109,24 @@ def test_whoami_is_asked_once_for_all_rows_that_smell_of_the_key(tmp_path: Path)
     assert asked(memory, "/whoami") == 2, "once a run"
 
 
+@pytest.mark.parametrize("trouble", [RESET, say(502, PAGE)])
+def test_a_key_is_not_dropped_because_whoami_could_not_be_reached(tmp_path: Path, trouble: Reply) -> None:
+    """Nor because the models couldn't: it's asked again. (Failed before: exit 3, "the server refused the API key".)"""
+    met = list[str]()
+
+    def script(call: Call, _number: int) -> Reply | None:
+        if name_of(call) == "n1":
+            return say(403, {"message": "Authorization failed: manager role required"})
+        if not name_of(call) and len(met) < 3:
+            met.append(call.path)
+            return trouble
+        return None
+
+    ran, job, _ = runs(tmp_path, 3, script)
+    assert (ran[0].code, ran[0].counts, len(met)) == (1, {"created_now": 2, "failed": 1}, 3)
+    assert job.reasons == {"n1": "failed forbidden"}
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_key_that_whoami_refuses_is_dropped(tmp_path: Path, status: int) -> None:
     """The row goes back, and the other key creates it."""
