@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
 import re
-import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 from datetime import datetime
 from pathlib import Path
@@ -265,60 +260,6 @@ def test_closed_streams_do_not_stop_a_run(tmp_path: Path) -> None:
     os.close(writing)
     assert done.returncode == 0
     assert len(created(tmp_path)) == 10
-
-
-def on_terminal(directory: Path, *arguments: str, columns: int, **more: str) -> tuple[int, str]:
-    """Run the command with standard error on a pseudo-terminal; its exit code and what it painted there."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    painted = b""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "batcher", *arguments],
-        cwd=directory,
-        env=environment(directory, **({"TERM": "xterm-256color"} | more)),
-        stdin=theirs,
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-        text=True,
-    )
-    with bounded(process):
-        os.close(theirs)
-        limit = time.monotonic() + 60
-        while time.monotonic() < limit:
-            ready = select.select([ours], [], [], 0.05)[0]
-            if not ready and process.poll() is not None:
-                break
-            try:
-                painted += os.read(ours, 65536) if ready else b""
-            except OSError:  # the other side is closed
-                break
-        process.wait(timeout=60)
-    os.close(ours)
-    return process.returncode, painted.decode()
-
-
-@pytest.mark.parametrize("columns", [100, 24])
-def test_the_bar_on_a_terminal(tmp_path: Path, columns: int) -> None:
-    """It is painted in a wide and in a narrow window, never wider than that, and gone before the summary."""
-    sheet(tmp_path, 12)
-    code, painted = on_terminal(tmp_path, "run", "d.csv", "--sandbox", "--rate", "10/s", columns=columns)
-    assert code == 0
-    assert "█" in painted
-    assert "created" in painted
-    assert painted.count("\x1b[?25l") == painted.count("\x1b[?25h") == 1
-    bars = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", painted) if "█" in line]
-    assert bars
-    assert max(map(len, bars)) <= columns
-    assert "Finished: every row is created." in " ".join(painted.partition("\x1b[?25h")[2].split())
-
-
-@pytest.mark.parametrize("more", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_no_colour_where_it_is_not_wanted(tmp_path: Path, more: dict[str, str]) -> None:
-    """NO_COLOR leaves the bar without colours; a dumb terminal gets lines."""
-    sheet(tmp_path, 3)
-    _, painted = on_terminal(tmp_path, "run", "d.csv", "--sandbox", "--rate", "10/s", columns=80, **more)
-    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", painted)
-    assert ("█" in painted) == ("NO_COLOR" in more)
 
 
 def test_files_behind_links_are_the_files_that_they_point_to(tmp_path: Path) -> None:

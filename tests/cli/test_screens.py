@@ -92,6 +92,21 @@ def test_the_same_bar_everywhere(tmp_path: Path, command: str) -> None:
     assert "left (done by" in shown.written
 
 
+def test_the_bar_in_a_very_narrow_window(tmp_path: Path) -> None:
+    """It's painted, never wider than the window, and gone before the summary; with NO_COLOR it has none."""
+    table(tmp_path, 12)
+    shown = on_terminal(
+        tmp_path, "run", "d.csv", "--sandbox", "--rate", "10/s", columns=24, variables={"NO_COLOR": "1"}
+    )
+    painted, _, after = shown.written.partition("\x1b[?25h")
+    bars = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", painted) if "█" in line]
+    assert bars
+    assert max(map(len, bars)) <= 24
+    assert painted.count("\x1b[?25l") == 1
+    assert not re.search(r"\x1b\[[0-9;]*[1-9][0-9;]*m", shown.written)
+    assert "Finished: every row is created." in " ".join(after.split())
+
+
 def test_a_window_that_shrinks_during_a_run(tmp_path: Path) -> None:
     """The bar and what follows fit the window as it is then."""
     table(tmp_path, 30)
@@ -104,7 +119,7 @@ def test_a_window_that_shrinks_during_a_run(tmp_path: Path) -> None:
             terminal.resize(44)
             process.send_signal(signal.SIGWINCH)
 
-    shown = terminal.run(tmp_path, "run", "d.csv", "--sandbox", "--rate", "10/s", variables={}, during=shrink)
+    shown = terminal.run_process(tmp_path, "run", "d.csv", "--sandbox", "--rate", "10/s", during=shrink)
     assert shown.code == 0
     assert marks
     after = Shown(0, terminal.written[marks[0] :].decode("utf-8", "ignore").partition("\x1b[?25h")[2], ())

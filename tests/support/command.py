@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
 from pathlib import Path
+from typing import TextIO
 from unittest.mock import patch
 
 from batcher.cli.app import execute
@@ -41,18 +42,30 @@ def _executed(
     directory: Path, arguments: tuple[str, ...], variables: Mapping[str, str], text: str
 ) -> subprocess.CompletedProcess[str]:
     streams = [io.TextIOWrapper(io.BytesIO(content), "utf-8") for content in (text.encode(), b"", b"")]
-    stdin, stdout, stderr = streams
+    code = execute_with(directory, arguments, variables, *streams)
+    _, stdout, stderr = streams
+    for stream in streams:
+        stream.flush()
+        stream.seek(0)
+    return subprocess.CompletedProcess(arguments, code, stdout.read(), stderr.read())
+
+
+def execute_with(
+    directory: Path,
+    arguments: tuple[str, ...],
+    variables: Mapping[str, str],
+    stdin: TextIO,
+    stdout: TextIO,
+    stderr: TextIO,
+) -> int:
+    """Run the command in this process with these streams. Returns its exit code."""
     with (
         chdir(directory),
         patch.dict(os.environ, variables, clear=True),
         patch.multiple(sys, stdin=stdin, stdout=stdout, stderr=stderr),
         _collector_kept(),
     ):
-        code = execute(arguments, time.monotonic())
-    for stream in streams:
-        stream.flush()
-        stream.seek(0)
-    return subprocess.CompletedProcess(arguments, code, stdout.read(), stderr.read())
+        return execute(arguments, time.monotonic())
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -11,6 +12,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from pathlib import Path
 
 import pyte
 
-from .command import environment
+from .command import environment, execute_with
 from .processes import bounded
 
 NONE: Mapping[str, str] = {}
@@ -64,18 +66,29 @@ class Terminal:
         """What is on the screen now, without the empty rest."""
         return tuple("\n".join(line.rstrip() for line in self.screen.display).rstrip("\n").split("\n"))
 
-    def run(
-        self,
-        directory: Path,
-        *arguments: str,
-        variables: Mapping[str, str],
-        during: Callable[[subprocess.Popen[str]], None] = lambda _: None,
-    ) -> Shown:
-        """Run the command; `during` is called again and again while it lives."""
+    def run(self, directory: Path, *arguments: str, variables: Mapping[str, str]) -> Shown:
+        """Run the command in this process, on this terminal."""
+        reader = threading.Thread(target=self._read_all)
+        reader.start()
+        try:
+            with (
+                os.fdopen(os.dup(self._theirs), encoding="utf-8") as stdin,
+                os.fdopen(os.dup(self._theirs), "w", encoding="utf-8") as stdout,
+                os.fdopen(os.dup(self._theirs), "w", encoding="utf-8") as stderr,
+            ):
+                code = execute_with(directory, arguments, self._variables(directory, variables), stdin, stdout, stderr)
+        finally:
+            os.close(self._theirs)
+            reader.join(timeout=30)
+            os.close(self._ours)
+        return Shown(code, self.written.decode(), self.lines)
+
+    def run_process(self, directory: Path, *arguments: str, during: Callable[[subprocess.Popen[str]], None]) -> Shown:
+        """Run the command in a process of its own; `during` is called again and again while it lives."""
         process = subprocess.Popen(
             [sys.executable, "-m", "batcher", *arguments],
             cwd=directory,
-            env=environment(directory, **{"TERM": "xterm-256color", "LANG": "C.UTF-8", **variables}),
+            env=self._variables(directory, NONE),
             stdin=self._theirs,
             stdout=self._theirs,
             stderr=self._theirs,
@@ -90,6 +103,15 @@ class Terminal:
         os.close(self._theirs)
         os.close(self._ours)
         return Shown(process.returncode, self.written.decode(), self.lines)
+
+    def _variables(self, directory: Path, more: Mapping[str, str]) -> dict[str, str]:
+        return environment(directory, **{"TERM": "xterm-256color", "LANG": "C.UTF-8", **more})
+
+    def _read_all(self) -> None:
+        """Until the other side is closed."""
+        with contextlib.suppress(OSError):
+            while True:
+                self._read()
 
     def _read(self) -> bool:
         if not select.select([self._ours], [], [], 0.05)[0]:

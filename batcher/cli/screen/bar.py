@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from .console import Console
+from .page import WIDEST, window_of
 from .progress import Snapshot, Watch, left_text, rate_text
 
 # A repaint takes rich almost a millisecond. Four in a second cost more than sending at 60/min does, to show no more.
@@ -32,9 +33,13 @@ def painting(watch: Watch, console: Console, verb: str = "") -> Iterator[None]:
         file=cast("TextIO", console.stream), stderr=True, force_terminal=True, highlight=False, markup=False
     )
 
+    def paint() -> Text:
+        rich.width = window_of(console.stream) or WIDEST  # people resize it
+        return picture(watch.snapshot(time.monotonic()), rich.width, datetime.now().astimezone(), verb)
+
     live = Live(
         console=rich,
-        get_renderable=lambda: picture(watch.snapshot(time.monotonic()), rich.width, datetime.now().astimezone(), verb),
+        get_renderable=paint,
         refresh_per_second=REPAINTS_PER_SECOND,
         transient=True,
         redirect_stdout=False,
