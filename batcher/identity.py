@@ -83,8 +83,13 @@ def content_hash(body: Mapping[str, Any]) -> str:
     """
     seen = dict(body)
     seen.pop("identifier", None)
-    seen["name"] = " ".join(unicodedata.normalize("NFKC", str(body.get("name", ""))).split())
+    seen["name"] = as_seen(str(body.get("name", "")))
     return hash_of(seen)
+
+
+def as_seen(name: str) -> str:
+    """A name as people see it."""
+    return " ".join(unicodedata.normalize("NFKC", name).split())
 
 
 def placed_hash(body_hash: str, folder: str | None, labels: Sequence[str]) -> str:

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar, assert_never
 
+import orjson
+
 from .placement import NO_PLACEMENT, Placement, StepKind
 from .reasons import Reason
 
@@ -93,7 +95,8 @@ class Problem:
 class Spec(NamedTuple):
     """A validated row. `body` is the JSON object to POST (UTF-8, compact); it holds an identifier only if the user gave one.
 
-    `spec_hash` is `identity.spec_hash` of the body, and of the `placement` if there is one.
+    `spec_hash` is `identity.spec_hash` of the body, and of the `placement` if there is one. `record` is the row as read, or
+    the text of the JSON object that it is.
     """
 
     key: str
@@ -104,8 +107,15 @@ class Spec(NamedTuple):
     identifier: str | None
     body: bytes
     spec_hash: str
-    row: Row
+    record: Row | bytes
     placement: Placement = NO_PLACEMENT
+
+    @property
+    def row(self) -> Row:
+        """The row as read. Hardly any is asked for: one that fails is."""
+        if isinstance(self.record, Row):
+            return self.record
+        return Row(self.source, self.line, orjson.loads(self.record))
 
     @property
     def place(self) -> str:

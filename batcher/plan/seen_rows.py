@@ -11,7 +11,7 @@ from ..config import Files, RunSettings
 from ..files.disk import Storage
 from ..files.due_steps import kinds_for
 from ..files.past import Past, RowState
-from ..files.spool import Spool
+from ..files.spool import Spool, spool_of_specs
 from ..identity import content_hash, name_key
 from ..models import Spec
 from ..placement import NO_PLACEMENT, steps_of
@@ -80,7 +80,7 @@ class SpooledRows:
 def open_spools(storage: Storage, files: Files) -> Iterator[SpooledRows]:
     """For the block, beside the results. Nothing is made before the first row is spooled."""
     with ExitStack() as stack:
-        valid = {state: Spool[Spec](storage, files.results, stack) for state in SENT}
+        valid = {state: spool_of_specs(storage, files.results, stack) for state in SENT}
         sheet = None if files.sheet is None else SheetRows.beside(storage, files.results, stack)
         yield SpooledRows(valid, Spool(storage, files.results, stack), Spool(storage, files.results, stack), sheet)
 

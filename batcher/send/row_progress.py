@@ -12,10 +12,11 @@ from ..config import Sending
 from ..files.journal_lines import CONTENT, JournalHeader
 from ..files.key_history import NO_HISTORY, KeyHistory
 from ..files.ledger import Ledger
-from ..identity import content_hash, fill_identifier
+from ..identity import as_seen, content_hash, fill_identifier
 from ..models import Created, Failed, How, Spec, Uncertain, stamp
 from ..omni.api import Api
 from ..omni.verdicts import Refused, Unclear, Unknown
+from ..placement import NO_PLACEMENT
 from ..read.read import as_read
 from ..reasons import HINTS, UNCERTAIN, UNCERTAIN_UNNAMED, Reason
 
@@ -152,6 +153,14 @@ def _fill(spec: Spec, history: KeyHistory, header: JournalHeader) -> str:
     """The one that was filled in before, whatever has been edited since; else a new one, in this journal's way."""
     if history.identifier is not None:
         return history.identifier
-    # a body holds what will be sent: no key, and neither folder nor labels, which may change and make no other document
-    content = content_hash(orjson.loads(spec.body)) if header.identifiers == CONTENT else None
+    content = _content(spec) if header.identifiers == CONTENT else None
     return fill_identifier(spec.name, spec.key, header.namespace, history.undone, content)
+
+
+def _content(spec: Spec) -> str:
+    """The `content_hash` of a spec without an identifier, which nearly always is known: as the hash of its whole body.
+
+    A body holds what will be sent: no key, and neither folder nor labels, which may change and make no other document.
+    """
+    is_known = spec.placement == NO_PLACEMENT and as_seen(spec.name) == spec.name
+    return spec.spec_hash if is_known else content_hash(orjson.loads(spec.body))

@@ -85,7 +85,7 @@ class ValidRow(NamedTuple):
             self.identifier,
             self.written,
             self.spec_hash(),
-            self.row,
+            self.record if type(self.record) is bytes else self.row,
             self.placement,
         )
 

@@ -25,7 +25,7 @@ from batcher.files.journal import Journal
 from batcher.files.journal_lines import Intent
 from batcher.files.lines import open_lines
 from batcher.files.results import encode_line
-from batcher.files.spool import open_spool
+from batcher.files.spool import open_specs
 from batcher.identity import content_hash, fill_identifier
 from batcher.models import ApiVersion, How, Spec
 from batcher.omni.judge import judge_create
@@ -42,7 +42,7 @@ RUN = "benchmark"
 
 def read(path: Path) -> tuple[Sequence[Spec], float]:
     """Each row from the spool that the check has put it into."""
-    with open_spool(Disk(), path, Spec) as spool:
+    with open_specs(Disk(), path) as spool:
         check([path], Reading(), on_problem=lambda _: None, on_row=lambda row: spool.add(row.spec()))
         spool.seal()
         begun = process_time()

@@ -178,7 +178,10 @@ def test_a_fingerprint_of_no_hash_is_zero() -> None:
     assert fingerprint("f" * 32) == 16**15 - 1
 
 
-@pytest.mark.parametrize(("depth", "is_kept"), [(200, True), (250, True), (300, False), (1021, False), (5000, False)])
+@pytest.mark.parametrize(
+    ("depth", "is_kept"),
+    [(200, True), (250, True), (300, False), (998, False), (999, False), (1021, False), (5000, False)],
+)
 def test_an_answer_nested_too_deep_does_not_spoil_the_line(depth: int, is_kept: bool) -> None:
     """It is left out, and the line stays readable. (Failed before: `verify` and `undo` took the file for corrupt.)"""
     body = b'{"a":' + b"[" * depth + b"]" * depth + b"}"

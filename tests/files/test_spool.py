@@ -13,18 +13,31 @@ import pytest
 
 from batcher.errors import UsageError
 from batcher.files.disk import Disk
-from batcher.files.spool import Spool, open_spool
+from batcher.files.spool import Spool, open_specs
+from batcher.models import Row, Spec
 
 
 def test_what_is_added_comes_back_in_order_and_again(tmp_path: Path) -> None:
     """Any value, as often as it is asked for; nothing is made for no values."""
-    with open_spool(Disk(), tmp_path / "d.results.jsonl", tuple) as spool:
+    with contextlib.ExitStack() as stack:
+        spool = Spool[tuple[int, dict[str, str]]](Disk(), tmp_path / "d.results.jsonl", stack)
         assert list(spool) == []
         for number in range(1000):
             spool.add((number, {"name": "x" * 300}))
         spool.seal()
         assert len(spool) == 1000
         assert [number for number, _ in spool] == [number for number, _ in spool] == list(range(1000))
+
+
+def test_specs_come_back_as_they_were(tmp_path: Path) -> None:
+    """With their rows, although they lie there as plain tuples."""
+    row = Row("d.csv", 2, {"name": "x", "tags": [1, 2.5, None, {"\ud800": True}]}, cells=True, columns=("Name", "Tags"))
+    spec = Spec("k", "d.csv", 2, "x", "m", None, b"{}", "hash", row)
+    with open_specs(Disk(), tmp_path / "d.results.jsonl") as spool:
+        spool.add(spec)
+        spool.seal()
+        (read,) = spool
+    assert (type(read), type(read.row), read) == (Spec, Row, spec)
 
 
 def test_nobody_else_finds_or_reads_it(tmp_path: Path) -> None:
@@ -62,7 +75,7 @@ def test_a_full_disk_refuses(tmp_path: Path, count: int) -> None:
         spool.seal()
 
     with (
-        open_spool(FullDisk(), tmp_path / "d.results.jsonl", str) as spool,
+        contextlib.ExitStack() as stack,
         pytest.raises(UsageError, match="Free up space"),
     ):
-        fill(spool)
+        fill(Spool(FullDisk(), tmp_path / "d.results.jsonl", stack))

@@ -14,7 +14,7 @@ from batcher.config import Sending
 from batcher.files.journal_lines import CONTENT, Cleared, Intent, JournalHeader
 from batcher.files.key_history import IN_MEMORY, NO_HISTORY, KeyHistory
 from batcher.files.undo_lines import Undone
-from batcher.identity import content_hash, fill_identifier
+from batcher.identity import content_hash, fill_identifier, hash_of
 from batcher.models import Row, Spec
 from batcher.omni.v1 import V1
 from batcher.send.row_progress import RowProgress, set_out
@@ -106,7 +106,7 @@ def test_a_name_that_looks_the_same_is_the_same_content(
 def test_the_first_line_says_how(namespace: str, unclaimed: str) -> None:
     """A journal's way and namespace are those of its first line; what an earlier version wrote there has no content."""
     body = {"modelId": MODEL, "name": "x", "description": unclaimed}
-    spec = Spec("k", "a", 1, "x", MODEL, None, orjson.dumps(body), "", Row("a", 1, {}))
+    spec = Spec("k", "a", 1, "x", MODEL, None, orjson.dumps(body), hash_of(body), Row("a", 1, {}))
     assert started(spec, JournalHeader(BASE, namespace)).identifier == fill_identifier(
         "x", "k", namespace, 0, content_hash(body)
     )

@@ -213,11 +213,10 @@ import re, sys
 from pathlib import Path
 from batcher.config import Reading
 from batcher.files.disk import Disk
-from batcher.files.spool import open_spool
-from batcher.models import Spec
+from batcher.files.spool import open_specs
 from batcher.validate.check import check
 path = Path(sys.argv[1])
-with open_spool(Disk(), path, Spec) as specs:
+with open_specs(Disk(), path) as specs:
     check([path], Reading(), on_problem=print, on_row=lambda row: specs.add(row.spec()))
     valid = sum(1 for _ in specs)
 print(valid, re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
