@@ -14,30 +14,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import process_time
 
-import orjson
 import uvloop
 
 from batcher.api_keys import ApiKey
 from batcher.cli.loop import spare_collector
-from batcher.config import Reading
+from batcher.config import Reading, Sending
 from batcher.files.disk import Disk
 from batcher.files.journal import Journal
-from batcher.files.journal_lines import Intent
+from batcher.files.journal_lines import Intent, JournalHeader
+from batcher.files.key_history import NO_HISTORY
 from batcher.files.lines import open_lines
 from batcher.files.results import encode_line
 from batcher.files.spool import open_specs
-from batcher.identity import content_hash, fill_identifier
 from batcher.models import ApiVersion, How, Spec
 from batcher.omni.judge import judge_create
-from batcher.omni.v1 import DOCUMENTS, with_identifier
+from batcher.omni.v1 import DOCUMENTS, V1
 from batcher.omni.verdicts import Made
-from batcher.send.row_progress import RowProgress
+from batcher.send.row_progress import RowProgress, set_out
 from batcher.transport.http import open_transport
 from batcher.transport.reply import Answer, Reply
 from batcher.validate.check import check
 
 WORKERS = 64
 RUN = "benchmark"
+_SENDING, _API, _HEADER = Sending(), V1(""), JournalHeader("", "")
 
 
 def read(path: Path) -> tuple[Sequence[Spec], float]:
@@ -58,9 +58,10 @@ def intend(specs: Sequence[Spec]) -> tuple[Sequence[Intent], float]:
 
 
 def _intent(spec: Spec) -> Intent:
-    identifier = fill_identifier(spec.name, spec.key, "", 0, content_hash(orjson.loads(spec.body)))
-    body = with_identifier(spec, identifier)
-    return Intent(spec.key, identifier, True, 1, datetime.now(UTC), RUN, spec.source, spec.line, spec.spec_hash, body)
+    row = set_out(spec, NO_HISTORY, _SENDING, _API, _HEADER)
+    return Intent(
+        spec.key, row.identifier, True, 1, datetime.now(UTC), RUN, spec.source, spec.line, spec.spec_hash, row.body
+    )
 
 
 async def _by_workers(do: Callable[[Intent], Awaitable[object]], intents: Sequence[Intent]) -> float:

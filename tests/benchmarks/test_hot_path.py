@@ -27,10 +27,8 @@ from tests.benchmarks.documents import write_jsonl
 from tests.benchmarks.trivial_server import Fixed
 
 FEW, MANY = 50, 250
-OWN_CALLS = (
-    140  # of our functions a document, both passes together; 134 when this was written: masking and doubt of answers
-)
-ALL_CALLS = 280  # with those of aiohttp, anyio and Python; 271 when this was written
+OWN_CALLS = 134  # of our functions a document, both passes together; 130 when this was written
+ALL_CALLS = 270  # with those of aiohttp, anyio and Python; 244 when this was written
 
 
 def count_calls(run: Callable[[], Summary]) -> tuple[Counter[CodeType], Summary]:
