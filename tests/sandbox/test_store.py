@@ -128,3 +128,22 @@ def test_pages_cover_everything_once() -> None:
                 assert len({found.identifier for found in met}) == len(met) == 24
                 order = [(found.name if by_name else found.created_at, found.number) for found in met]
                 assert order == sorted(order, key=lambda place: (str(place[0]), place[1]), reverse=descending)
+
+
+@pytest.mark.parametrize("listing", [Listing(folder_id="here"), Listing(no_folder=True)])
+def test_a_folder_is_listed_without_a_look_at_every_document(listing: Listing) -> None:
+    """The first page of the sandbox lists each folder: 300 of them took 18 seconds beside 20,000 documents."""
+    with Store(None) as store:
+        for n in range(2000):
+            store.create(document(f"id-{n}")._replace(folder_id="elsewhere"), trash_keeps=True)
+        for n, folder in enumerate(["here", None] * 3):
+            store.create(document(f"mine-{n}")._replace(folder_id=folder), trash_keeps=True)
+        steps = [0]
+
+        def count() -> None:
+            steps[0] += 10
+
+        store.db.set_progress_handler(count, 10)
+        page = store.page(listing, 20)
+        assert len(page.documents) == page.total == 3
+        assert steps[0] < 1000

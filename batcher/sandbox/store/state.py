@@ -29,6 +29,7 @@ _REST = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {VERSION};
 CREATE UNIQUE INDEX IF NOT EXISTS live ON documents (identifier) WHERE deleted_at IS NULL;
+CREATE INDEX IF NOT EXISTS filed ON documents (folder_id, created_at) WHERE deleted_at IS NULL;
 CREATE INDEX IF NOT EXISTS trash ON documents (identifier) WHERE deleted_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS folders (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, parent TEXT, path TEXT NOT NULL UNIQUE,
