@@ -95,12 +95,12 @@ def test_the_defaults_in_the_help_are_the_real_ones() -> None:
         (["run", "x.csv", "--sandbox", "-q", "-v"], "-q and -v contradict each other"),
         (["run", "x.csv", "--sandbox", "--rate", "fast"], "--rate: 'fast' is not a rate"),
         (["run", "x.csv", "--sandbox", "--concurrency", "0"], "--concurrency: '0' isn't allowed"),
-        (["run", "x.csv", "--sandbox"], "x.csv: can't be read: No such file"),
+        (["run", "x.csv", "--sandbox"], "x.csv: no such file"),
         (["run", "x.csv"], "no base URL: use --base-url"),
         (["run", "-", "--sandbox"], "--results FILE"),
         (["run", "x.csv", "--summary", "no/where.json"], "--summary no/where.json: can't be written"),
         (["run", "x.csv", "--config", "no.toml"], "--config no.toml: can't be read"),
-        (["check", "x.csv"], "x.csv: can't be read: No such file"),
+        (["check", "x.csv"], "x.csv: no such file"),
         (["sandbox", "--port", "99999"], "--port: '99999' isn't allowed"),
         (["sandbox", "--fault", "coffee"], "--fault: "),
         (["undo", "d.results.jsonl", "--instance", "a"], "no such results file"),
@@ -273,7 +273,7 @@ def test_an_error_is_the_final_object_too(tmp_path: Path) -> None:
     assert json.loads(done.stdout) == {
         "command": "run",
         "exitCode": 2,
-        "error": "none.csv: can't be read: No such file or directory",
+        "error": "none.csv: no such file",
         "stoppedReason": "usage",
     }
 
