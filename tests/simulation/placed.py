@@ -17,7 +17,7 @@ from .life import live_in
 from .places import Place
 from .product import Real
 from .records import FILES, Start, whole_lines
-from .schedule import SimRow, draw_placed
+from .schedule import Schedule, SimRow, draw_placed
 from .world import World
 
 _STEPS = {"move": "folder", "labels": "labels"}
@@ -28,8 +28,8 @@ class PlacedWorld(World):
 
     option = " --placed"
 
-    def __init__(self, seed: int, **more: Any) -> None:
-        super().__init__(draw_placed(seed), **more)
+    def __init__(self, seed: int, *, schedule: Schedule | None = None, **more: Any) -> None:
+        super().__init__(schedule or draw_placed(seed), **more)
         self.wire.watch.before_change = self._before_change
         self.asked: dict[str, list[SimRow]] = {}  # by key: what each run's input said of the row
         self.steps = 0
