@@ -108,7 +108,7 @@ def test_results_must_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        (["missing.csv"], "missing.csv: can't be read: No such file"),
+        (["missing.csv"], "missing.csv: no such file"),
         (["a.csv", "./a.csv"], "the same file"),
         (["a.csv", "link.csv"], "the same file"),
         (["-", "-"], "named twice"),
