@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from .screen.console import one_line
 from .screen.failures_text import failures_text
 from .screen.next_steps import after_look, steps_text
 from .screen.observer import ConsoleObserver
-from .screen.page import PLAIN
+from .screen.page import Page, page_of
 from .screen.progress import plan_text, under_way_text
 from .screen.summary_text import plan_object
 from .settings.given import Given
@@ -25,23 +26,23 @@ def status(invocation: Invocation, given: Given) -> int:
     with observer.telling_kinds(each=given.flag("all")):
         found = look(settings, observer=observer)
     if not invocation.json:
-        invocation.print("\n".join(_text(found)))
+        invocation.print("\n".join(_text(found, page_of(sys.stdout))))
     if steps := list(_next(invocation, given, found)):
         invocation.console.summary("\n".join(steps), {}, invocation.code)
     invocation.final(plan_object(found.plan, settings))
     return invocation.code
 
 
-def _text(found: Status) -> Iterator[str]:
+def _text(found: Status, page: Page) -> Iterator[str]:
     if found.holder is not None:
-        yield PLAIN.wrap(f"A run is under way on these files ({one_line(found.holder)}).")
-        yield PLAIN.wrap(under_way_text(found.plan, found.in_flight))
+        yield page.wrap(f"A run is under way on these files ({one_line(found.holder)}).")
+        yield page.wrap(under_way_text(found.plan, found.in_flight))
     else:
-        yield PLAIN.wrap(plan_text(found.plan, datetime.now().astimezone()))
+        yield page.wrap(plan_text(found.plan, datetime.now().astimezone()))
     if found.in_flight and found.holder is None:
         rows = "1 row was" if found.in_flight == 1 else f"{found.in_flight:,} rows were"
-        yield PLAIN.wrap(f"A run was cut off while {rows} in flight. The next run looks them up first.")
-    yield from failures_text(found.failures, PLAIN)
+        yield page.wrap(f"A run was cut off while {rows} in flight. The next run looks them up first.")
+    yield from failures_text(found.failures, page)
 
 
 def _next(invocation: Invocation, given: Given, found: Status) -> Iterator[str]:

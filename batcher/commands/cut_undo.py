@@ -58,7 +58,7 @@ def warning_of(past: Past, endpoint: Endpoint, files: Files) -> str:
     again = shlex.join(["batcher", "undo", str(files.found), *where, *force])
     number = len(past.journaled.open_undos)
     which = "1 document" if number == 1 else f"{number:,} documents"
-    return f"an undo was cut off: run it again ({again}). It isn't known yet whether it deleted {which}."
+    return f"an undo was cut off: run it again: `{again}`. It isn't known yet whether it deleted {which}."
 
 
 async def _settle(intent: UndoIntent, requester: Requester, journal: Lines, sending: Sending, runtime: Runtime) -> None:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +22,9 @@ import pytest
 
 from batcher.sandbox import Fault, SandboxSettings
 
-from ..support.command import start
+from ..support.command import environment, start
 from ..support.faulty import sandbox_thread
+from ..support.processes import bounded
 from ..support.rows import MODEL
 
 STEP = re.compile(r"^(Next|Or): ([^\n]*(?:\n  [^\n]+)*?):\n  (batcher [^\n]+)$", re.MULTILINE)
@@ -220,6 +224,33 @@ def test_what_verify_misses_is_created(tmp_path: Path) -> None:
         assert what == "create documents for the 2 rows that have none"
         assert (place.command(*line, "--rate", "none").returncode, place.created) == (0, ROWS)
         assert place.suggested("verify", "d.csv", *at, "--rate", "none") == []
+
+
+def test_a_killed_undo_is_run_again_as_status_says(tmp_path: Path) -> None:
+    """First as a dry run, which names --yes; then all are gone."""
+    with placed(tmp_path, "DELETE hang-before@3") as place:
+        at = ["d.results.jsonl", "--base-url", place.url, "--rate", "none"]
+        place.command("run", "d.csv", *at[1:])
+        undo = subprocess.Popen(
+            [sys.executable, "-m", "batcher", "undo", *at, "--yes", "--concurrency", "1"],
+            cwd=tmp_path,
+            env=environment(tmp_path, OMNI_API_KEY="good"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        with bounded(undo):
+            limit = time.monotonic() + 30
+            while (tmp_path / "d.journal.jsonl").read_text().count('"undoing"') < 3:
+                assert time.monotonic() < limit
+                time.sleep(0.02)
+        said = place.command("status", "d.csv", *at[1:]).stderr
+        [again] = re.findall(r"an undo was cut off: run it again: `batcher ([^`]+)`", said)
+        [(what, line)] = place.suggested(*shlex.split(again))
+        assert what == "move them to Trash"
+        assert place.command(*line, "--rate", "none").returncode == 0
+        left = place.command("undo", "d.results.jsonl").stdout
+        assert left == "d.results.jsonl: nothing to delete (8 deleted before)\n"
 
 
 def test_undo_deletes_what_it_has_listed_and_no_more(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from batcher.cli.screen import progress
 from batcher.cli.screen.bar import picture
 from batcher.cli.screen.console import Console, Unbreakable, one_line
 from batcher.cli.screen.observer import ConsoleObserver
+from batcher.cli.screen.page import Page
 from batcher.cli.screen.progress import Snapshot, Tally, Watch, line_text, plan_text, rate_text
 from batcher.errors import StopReason
 from batcher.models import Created, Failed, How, Problem
@@ -337,6 +338,28 @@ def test_the_bar_paints_below_messages_and_cleans_up(monkeypatch: pytest.MonkeyP
     assert "warning: look [bold]here[/bold]" in painted
     assert "created" in painted
     assert painted.count("\x1b[?25l") == painted.count("\x1b[?25h") == 1
+
+
+def test_a_command_in_a_message_is_not_broken() -> None:
+    """It's there to be copied; all other lines fit."""
+    page = Page(width=40)
+    lines = page.wrap(
+        "an undo was cut off: run it again: `batcher undo d.results.jsonl --sandbox --force`. Nobody knows."
+    )
+    assert lines.split("\n") == [
+        "an undo was cut off: run it again:",
+        "  `batcher undo d.results.jsonl --sandbox --force`.",
+        "  Nobody knows.",
+    ]
+    assert page.wrap("  short") == "  short"
+
+
+@given(st.text(st.characters(categories=("L", "N", "P", "Zs"))), st.integers(20, 80))
+def test_wrapping_keeps_the_words(message: str, width: int) -> None:
+    """All of them in their order, whole; lines are longer only for a word that is."""
+    lines = Page(width).wrap(message.replace("`", "")).split("\n")
+    assert "".join("".join(lines).split()) == "".join(message.replace("`", "").split())
+    assert all(len(line) <= width or " " not in line.strip() for line in lines)
 
 
 @given(st.text())

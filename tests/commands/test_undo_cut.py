@@ -106,7 +106,7 @@ def test_killed_before_it_hears_of_its_delete(is_deleted: bool, tmp_path: Path) 
             process.send_signal(signal.SIGKILL)
             process.wait()
         status = start(tmp_path, "status", "d.csv", *at)
-        assert f"an undo was cut off: run it again (batcher undo d.results.jsonl --base-url {at[1]})" in status.stderr
+        assert f"an undo was cut off: run it again: `batcher undo d.results.jsonl --base-url {at[1]}`" in status.stderr
         ran = start(tmp_path, "run", "d.csv", *at, "--no-preflight", "--json", OMNI_API_KEY="k")
         assert ran.returncode == 0, ran.stderr
         assert ("1 undone" in ran.stderr) is is_deleted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Protocol
 WIDEST = 80  # columns; longer lines are hard to read, however wide the window is
 _NARROWEST = 20  # a window that claims to be narrower is asked for too much
 _HANGING = "  "
+_QUOTED = re.compile(r"`[^`]+`")
+_NO_BREAK = "\0"  # in no message: what is printed has no control characters
 _CODES = {"red": 31, "yellow": 33, "bold": 1}
 
 
@@ -32,19 +35,24 @@ class Page:
     is_colored: bool = False
 
     def wrap(self, line: str) -> str:
-        """A line in several that fit: broken between words, the further ones indented a little more. Words stay whole."""
+        """A line in several that fit: broken between words, the further ones indented a little more.
+
+        Words stay whole, and so does what is in backticks: a command that is there to be copied.
+        """
         if len(line) <= self.width:
             return line
         text = line.lstrip(" ")
         indent = line[: len(line) - len(text)]
-        return textwrap.fill(
-            text,
+        kept = _QUOTED.sub(lambda match: match[0].replace(" ", _NO_BREAK), text)
+        wrapped = textwrap.fill(
+            kept,
             self.width,
             initial_indent=indent,
             subsequent_indent=indent + _HANGING,
             break_long_words=False,
             break_on_hyphens=False,
         )
+        return wrapped.replace(_NO_BREAK, " ")
 
     def red(self, text: str) -> str:
         """What failed."""
