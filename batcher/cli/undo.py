@@ -19,13 +19,14 @@ from .loop import carry_out
 from .screen.console import count, one_line
 from .screen.next_steps import after_undo, steps_text
 from .screen.observer import ConsoleObserver
+from .screen.page import WIDEST
 from .settings.durations import about_text, clock_text, duration_text
 from .settings.files import files_of_results
 from .settings.given import Given
 from .settings.types import file_named
 
 LISTED = 20
-_WIDEST = 48
+_NARROWEST = 12  # characters of a name that are shown at least
 _COUNTS = "deleted gone left adopted undone_before uncertain"
 _FIELDS = f"base_url {_COUNTS} requests elapsed_seconds stopped stopped_reason interrupted deadline_reached"
 
@@ -75,8 +76,9 @@ def _listing(undoing: Undoing, results: Path) -> Iterator[str]:
     yield f"{results}: {of}{documents} at {undoing.base_url} to delete, newest first:"
     shown = chosen[:LISTED]
     width = max(len(document.identifier) for document in shown)
+    room = max(_NARROWEST, WIDEST - width - len("    2026-11-23 22:16  "))
     for document in shown:
-        yield f"  {document.identifier:<{width}}  {_when(document)}  {_short(document.name)}"
+        yield f"  {document.identifier:<{width}}  {_when(document)}  {_short(document.name, room)}"
     if len(chosen) > len(shown):
         yield f"  and {len(chosen) - len(shown):,} more"
     if others:
@@ -91,9 +93,9 @@ def _when(document: OwnedDocument) -> str:
         return " " * 16
 
 
-def _short(name: str) -> str:
+def _short(name: str, room: int) -> str:
     line = one_line(name)
-    return line if len(line) <= _WIDEST else f"{line[: _WIDEST - 1]}…"
+    return line if len(line) <= room else f"{line[: room - 1]}…"
 
 
 def _dry_text(undoing: Undoing, settings: UndoSettings) -> Iterator[str]:

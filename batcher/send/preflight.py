@@ -24,6 +24,7 @@ from .requester import Requester
 
 MOST_REQUESTS = 20
 MOST_WHEN_ASKED_FOR = 60  # a minute at the default rate
+TOLD_TAKEN = 5  # identifiers by name
 SHARE_OF_ROWS = 0.02
 
 
@@ -66,6 +67,9 @@ async def preflight(
             if asking.left <= 0 or requester.drain.is_on:
                 break
             await question()
+    if (more := asking.result.taken - TOLD_TAKEN) > 0:
+        rows = "1 more row has" if more == 1 else f"{more:,} more rows have"
+        requester.warn(f"{rows} an identifier that is already taken")
     return asking.result
 
 
@@ -136,10 +140,11 @@ class _Asking:
             look = await self._ask(f"identifier {identifier}", self.requester.api.get(identifier))
             if isinstance(look, There):
                 self.result.taken += 1
-                self.requester.warn(
-                    f"{self.asked.identifiers[identifier]}: the identifier {identifier!r} is already taken; the row will "
-                    "fail, unless --adopt-existing is set and that document matches it"
-                )
+                if self.result.taken <= TOLD_TAKEN:
+                    self.requester.warn(
+                        f"{self.asked.identifiers[identifier]}: the identifier {identifier!r} is already taken; the row "
+                        "will fail, unless --adopt-existing is set and that document matches it"
+                    )
             self.result.identifiers += isinstance(look, There | Absent)
 
         return ask

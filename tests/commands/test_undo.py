@@ -507,3 +507,13 @@ def test_an_undo_while_a_run_goes_on_is_refused(tmp_path: Path) -> None:
             done = start(tmp_path, "undo", "d.results.jsonl", *at, "--yes", OMNI_API_KEY="k")
             assert (done.returncode, process.poll()) == (4, None), done.stderr
             assert f"process {process.pid}" in done.stderr
+
+
+def test_the_list_fits_eighty_columns(tmp_path: Path) -> None:
+    """Whatever the names: they are shortened, identifiers never."""
+    (tmp_path / "d.csv").write_text(f"name,modelId,identifier\n{'Long name ' * 20},{MODEL},{'x' * 48}\n")
+    assert start(tmp_path, "run", "d.csv", "--sandbox", "--rate", "none").returncode == 0
+    listed = start(tmp_path, "undo", "d.sandbox.results.jsonl").stdout.splitlines()[1]
+    assert listed.startswith(f"  {'x' * 48}  ")
+    assert listed.endswith("…")
+    assert len(listed) <= 82  # at least twelve characters of the name

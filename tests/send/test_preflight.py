@@ -353,3 +353,18 @@ async def test_a_canary_asks_about_the_models_of_its_rows(tmp_path: Path) -> Non
         assert refused.group_contains(InvalidInput, match="1 model isn't known there")
         assert asked(server) == ["/api/v1/whoami", "/api/v1/models", "/openapi.json", *["/api/v1/models"] * 2]
         assert server.posts == []
+
+
+async def test_taken_identifiers_are_told_once(tmp_path: Path) -> None:
+    """Five by name, the others counted."""
+    job, other = Job(tmp_path), Job(tmp_path / "other")
+    other.directory.mkdir()
+    rows = [row(f"Own {number}", identifier=f"own-{number}") for number in range(12)]
+    async with FaultyServer() as server:
+        other.rows(*rows)
+        await other.run(server.base_url)
+        job.rows(*(dict(each, description="another") for each in rows), *many(700))
+        ran = await job.run(server.base_url, preflight=True)
+    told = [warning for warning in ran.witness.warnings if "already taken" in warning]
+    assert len(told) == 6
+    assert told[-1].endswith(" more rows have an identifier that is already taken")

@@ -119,6 +119,8 @@ def _after_success(line: CommandLine, summary: Summary, real: str) -> Iterator[S
     elif "-" not in kept:
         verify = line.of_command("verify", options.VERIFY, dropped="Sending")
         yield Step("compare the documents with what was sent", verify)
+        if summary.created >= LARGE_RUN:
+            yield Step("compare fifty of them", verify.plus("--sample", "50"), "Or")
 
 
 def _is_failures_file(name: str, summary: Summary) -> bool:
