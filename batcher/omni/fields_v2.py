@@ -64,7 +64,7 @@ _SORT = Field(
     'an object like {"column_name": "…", "sort_descending": true}',
 )
 _CALCULATION = Field(
-    Object({"calc_name": Field(Text(1), "text", is_required=True), "format": _or_null(Text(), "text")}, is_open=True),
+    Object({"calc_name": Field(Text(1), "text", is_required=True), "format": _TEXT}, is_open=True),
     'an object like {"calc_name": "…"}',
 )
 _PERIOD = Field(
@@ -84,9 +84,9 @@ _QUERY = Object(
         "filters": _or_null(Map(_FILTER), "an object of filters by field"),
         "sorts": _or_null(Array(_SORT), "a JSON array of sorts"),
         "calculations": _or_null(Array(_CALCULATION), "a JSON array of calculations"),
-        "pivots": _or_null(Array(Field(Anything())), "a JSON array"),
-        "fill_fields": _or_null(Array(Field(Anything())), "a JSON array"),
-        "period_over_period": _or_null(Array(_PERIOD), "a JSON array"),
+        "pivots": _or_null(Array(_TEXT), "a JSON array of field names"),
+        "fill_fields": _or_null(Array(_TEXT), "a JSON array of field names"),
+        "period_over_period": Field(Array(_PERIOD), "a JSON array"),
         "column_totals": _or_null(_OPEN, "a JSON object"),
         "row_totals": _or_null(_OPEN, "a JSON object"),
         "userEditedSQL": _or_null(Text(), "text"),
@@ -104,9 +104,23 @@ _VIS = Object(
         "chartType": replace(_CHART_TYPE, is_nullable=True),
         "visType": replace(_VIS_TYPE, is_nullable=True),
         "fields": _TEXTS,
-        "visConfig": Field(Object({"visType": replace(_VIS_TYPE, is_nullable=True)}, is_open=True), "a JSON object"),
+        "version": Field(Number(), "a number"),
+        "config": _OBJECT,
+        "visConfig": _or_null(
+            Object({"visType": replace(_VIS_TYPE, is_nullable=True), "config": _OBJECT}, is_open=True), "a JSON object"
+        ),
     },
     is_open=True,
+)
+_AI = Field(
+    Object(
+        {"enabled": Field(Boolean(), "true or false"), "aiContext": _or_null(Text(), "text")},
+        is_open=True,
+    ),
+    'an object like {"enabled": true, "aiContext": "…"}',
+)
+_AI_CONFIG = Field(
+    Object({"description": _AI, "subTitle": _AI}, is_open=True), 'an object like {"description": {"enabled": true}}'
 )
 _ITEM = Object(
     {
@@ -117,13 +131,14 @@ _ITEM = Object(
         "subTitle": _SUBTITLE,
         "chartType": _CHART_TYPE,
         "resultConfig": _OBJECT,
-        "aiConfig": _OBJECT,
+        "aiConfig": _AI_CONFIG,
         "visConfig": replace(ITEM.fields["visConfig"], shape=_VIS),
         "visType": _VIS_TYPE,  # these three belong into visConfig, and are moved there
-        "config": Field(Anything()),
+        "config": _OBJECT,
         "fields": _TEXTS,
     }
 )
+_RECORD_KEY = "^[1-9][0-9]*$"
 _TILE = Object(
     {
         "type": _required(_one_of(TILE_TYPES)),
@@ -138,14 +153,13 @@ _TILE = Object(
         "query": _or_null(_QUERY, 'an object like {"table": "…", "fields": ["…"]}'),
         "visConfig": _or_null(_VIS, 'an object like {"chartType": "…", "visConfig": {"visType": "…", "config": {}}}'),
         "resultConfig": _OBJECT,
-        "aiConfig": replace(_OBJECT, is_nullable=True),
-        "sourceQueryPresentationKey": _TEXT,
+        "aiConfig": replace(_AI_CONFIG, is_nullable=True),
+        "sourceQueryPresentationKey": Field(Text(pattern=_RECORD_KEY), "the key of a tile"),
         "editingModelObjectName": _TEXT,
         "editingModelObjectNameChange": Field(Anything()),
         "fileUploadId": _TEXT,
     }
 )
-_RECORD_KEY = "^[1-9][0-9]*$"
 _TILES = Object(
     {
         "data": Field(

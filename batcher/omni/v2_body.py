@@ -100,7 +100,7 @@ def _vis(item: _Json) -> _Json:
     """What the item says of its chart, in the places where v2 has it; {} if it says nothing."""
     given = item.get("visConfig", {})
     outer = {name: value for name, value in given.items() if name not in ("visType", "config", "visConfig")}
-    inner = dict(given.get("visConfig", {}))
+    inner = dict(given.get("visConfig") or {})
     for name in ("visType", "config"):
         for place in (item, given):
             if place.get(name) is not None:

@@ -9,6 +9,7 @@ from .fields_v2 import FILTERS, MOST_PAGES, MOST_TILES
 
 _Finding = tuple[str, str]  # field, message
 _COLUMNS = 24  # of a grid
+_SHOWN = 60  # characters of a name that somebody chose
 _NO_TEXT = 'isn\'t a filter that v2 takes; write an object like {"type": "string", "kind": "EQUALS", "values": ["…"]}'
 _ONLY_OF = {
     "sourceQueryPresentationKey": ("linked",),
@@ -54,11 +55,11 @@ def _of_tiles(tiles: Any) -> Iterator[_Finding]:
     data = _object(_object(tiles).get("data"))
     listed = list(enumerate(tiles)) if isinstance(tiles, list) else []
     places = [(f"{field}[{number}]", _object(tile)) for number, tile in listed]
-    places += [(f"{field}.data.{key}", _object(tile)) for key, tile in data.items() if tile is not None]
+    places += [(f"{field}.data.{key[:_SHOWN]}", _object(tile)) for key, tile in data.items() if tile is not None]
     if len(places) > MOST_TILES:
         yield field, f"{len(places)} tiles; v2 takes at most {MOST_TILES} in one document: split it, or use --api v1"
     for key in _strange(_object(tiles).get("order"), data):
-        yield f"{field}.order", f"{key!r} isn't a key of data"
+        yield f"{field}.order", f"{_quoted(key)} isn't a key of data"
     for place, tile in places:
         yield from _of_nested_filters(f"{place}.query.filters", _object(_object(tile.get("query")).get("filters")))
         if isinstance(tiles, dict):
@@ -70,14 +71,14 @@ def _of_kind(place: str, tile: Mapping[str, Any]) -> Iterator[_Finding]:
     kind = tile.get("type")
     for name, kinds in _ONLY_OF.items():
         if name in tile and kind not in kinds:
-            yield f"{place}.{name}", f"a tile of type {kind!r} has none; leave it out"
+            yield f"{place}.{name}", f"a tile of type {_quoted(str(kind))} has none; leave it out"
     if kind == "linked" and "sourceQueryPresentationKey" not in tile:
         yield f"{place}.sourceQueryPresentationKey", "missing; a linked tile names the key of its source"
 
 
 def _of_nested_filters(place: str, filters: Mapping[str, Any]) -> Iterator[_Finding]:
     """Filters inside composite ones, however deep; the table knows the outer ones."""
-    left = [(f"{place}.{name}", outer) for name, outer in filters.items()]
+    left = [(f"{place}.{name[:_SHOWN]}", outer) for name, outer in filters.items()]
     while left:
         outer_place, outer = left.pop(0)
         inner = _object(outer).get("filters")
@@ -92,9 +93,9 @@ def _of_nested_filters(place: str, filters: Mapping[str, Any]) -> Iterator[_Find
 def _of_filters(body: Mapping[str, Any]) -> Iterator[_Finding]:
     configs, order = _object(body.get("filterConfig")), body.get("filterOrder")
     for name, config in configs.items():
-        yield from _unbound(f"filterConfig.{name}", _object(config))
+        yield from _unbound(f"filterConfig.{name[:_SHOWN]}", _object(config))
     for name in _strange(order, configs) if "controls" not in body else ():
-        yield "filterOrder", f"{name!r} isn't a filter of filterConfig"
+        yield "filterOrder", f"{_quoted(name)} isn't a filter of filterConfig"
 
 
 def _of_controls(controls: Any) -> Iterator[_Finding]:
@@ -107,15 +108,16 @@ def _of_controls(controls: Any) -> Iterator[_Finding]:
         return
     data = _object(_object(controls).get("data"))
     for name, control in data.items():
+        place = f"controls.data.{name[:_SHOWN]}.config"
         config = _object(_object(control).get("config"))
-        yield from _unbound(f"controls.data.{name}.config", config)
+        yield from _unbound(place, config)
         if "hidden" in config:
             yield (
                 f"controls.data.{name}.config.hidden",
                 "v2 has no such setting; a control that no container names is hidden",
             )
     for name in _strange(_object(controls).get("order"), data):
-        yield "controls.order", f"{name!r} isn't a key of data"
+        yield "controls.order", f"{_quoted(name)} isn't a key of data"
 
 
 def _unbound(place: str, config: Mapping[str, Any]) -> Iterator[_Finding]:
@@ -134,7 +136,7 @@ def _of_containers(containers: Any) -> Iterator[_Finding]:
     for place, node in nodes:
         key = node.get("instanceKey")
         if isinstance(key, str) and key in seen:
-            yield f"{place}.instanceKey", f"{key!r} is another container's too; each needs its own"
+            yield f"{place}.instanceKey", f"{_quoted(key)} is another container's too; each needs its own"
         seen.add(key if isinstance(key, str) else None)
         x, width = (_object(node.get("gridPosition")).get(name) for name in ("x", "w"))
         if isinstance(x, int | float) and isinstance(width, int | float) and x + width > _COLUMNS:
@@ -151,6 +153,10 @@ def _nodes(place: str, node: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
         elif isinstance(node, dict):
             yield place, node
             left += [(f"{place}.{name}", node[name]) for name in ("children", "container") if name in node]
+
+
+def _quoted(name: str) -> str:
+    return f'"{name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"}"'
 
 
 def _strange(order: Any, known: Mapping[str, Any]) -> Iterator[str]:

@@ -7,12 +7,14 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from batcher.config import Reading
 from batcher.models import ApiVersion, Row
 from batcher.omni.fields import UNTYPED_FIELDS
+from batcher.omni.fields_v2 import V2
+from batcher.omni.shapes import Anything, Array, Boolean, Either, Field, Map, Number, Object, Shape, Text
 from batcher.omni.tables import ALL_FIELDS, ONLY_V2
 from batcher.omni.v2_body import body_of
 from batcher.read.read import read_contents
@@ -84,7 +86,7 @@ def with_own(**tile: Any) -> dict[str, Any]:
         ({"branchId": MODEL}, "branchId: v2 creates on no branch; leave it out, or use --api v1"),
         ({"filterConfig": {"a": REGION}, "filterOrder": ["a"]}, None),
         ({"filterConfig": [REGION]}, "filterConfig: must be a JSON object of filters by id"),
-        ({"filterConfig": {"a": REGION}, "filterOrder": ["b"]}, "filterOrder: 'b' isn't a filter of filterConfig"),
+        ({"filterConfig": {"a": REGION}, "filterOrder": ["b"]}, "filterOrder: \"b\" isn't a filter of filterConfig"),
         ({"filterConfig": {"a": IS_ONE}}, "filterConfig.a.fieldName: missing; without it v2 binds the filter to nothing"),
         ({"filterConfig": {"a": {"type": "TOP_N"}}}, None),
         ({"filterConfig": {"a": {"fieldName": "x"}}}, "filterConfig.a.type: missing"),
@@ -93,7 +95,7 @@ def with_own(**tile: Any) -> dict[str, Any]:
         ({"controls": [REGION | {"id": "a"}, REGION | {"id": "a"}]}, "controls: two controls have one id"),
         ({"controls": {"data": {"a": {"config": REGION | {"hidden": True}}}}}, "controls.data.a.config.hidden: v2 has no such"),
         ({"controls": {"data": {"a": {"config": IS_ONE}}}}, "controls.data.a.config.fieldName: missing"),
-        ({"controls": {"data": {"a": None}, "order": ["b"]}}, "controls.order: 'b' isn't a key of data"),
+        ({"controls": {"data": {"a": None}, "order": ["b"]}}, "controls.order: \"b\" isn't a key of data"),
         ({"settings": {"refresh": 5}}, "settings.refresh: unknown field"),
         ({"settings": {"runQueriesOn": "no-page"}}, 'settings.runQueriesOn: "no-page" isn\'t valid; allowed: one of'),
         ({"settings": {"refreshInterval": None, "customText": None}}, None),
@@ -102,17 +104,17 @@ def with_own(**tile: Any) -> dict[str, Any]:
         ({"containers": [{"containerType": "page", "instanceKey": str(n)} for n in range(16)]}, "containers: 16 pages"),
         (
             {"containers": [{"instanceKey": "a", "children": [{"instanceKey": "a"}]}]},
-            "containers[0].children[0].instanceKey: 'a' is another container's too",
+            "containers[0].children[0].instanceKey: \"a\" is another container's too",
         ),
         ({"containers": [{"gridPosition": {"x": 13, "w": 12}}]}, "containers[0].gridPosition: x + w is 25"),
         (with_own(), None),
         (with_own(type="qury"), 'queryPresentations.data.1.type: "qury" isn\'t valid'),
-        (with_own(fileUploadId="f"), "queryPresentations.data.1.fileUploadId: a tile of type 'query' has none"),
+        (with_own(fileUploadId="f"), 'queryPresentations.data.1.fileUploadId: a tile of type "query" has none'),
         (with_own(type="linked"), "queryPresentations.data.1.sourceQueryPresentationKey: missing"),
         (with_own(nam="x"), 'queryPresentations.data.1.nam: unknown field, with the value "x"; did you mean name?'),
         (with_own(subTitle=None, visConfig=None, query=None, aiConfig=None, automaticVis=None), None),
         ({"queryPresentations": {"order": []}}, "queryPresentations.data: missing"),
-        ({"queryPresentations": {"data": {"1": None}, "order": ["2"]}}, "queryPresentations.order: '2' isn't a key of data"),
+        ({"queryPresentations": {"data": {"1": None}, "order": ["2"]}}, "queryPresentations.order: \"2\" isn't a key of data"),
         ({"queryPresentations": {"data": {"01": OWN}}}, 'queryPresentations.data.01: "01" can\'t be a key here'),
         (
             {"queryPresentations": {"data": {str(n): OWN for n in range(1, 50)} | {"99": None}}},
@@ -184,3 +186,53 @@ def _hold(path: Path) -> None:
                 assert plain == (own_key(row), body, orjson.dumps(body))
             if is_valid:
                 assert v2.problems(body_of(body)) == [], "whatever is let pass, the sandbox's v2 takes"
+
+
+def values_of(shape: Shape) -> st.SearchStrategy[Any]:
+    """What a table of fields allows in such a place."""
+    match shape:
+        case Text(least, most, pattern):
+            if pattern is not None:
+                return st.from_regex(pattern, fullmatch=True).filter(lambda text: least <= len(text) <= (most or 99))
+            return st.text("aé ", min_size=least, max_size=min(most or 9, least + 9))
+        case Number():
+            return st.integers(0, 9) | st.just(1.5)
+        case Boolean():
+            return st.booleans()
+        case Anything():
+            return st.sampled_from(["x", 1, [], {}])
+        case Array(element):
+            return st.lists(of_field(element), max_size=2)
+        case Map(value, pattern):
+            keys = st.sampled_from("ab") if pattern is None else st.sampled_from(["1", "2", "17"])
+            return st.dictionaries(keys, of_field(value), max_size=2)
+        case Either(array, object_):
+            return values_of(array) | values_of(object_)
+        case Object(fields):
+            required = {name: of_field(entry) for name, entry in fields.items() if entry.is_required}
+            optional = {name: of_field(entry) for name, entry in fields.items() if not entry.is_required}
+            return st.fixed_dictionaries(required, optional=optional)
+
+
+def of_field(entry: Field) -> st.SearchStrategy[Any]:
+    """The same for a field, which may be null."""
+    values = values_of(entry.shape)
+    return st.none() | values if entry.is_nullable else values
+
+
+NEEDED, LEFT = ("modelId", "name"), ("branchId", "metadata", "metadataVersion")
+FIELDS = {name: of_field(entry) for name, entry in V2.document.fields.items() if name not in LEFT}
+ROWS = st.fixed_dictionaries(
+    {name: FIELDS[name] for name in NEEDED},
+    optional={name: field for name, field in FIELDS.items() if name not in NEEDED},
+)
+
+
+@given(ROWS)
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_the_table_and_the_rules_let_pass_v2_takes(fields: dict[str, Any]) -> None:
+    """As the sandbox's own schema says, which was written from the same facts by another hand."""
+    row = Row("a.jsonl", 1, fields)
+    if VALIDATOR.problems(row) == []:
+        event("passes")
+        assert v2.problems(body_of(VALIDATOR.normalise(row))) == []
