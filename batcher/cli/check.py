@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from ..models import ApiVersion
 from ..read.sources import open_inputs
 from ..report.json_fields import fields_of
 from ..report.plan import Plan
@@ -69,11 +70,14 @@ def _read(invocation: Invocation, given: Given, observer: ConsoleObserver) -> _L
         return _Look(plan, surveyed.refusal is not None, fields, [_standing(plan)], begun_at(surveyed))
     with open_inputs(given.inputs, sys.stdin.buffer) as inputs:
         checked = check_rows(inputs, given.reading(), on_problem=observer.problem, on_warning=observer.warning)
+    is_v2 = given.sending().api is ApiVersion.V2
     plan = Plan(
         rows=checked.rows,
         failed=checked.invalid,
         invalid=checked.invalid,
         to_do=checked.valid,
+        steps=checked.steps - (checked.moves if is_v2 else 0),
+        moves=0 if is_v2 else checked.moves,
         rate=given.sending().rate,
         keys=max(1, len(given.target.keys)),
     )

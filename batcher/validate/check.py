@@ -16,7 +16,7 @@ import orjson
 from ..config import Reading
 from ..models import Problem, Row, Spec
 from ..omni.fields import KEY
-from ..placement import NO_PLACEMENT
+from ..placement import NO_PLACEMENT, Placement, StepKind, steps_of
 from ..read.failures_lines import refused_key
 from ..read.read import Content, read_contents
 from ..read.sources import Source
@@ -31,7 +31,8 @@ from .validate import Validator, own_key
 class Checked:
     """What was read so far. `rows` (blank ones are none) = `valid` + `invalid`.
 
-    `repeats` counts rows that are wholly identical to an earlier one (they are valid);
+    `repeats` counts rows that are wholly identical to an earlier one (they are valid); `steps` are requests that follow
+    creates under version 1, `moves` those of them that version 2 spares;
     `left_out` says of each input what was ignored.
     """
 
@@ -40,6 +41,14 @@ class Checked:
     invalid: int = 0
     repeats: int = 0
     left_out: list[str] = field(default_factory=list)
+    steps: int = 0
+    moves: int = 0
+
+    def count_steps(self, placement: Placement) -> None:
+        """What follows the create of a valid row, under version 1."""
+        kinds = steps_of(placement)
+        self.steps += len(kinds)
+        self.moves += StepKind.FOLDER in kinds
 
     @property
     def valid(self) -> int:
@@ -141,6 +150,8 @@ def _check_content(
             key = claim(own, body, written, place, line)
             if key is not None:
                 checked.rows += 1
+                if placement is not NO_PLACEMENT:
+                    checked.count_steps(placement)
                 if all_rows:
                     yield ValidRow(key, source, line, body, written, content, record, placement)
                 continue
@@ -164,6 +175,7 @@ def check_row(row: Row, checked: Checked, validator: Validator) -> ValidRow | In
     key, clashes = _claim(row, body, value, checked)
     checked.rows += 1
     if not problems and not clashes:
+        checked.count_steps(placement)
         return ValidRow(key, row.source, row.line, body, written, None, row, placement)
     checked.invalid += 1
     return InvalidRow(row, key, (*problems, *clashes))

@@ -15,10 +15,12 @@ import pytest
 from batcher.commands.check_online import look
 from batcher.commands.create import create
 from batcher.commands.verify import verify
+from batcher.config import Reading
 from batcher.errors import InvalidInput, UsageError
 from batcher.models import ApiVersion
 from batcher.send.drain import Drain
 from batcher.transport.client import Client
+from batcher.validate.check import check
 from tests.support.faulty import FaultyServer, on
 from tests.support.runs import Job, Ran, Witness, interrupt_after, row
 
@@ -449,3 +451,12 @@ async def test_verify_of_an_unfinished_row_says_what_it_lacks(tmp_path: Path) ->
             verified = await verify(settings, observer=witness)
             assert (verified.created, verified.not_created, verified.different) == (1, 0, 1)
             assert [problem.field for problem in witness.problems] == ["labels"]
+
+
+def test_check_counts_the_requests_that_rows_take(tmp_path: Path) -> None:
+    """Without a past, too: folder and labels are a request each, and a folder none under v2."""
+    path = tmp_path / "d.jsonl"
+    path.write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in (row("a", folder="S", labels=["q3"]), row("b"))))
+    for reading, steps, moves in ((Reading(), 2, 1), (Reading(folder="T", labels=("q4",)), 4, 2)):
+        checked = check([path], reading, on_problem=lambda _: None)
+        assert (checked.valid, checked.steps, checked.moves) == (2, steps, moves)

@@ -166,6 +166,8 @@ def _what_is_left(plan: Plan) -> str:
         return "create the first five"
     failed = plan.failed - plan.invalid
     if not plan.to_do:
+        if not failed and plan.unfinished and not plan.uncertain:
+            return "do the missing steps"
         return f"fix the {count(failed, 'failed row')}, then" if failed else "settle the uncertain rows"
     if plan.created:
         return f"create the other {count(plan.sending, 'row')}"

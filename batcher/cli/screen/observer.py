@@ -40,6 +40,7 @@ class ConsoleObserver(Observer):
     problems: list[Problem] = field(default_factory=list)
     kinds: Kinds | None = None
     details: int = 0
+    requests_each: float = 1.0
     failures: int = 0
 
     def problem(self, problem: Problem) -> None:
@@ -85,6 +86,7 @@ class ConsoleObserver(Observer):
     def planned(self, plan: Plan) -> None:
         """Show the plan; not with -q."""
         self._tell_kinds()
+        self.requests_each = max(1.0, plan.requests / max(1, plan.sending))
         self.console.note(plan_text(plan, datetime.now().astimezone()))
         if plan.is_large_first:
             self.console.note(_CANARY)
@@ -92,7 +94,7 @@ class ConsoleObserver(Observer):
     @contextmanager
     def working(self, total: int, gauge: Gauge) -> Iterator[None]:
         """Show progress while in the block; not with -q."""
-        watch = Watch(total, self.tally, gauge)
+        watch = Watch(total, self.tally, gauge, requests_each=self.requests_each)
         watch.snapshot(time.monotonic())
         with self.around(gauge), self._progress(watch):
             yield

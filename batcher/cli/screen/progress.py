@@ -60,13 +60,14 @@ class Snapshot:
 class Watch:
     """Turns counters into snapshots; remembers the last minute to tell the rate now.
 
-    With `is_asking` it's requests that are counted, not rows.
+    With `is_asking` it's requests that are counted, not rows. `requests_each`: that a row takes, its steps included.
     """
 
     total: int
     tally: Tally
     gauge: Gauge
     is_asking: bool = False
+    requests_each: float = 1.0
     history: deque[tuple[float, int, int, float]] = field(default_factory=deque)
     working_seconds: float = 0.0
 
@@ -85,7 +86,7 @@ class Watch:
         self.history.append(beginning)
         passed = now - then
         # the first request leaves as the clock starts: ten seconds at 60/min hold eleven, which isn't 66/min
-        speed = _speed(done - done_then, self.working_seconds - worked_then, allowed)
+        speed = _speed(done - done_then, self.working_seconds - worked_then, allowed / self.requests_each)
         return Snapshot(
             created=tally.created,
             failed=tally.failed,
