@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from ..models import Problem, Spec
 from ..placement import StepKind
 from ..read.json_text import shown
+from ..report.failure_groups import PLACES, places_text
 from ..validate.checked_rows import ValidRow
 
-PLACES_SHOWN = 5
 _MOST_KEPT = 1000  # different models and identifiers that are remembered
 
 
@@ -24,14 +24,14 @@ class Mentions:
     line: int
     before: int
     rows: int = 0
-    places: list[str] = field(default_factory=list)
+    places: list[tuple[str, int]] = field(default_factory=list)
     as_asked: str = ""
 
     def add(self, row: Spec | ValidRow) -> None:
         """One more row."""
         self.rows += 1
-        if len(self.places) < PLACES_SHOWN:
-            self.places.append(row.place)
+        if len(self.places) < PLACES:
+            self.places.append((row.source, row.line))
 
     def unknown(self, model_id: str) -> Problem:
         """The problem of these rows if what they name is a model that nobody knows."""
@@ -43,8 +43,7 @@ class Mentions:
         return Problem(self.source, self.line, field, f"{message}{rows}")
 
     def __str__(self) -> str:
-        more = self.rows - len(self.places)
-        return ", ".join(self.places) + (f" and {more:,} more rows" if more else "")
+        return f"{self.rows:,} rows: {places_text(self.places, self.rows)}"
 
 
 @dataclass(slots=True)

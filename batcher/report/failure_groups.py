@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from ..models import Failure, word_of
 from ..reasons import Reason
@@ -73,6 +75,13 @@ class FailureGroups:
         """All of them, failed ones first, then the largest."""
         found = [_frozen(*cause, group) for cause, group in self._groups.items()]
         return tuple(sorted(found, key=lambda each: (each.word, -each.count)))
+
+
+def places_text(places: Sequence[tuple[str, int]], count: int) -> str:
+    """`d.csv:2, 3, 7; e.csv:2, …`: the first places of `count` rows."""
+    by_source = groupby(places, lambda place: place[0])
+    texts = (f"{source}:{', '.join(str(line) for _, line in group)}" for source, group in by_source)
+    return "; ".join(texts) + (", …" if count > len(places) else "")
 
 
 def _frozen(word: str, reason: Reason, group: _Group) -> FailureGroup:

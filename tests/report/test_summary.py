@@ -275,6 +275,21 @@ MEND_BAD = (
             ],
         ),
         (
+            ["run", "d.csv"],
+            {
+                "failed": 15,
+                "to_do": 20,
+                "stopped": "the same failure",
+                "files": Files(results=Path("d.results.jsonl"), failures=Path("d.failures.jsonl"), journal=Path("j")),
+            },
+            ["fix the failed rows in d.csv, then continue with the 20 rows left: batcher run d.csv"],
+        ),
+        (
+            ["run", "d.csv", "--limit", "9"],
+            {"created_now": 4, "to_do": 20, "interrupted": True},
+            ["continue with the first rows: batcher run d.csv --limit 5"],
+        ),
+        (
             ["run", "d.csv", "--sandbox"],
             {"created_now": 5, "sandbox": True},
             ["create five for real, on your instance (NAME.omniapp.co): batcher run d.csv --instance NAME --limit 5"],

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 
-from ...report.failure_groups import FailureGroup, SameMessage
+from ...report.failure_groups import FailureGroup, SameMessage, places_text
 from .console import count, one_line
 from .page import Page
 
@@ -34,12 +33,4 @@ def _message(message: SameMessage, page: Page) -> Iterator[str]:
     text = text if len(text) <= _WIDEST_MESSAGE else f"{text[:_WIDEST_MESSAGE]}…"
     yield page.wrap(f"  {message.status}: {text}" if message.status else f"  {text}")
     rows = "" if message.count == 1 else f"{message.count:,} rows: "
-    more = ", …" if message.count > len(message.places) else ""
-    yield page.wrap(f"    {rows}{_places(message.places)}{more}")
-
-
-def _places(places: Iterable[tuple[str, int]]) -> str:
-    """`d.csv:2, 3, 7`, several inputs with semicolons between them."""
-    return "; ".join(
-        f"{source}:{', '.join(str(line) for _, line in group)}" for source, group in groupby(places, lambda p: p[0])
-    )
+    yield page.wrap(f"    {rows}{places_text(message.places, message.count)}")

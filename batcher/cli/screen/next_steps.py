@@ -49,40 +49,55 @@ def after_run(line: CommandLine, summary: Summary, real: str = "") -> tuple[Step
 
 
 def _after_run(line: CommandLine, summary: Summary, real: str) -> Iterator[Step]:
-    again = " (with the same standard input)" if "-" in line.inputs else ""
     line = line.without("--rekey")  # what it said is in the journal now
     if summary.stop_reason is StopReason.ENDPOINT_GONE:
         line = line.without("--api").plus("--api", summary.api.other)
     if not line.has("--create-again"):
         line = line.without("--rows")
     same = line.without("--limit") if summary.limit_reached else _limited(line, summary.created_now)
-    if summary.to_do and same.has("--limit"):
-        yield Step(f"continue with the first rows{again}", same)
-    elif summary.to_do:
-        yield Step(f"continue with the {count(summary.to_do, 'row')} left{again}", same)
-        if summary.to_do >= LARGE_RUN and not summary.created and not again:
+    yield from _going_on(same, summary)
+    if summary.held_back:
+        rows = f"the {count(summary.held_back, 'row')} held back" if summary.held_back > 1 else "the row held back"
+        plain = same.without("--rows").without("--create-again")
+        yield Step(f"give {rows} the documents created before", plain.plus("--rekey"))
+        yield Step("create second documents", plain.plus("--create-again"), "Or")
+    if not _tables(line) and _is_fixable(summary) and summary.files is not None:
+        where = str(summary.files.failures)
+        failures = _naming_results(line.without("--sheet-out").reading([where]), line, summary)
+        yield Step(f"fix the failed rows in {where}, then", failures)
+    if summary.created == summary.rows and summary.created_now and not summary.unfinished:
+        yield from _after_success(line, summary, real)
+
+
+def _going_on(same: CommandLine, summary: Summary) -> Iterator[Step]:
+    """What the same command does when it is run again, once."""
+    again = " (with the same standard input)" if "-" in same.inputs else ""
+    tables = _tables(same) if _is_fixable(summary) else []
+    fixed = f"fix the failed rows in {tables[0] if len(tables) == 1 else 'the inputs'}, then" if tables else ""
+    if summary.to_do:
+        rows = "the first rows" if same.has("--limit") else f"the {count(summary.to_do, 'row')} left"
+        yield Step(f"{fixed} continue with {rows}{again}".strip(), same)
+        if summary.to_do >= LARGE_RUN and not summary.created and not again and not same.has("--limit"):
             yield Step("try five first", same.plus("--limit", "5"), "Or")
-    elif summary.uncertain and summary.files is not None and _awaits_person(summary):
+        return
+    if summary.uncertain and summary.files is not None and _awaits_person(summary):
         yield Step(f"settle the uncertain rows by hand; the hint of each in {summary.files.failures} says how")
     elif summary.uncertain:
         yield Step(f"settle the uncertain rows, which the next run does first{again}", same)
     if summary.unfinished:
         steps = "step" if summary.unfinished == 1 else "steps"
         yield Step(f"do the missing {steps} once the cause is gone{again}", same)
-    if summary.held_back:
-        rows = f"the {count(summary.held_back, 'row')} held back" if summary.held_back > 1 else "the row held back"
-        plain = same.without("--rows").without("--create-again")
-        yield Step(f"give {rows} the documents created before", plain.plus("--rekey"))
-        yield Step("create second documents", plain.plus("--create-again"), "Or")
-    if summary.failed > summary.held_back and summary.files is not None:
-        if tables := [name for name in line.inputs if _is_table(name)]:
-            where, command = tables[0] if len(tables) == 1 else "the inputs", same
-        else:
-            where = str(summary.files.failures)
-            command = _naming_results(line.without("--sheet-out").reading([where]), line, summary)
-        yield Step(f"fix the failed rows in {where}, then", command)
-    if summary.created == summary.rows and summary.created_now and not summary.unfinished:
-        yield from _after_success(line, summary, real)
+    if fixed:
+        yield Step(f"{fixed}{again}", same)
+
+
+def _is_fixable(summary: Summary) -> bool:
+    return summary.failed > summary.held_back and summary.files is not None
+
+
+def _tables(line: CommandLine) -> list[str]:
+    """Inputs that are somebody's spreadsheets: that is where their rows are fixed."""
+    return [name for name in line.inputs if _is_table(name)]
 
 
 def _limited(line: CommandLine, done: int) -> CommandLine:
@@ -162,13 +177,13 @@ def after_look(line: CommandLine, plan: Plan, known: str, begun: str, *, has_key
 
 
 def _what_is_left(plan: Plan) -> str:
-    if plan.is_large_first:
-        return "create the first five"
     failed = plan.failed - plan.invalid
     if not plan.to_do:
-        if not failed and plan.unfinished and not plan.uncertain:
-            return "do the missing steps"
-        return f"fix the {count(failed, 'failed row')}, then" if failed else "settle the uncertain rows"
+        if failed:
+            return f"fix the {count(failed, 'failed row')}, then"
+        return "settle the uncertain rows" if plan.uncertain else "do the missing steps"
+    if plan.is_large_first:
+        return "create the first five"
     if plan.created:
         return f"create the other {count(plan.sending, 'row')}"
     return "create it" if plan.sending == 1 else "create them"
