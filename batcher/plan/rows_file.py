@@ -16,7 +16,7 @@ from .content_messages import problem_of
 from .pairs import Pair
 
 _HEAD = """\
-# New rows that hold what was created under another key: one key a line.
+# Rows that may be others under new keys, or new ones under used keys: one key a line.
 # Leave the rows that an answer is meant for, and run again with --rekey or with --create-again.
 """
 

@@ -123,7 +123,11 @@ class Seeking:
         is_held, was = self.is_claimed(intent.key), f"{intent.source}:{intent.line}"
         if self.is_part and is_held:
             kind = Kind.REPEATED
-        elif kind is Kind.SAME and intent.key in self.left.fixed and not is_held:
+        elif (
+            kind is Kind.SAME
+            and not is_held
+            and (intent.key in self.left.fixed or (row.failed_at == was and not row.is_held_back))
+        ):
             kind = Kind.FIXED
         return Pair(
             kind,

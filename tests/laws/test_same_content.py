@@ -183,6 +183,17 @@ ORDINARY: dict[str, tuple[Rows, Rows]] = {
     "a copy was removed": ([row("a"), row("a"), row("b")], [row("a"), row("b"), row("c")]),
     "a copy was added": ([row("a")], [row("a"), row("a")]),
     "the same content twice, under keys": ([row("a", key="1")], [row("a", key="1"), row("a", key="2")]),
+    "all rows edited": ([row("a", key="1"), row("b", key="2")], [row("x", key="1"), row("y", key="2")]),
+    "one of two copies edited": ([row("a", key="1"), row("a", key="2")], [row("x", key="1"), row("a", key="2")]),
+    "rows edited, another removed": (
+        [row("a", key="1"), row("b", key="2"), row("c", key="3")],
+        [row("x", key="1"), row("y", key="3")],
+    ),
+    "one row's text copied over another": (
+        [row("a", key="1"), row("b", key="2")],
+        [row("a", key="1"), row("a", key="2")],
+    ),
+    "two rows changed places": ([row("a", key="1"), row("b", key="2")], [row("b", key="1"), row("a", key="2")]),
 }
 
 

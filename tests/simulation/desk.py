@@ -73,6 +73,8 @@ class Desk:
     parts: int = 1
     name: str = "boards"
     runs: int = 0
+    highest: int = 0  # of all numbers so far: a row that is taken out takes its number along
+    is_first_gone: bool = False  # the row with the key 1 was taken out
     is_numbered_anew: bool = False  # and no run has seen all rows since
     is_forgotten: bool = False  # the journal is lost, or an old copy: a row edited from now on may be made twice
     renames: Counter[int] = field(default_factory=Counter)
@@ -108,6 +110,7 @@ class Desk:
                 if gone.touched == "key":  # another row has its key: that is this row then, and has changed
                     return False
                 self.rows.remove(gone)
+                self.is_first_gone = self.is_first_gone or shorn(gone.key) == "1"
             case "add":
                 self.rows.insert(chance.randint(0, len(self.rows)), self._another())
             case "split":
@@ -141,7 +144,7 @@ class Desk:
             row.rekeyed_at = self.runs
 
     def _another(self) -> DeskRow:
-        number = max(row.number for row in self.rows) + 100
+        self.highest = number = max(self.highest, *(row.number for row in self.rows)) + 100
         like = self.rows[0]
         key = f"{number:04}" if like.key else None
         return DeskRow(number, MODELS[0], f"Café {number}", key=key, identifier=like.identifier and f"{number:05}")
@@ -163,9 +166,10 @@ class Desk:
     def _number_anew(self) -> bool:
         """A row on top, and all rows are numbered again.
 
-        Not after --create-again: the document before is nobody's then, and whoever has its key has an edited row.
+        Not after --create-again, nor when the first row was taken out: the document of the key 1 is nobody's then, and
+        whoever has that key has an edited row (contract 5, "the key decides").
         """
-        if any(row.touched for row in self.rows) or any(self.seconds.values()):
+        if any(row.touched for row in self.rows) or any(self.seconds.values()) or self.is_first_gone:
             return False
         self.is_numbered_anew = True
         self.rows.insert(0, replace(self._another(), key="1"))
