@@ -14,7 +14,6 @@ from click.core import ParameterSource
 
 from ...config import Reading, RunSettings, Sending
 from ...errors import UsageError
-from ...validate.placement import of_folder, of_label
 from ..screen.command_lines import CommandLine
 from .config_files import ConfigFile
 from .durations import duration_option
@@ -98,6 +97,10 @@ class Given:
     def reading(self) -> Reading:
         """How inputs are to be read. Raises UsageError."""
         reading = Reading(**self._fields(Reading), api_keys=self._api_keys)
+        if reading.folder is None and not reading.labels:
+            return reading
+        from ...validate.placement import of_folder, of_label  # noqa: PLC0415 - seldom, and it takes what reading takes
+
         folder = None if reading.folder is None else of_folder(reading.folder)
         wrong = [("--folder", folder), *(("--label", of_label(label)) for label in reading.labels)]
         for flag, message in wrong:
