@@ -182,9 +182,7 @@ class _Run:
         self._unfinished.ask_anew(ledger)
         with self.drain.waits():
             for key in self.survey.absent:
-                outcome = await settle_absent(key, requester, ledger, batch.sender.reconciler)
-                if outcome is not None:
-                    ledger.book(outcome)
+                await settle_absent(key, requester, ledger, batch.sender)
         for state in SENT:
             if self.spooled.valid[state] and state is RowState.UNFINISHED:
                 await self._unfinished.finish(batch)

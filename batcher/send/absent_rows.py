@@ -7,31 +7,39 @@ from collections.abc import Iterator
 import orjson
 
 from ..files.ledger import Ledger
-from ..identity import hash_of
-from ..models import Failed, Outcome, Row, Spec, Uncertain, stamp
+from ..files.step_lines import placement_fields
+from ..identity import hash_of, placed_hash
+from ..models import Created, Failed, Row, Spec, Uncertain, stamp
 from ..omni.verdicts import Refused
 from ..reasons import Reason
-from .reconcile import Reconciler
 from .requester import Requester
 from .row_progress import RowProgress
+from .sender import Sender
 from .settle_rules import SendAgain
 
 _GONE = "it was not created, and its row is no longer in the input"
 _GONE_HINT = "Put the row back, or run this failures file."
 
 
-async def settle_absent(key: str, requester: Requester, ledger: Ledger, reconciler: Reconciler) -> Outcome | None:
-    """Look one up. There → created; absent for good → failed, so that its content is not lost; else as it was."""
+async def settle_absent(key: str, requester: Requester, ledger: Ledger, sender: Sender) -> None:
+    """Look one up, and book it: there → created; absent for good → failed, so that its content is not lost; else as it was.
+
+    Its steps wait for the row. Raises DiskTrouble.
+    """
     if not ledger.unclear(key):  # an earlier run found that nothing was made, but ended before it could say so
         failure = ledger.failure_of(key)
-        return None if failure is None else _gone(failure, ledger, requester)
+        if failure is not None:
+            ledger.book(_gone(failure, ledger, requester))
+        return
     progress = _way_of(key, ledger)
-    settled = await reconciler.settle(progress)
+    settled = await sender.reconciler.settle(progress)
     if not isinstance(settled, SendAgain):
-        return settled
-    if ledger.unclear(key):
-        return None
-    return progress.failed(Refused(Reason.INTERRUPTED, 404, _GONE), ledger.run, requester.now(), _GONE_HINT)
+        ledger.book(settled)
+        if isinstance(settled, Created):
+            sender.owe(progress.spec, settled)
+    elif not ledger.unclear(key):
+        refused = Refused(Reason.INTERRUPTED, 404, _GONE)
+        ledger.book(progress.failed(refused, ledger.run, requester.now(), _GONE_HINT))
 
 
 def _gone(failure: Failed | Uncertain, ledger: Ledger, requester: Requester) -> Failed:
@@ -47,9 +55,11 @@ def _way_of(key: str, ledger: Ledger) -> RowProgress:
     if sent.is_filled:
         fields.pop("identifier", None)
     own = None if sent.is_filled else sent.identifier
-    row = Row(intent.source, intent.line, dict(fields))
-    written, hashed = orjson.dumps(fields), hash_of(fields)
-    spec = Spec(key, row.source, row.line, str(fields["name"]), str(fields["modelId"]), own, written, hashed, row)
+    placement = intent.placement
+    row = Row(intent.source, intent.line, {**fields, **placement_fields(placement)})
+    written, hashed = orjson.dumps(fields), placed_hash(hash_of(fields), *placement)
+    named = (str(fields["name"]), str(fields["modelId"]))
+    spec = Spec(key, row.source, row.line, *named, own, written, hashed, row, placement)
     return RowProgress(spec, sent.identifier, sent.is_filled, intent.body)
 
 

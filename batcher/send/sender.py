@@ -88,12 +88,14 @@ class Sender:
         if isinstance(outcome, SetAside):
             return Aside(spec)
         if isinstance(outcome, Created) and spec.placement != NO_PLACEMENT and is_booked:
-            self._owe(spec, outcome)
+            self.owe(spec, outcome)
             return await self.finish(spec, outcome.identifier)
         return None
 
-    def _owe(self, spec: Spec, created: Created) -> None:
+    def owe(self, spec: Spec, created: Created) -> None:
         """From now on its steps are due. Those of a found document are written: its attempt may have asked for others."""
+        if spec.placement == NO_PLACEMENT:
+            return
         is_ours = created.how is How.CREATED
         kinds = self.requester.api.steps_of(spec.placement) if is_ours else steps_of(spec.placement)
         self.ledger.steps.owe(spec.key, spec.placement, kinds)

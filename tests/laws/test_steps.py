@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import anyio
 import orjson
 import pytest
 
@@ -18,11 +19,12 @@ from batcher.commands.verify import verify
 from batcher.config import Reading
 from batcher.errors import InvalidInput, UsageError
 from batcher.models import ApiVersion
+from batcher.runtime import Runtime
 from batcher.send.drain import Drain
 from batcher.transport.client import Client
 from batcher.validate.check import check
 from tests.support.faulty import FaultyServer, on
-from tests.support.runs import Job, Ran, Witness, interrupt_after, row
+from tests.support.runs import Hasty, Job, Ran, Witness, interrupt_after, row
 
 INVALID = pytest.RaisesExc(InvalidInput, match="can't be used; no document was created")
 MAKE = {"create_folders": True, "create_labels": True}
@@ -107,7 +109,7 @@ async def test_what_is_missing_is_a_problem_before_anything_is_sent(tmp_path: Pa
         with pytest.RaisesGroup(INVALID, flatten_subgroups=True):
             await job.run(server.base_url, witness=witness)
         assert [problem.field for problem in witness.problems] == ["folder", "labels"]
-        assert "(d.jsonl:1, d.jsonl:2)" in witness.problems[0].message.replace(f"{tmp_path}/", "")
+        assert "(2 rows: d.jsonl:1, 2)" in witness.problems[0].message.replace(f"{tmp_path}/", "")
         assert server.commits == []
         ran = await job.run(server.base_url, skip_invalid=True)
         assert (ran.code, ran.counts) == (1, {"created_now": 2, "failed": 2})
@@ -460,3 +462,39 @@ def test_check_counts_the_requests_that_rows_take(tmp_path: Path) -> None:
     for reading, steps, moves in ((Reading(), 2, 1), (Reading(folder="T", labels=("q4",)), 4, 2)):
         checked = check([path], reading, on_problem=lambda _: None)
         assert (checked.valid, checked.steps, checked.moves) == (2, steps, moves)
+
+
+async def test_two_runs_at_once_make_each_folder_once(tmp_path: Path) -> None:
+    """One creator at a time on an instance: the other waits, lists anew, and finds what it needs."""
+    jobs = [Job(tmp_path / name, runtime=Runtime(random=Hasty(1), state=tmp_path)) for name in "ab"]
+    ran: list[Ran] = []
+
+    async def run_one(job: Job, server: FaultyServer) -> None:
+        job.directory.mkdir()
+        job.rows(row(f"of {job.directory.name}", folder="Sales/EMEA"), row("b", folder="Sales/APAC"))
+        ran.append(await job.run(server.base_url, more=MAKE, namespace=job.directory.name))
+
+    async with FaultyServer(latency_seconds=0.05) as server, anyio.create_task_group() as group:
+        for job in jobs:
+            group.start_soon(run_one, job, server)
+    assert [one.code for one in ran] == [0, 0]
+    assert sum(seen.method == "POST" and seen.path.endswith("/folders") for seen in server.seen) == 3
+
+
+async def test_an_absent_rows_document_waits_for_its_steps(tmp_path: Path) -> None:
+    """Found while its row is away, made by v1 and asked for by v2 since: with its row it gets folder and labels."""
+    job = Job(tmp_path)
+    a, b = row("a", folder="Sales", labels=["q3"]), row("b")
+    job.rows(a)
+    lost = on("reset-after@1", lambda call: call.path == "/api/v1/documents")
+    guard = on("GET 500@1-6", lambda call: "/documents/" in call.path)
+    async with FaultyServer(lost, guard, on("500", lambda call: call.path == "/api/v2/documents")) as server:
+        first = await job.run(server.base_url, more=MAKE, max_attempts=1)
+        assert (first.code, len(server.commits)) == (5, 1)
+        job.rows(b)
+        while not job.how.get("a"):
+            await job.run(server.base_url, api=ApiVersion.V1)
+        assert placed(server)["a"] == (None, set())
+        job.rows(a, b)
+        last = await job.run(server.base_url, api=ApiVersion.V2)
+        assert (last.summary.unfinished, placed(server)["a"]) == (0, ("sales", {"q3"}))

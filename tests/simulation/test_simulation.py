@@ -50,6 +50,7 @@ BROKEN_ONCE = (
     3080,
     2001442,
 )
+PLACED_BROKEN_ONCE = (6080,)
 PEOPLE_BROKEN_ONCE = (
     47,
     185,
@@ -101,6 +102,12 @@ def test_every_law_holds_in_every_life(first: int, kind: str) -> None:
 def test_what_was_fixed_stays_fixed(seed: int) -> None:
     """A life of the long runs that broke a law before the program, or the law, was fixed."""
     live_in(World(draw(seed)), Real())
+
+
+@pytest.mark.parametrize("seed", PLACED_BROKEN_ONCE)
+def test_what_steps_found_stays_fixed(seed: int) -> None:
+    """A life with folders and labels that broke a law before the program, or the law, was fixed."""
+    KINDS["placed"].live(KINDS["placed"].begin(seed), Real())
 
 
 @pytest.mark.parametrize("seed", PEOPLE_BROKEN_ONCE)
