@@ -18,6 +18,7 @@ from ..reasons import Reason
 from ..report.observers import Observer
 from ..runtime import Runtime
 from ..send.before_sending import invalid_outcome
+from ..send.folder_creators import FolderCreators
 from ..send.make_places import PlaceMaker
 from ..send.places import Places
 from ..send.sender import Sender
@@ -53,7 +54,9 @@ class Placing:
         if not await places.look_up(asked.kinds):
             return None
         endpoint = self.settings.endpoint
-        maker = PlaceMaker(places, self.ledger, self.runtime, "sandbox" if endpoint.sandbox else endpoint.base_url)
+        base_url = "sandbox" if endpoint.sandbox else endpoint.base_url
+        creators = FolderCreators(places.requester, self.runtime, base_url)
+        maker = PlaceMaker(places, self.ledger, self.runtime, creators)
         folders = [one.as_asked for one in asked.folders.values()] if self.settings.create_folders else []
         labels = [one.as_asked for one in asked.labels.values()] if self.settings.create_labels else []
         if folders or labels:

@@ -12,19 +12,16 @@ only ten minutes after it, when it can't come to anything any more. Labels are s
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from hashlib import blake2b
-from pathlib import Path
 from typing import assert_never
 
 import anyio
 
 from ..api_keys import ApiKey
-from ..errors import StopReason, UsageError
+from ..errors import StopReason
 from ..files.ledger import Ledger
 from ..files.step_lines import Making, PlaceMade
 from ..models import stamp
@@ -34,19 +31,15 @@ from ..omni.verdicts import Blocked, Braked, EndpointUnusable, KeyDoubted, KeyRe
 from ..placement import StepKind, is_uuid, segments_of
 from ..read.json_text import shown
 from ..runtime import Runtime
+from .folder_creators import FolderCreators
 from .places import Places
 from .requester import Requester
 from .settle_rules import LAG_SECONDS, SETTLED_SECONDS
 
 _ROW = "folders and labels"
-_LOOK_SECONDS = 1.0  # how often a run looks whether the creator before it is done
 _OPEN = (
     "it isn't known whether the folder {name} was made: the request of {at} has no answer, and the folder isn't there yet. "
     "Nothing more was created. Run the same command again: the next run lists it first (from {until} on it may make it)."
-)
-_NOT_ALONE = (
-    "there is no home directory, so this run doesn't see whether another one makes the same folders; set BATCHER_STATE_DIR to a "
-    "directory that can be written"
 )
 
 
@@ -57,7 +50,7 @@ class PlaceMaker:
     places: Places
     ledger: Ledger
     runtime: Runtime
-    base_url: str
+    creators: FolderCreators
     refused: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -68,7 +61,7 @@ class PlaceMaker:
         """Make them, one creator at a time; the run is stopped if that can't be. Raises DiskTrouble, KeysRefused, UsageError."""
         missing = [asked for asked in folders if not is_uuid(asked) and not self._found(asked)]
         if missing:
-            async with self._alone():
+            async with self.creators.alone():
                 await self._make_folders(missing)
         for label in labels:
             if self.places.problem_of_label(label) and not self._requester.drain.is_on:
@@ -134,12 +127,15 @@ class PlaceMaker:
 
     async def _intend(self, path: str) -> None:
         """A POST of this folder is about to leave: it does when that is on disk."""
-        self.ledger.write_step(Making(StepKind.FOLDER, path, stamp(self.runtime.now()), self.ledger.run))
+        making = Making(StepKind.FOLDER, path, stamp(self.runtime.now()), self.ledger.run)
+        self.ledger.write_step(making)
+        self.creators.begin(making)
         await self.ledger.sync()
 
     def _made(self, path: str, folder: Folder | None) -> Folder | None:
         made = None if folder is None else folder.id
         self.ledger.write_step(PlaceMade(StepKind.FOLDER, path, made, stamp(self.runtime.now()), self.ledger.run))
+        self.creators.end(path)
         return folder
 
     def _refuse(self, path: str, refused: Refused | Blocked) -> None:
@@ -148,7 +144,8 @@ class PlaceMaker:
 
     def _may_make(self, path: str) -> bool:
         """Whether no earlier POST of it may still come to something; it isn't listed now."""
-        open_since = self.ledger.steps.making.get((StepKind.FOLDER, path.casefold()))
+        own = self.ledger.steps.making.get((StepKind.FOLDER, path.casefold()))
+        open_since = self.creators.open.get(path.casefold(), own)
         if open_since is None:
             return True
         began = datetime.fromisoformat(open_since.at)
@@ -193,29 +190,3 @@ class PlaceMaker:
 
     async def _is_good(self, key: ApiKey, doubted: KeyDoubted) -> bool:
         return await self.places.asking.doubts.is_good(key, doubted)
-
-    @contextlib.asynccontextmanager
-    async def _alone(self) -> AsyncIterator[None]:
-        """No other run of this user on this machine makes folders on this instance inside the block."""
-        if self.runtime.state is None:
-            self._requester.warn(_NOT_ALONE)
-            yield
-            return
-        name = blake2b(self.base_url.encode(), digest_size=16, person=b"batcher folders").hexdigest()
-        with contextlib.ExitStack() as stack:
-            while not self._take(self.runtime.state / f"folders-{name}", stack):  # noqa: ASYNC110 - another process holds it
-                await anyio.sleep(_LOOK_SECONDS)
-            yield
-
-    def _take(self, path: Path, stack: contextlib.ExitStack) -> bool:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(self.runtime.storage.lock(path, self.runtime.holder.encode()))
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            raise UsageError(
-                f"{path.parent}: can't be written ({error.strerror}), and only there runs see that no other one makes the "
-                "same folders. Set BATCHER_STATE_DIR to a directory that can be written; nothing was created."
-            ) from error
-        return True

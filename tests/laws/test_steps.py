@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import anyio
@@ -17,10 +18,14 @@ from batcher.commands.check_online import look
 from batcher.commands.create import create
 from batcher.commands.verify import verify
 from batcher.config import Reading
-from batcher.errors import InvalidInput, UsageError
-from batcher.models import ApiVersion
+from batcher.errors import InvalidInput, StopReason, UsageError
+from batcher.files.step_lines import Making
+from batcher.models import ApiVersion, stamp
+from batcher.placement import StepKind
 from batcher.runtime import Runtime
 from batcher.send.drain import Drain
+from batcher.send.folder_creators import FolderCreators
+from batcher.send.requester import Requester
 from batcher.transport.client import Client
 from batcher.validate.check import check
 from tests.support.faulty import FaultyServer, on
@@ -498,3 +503,24 @@ async def test_an_absent_rows_document_waits_for_its_steps(tmp_path: Path) -> No
         job.rows(a, b)
         last = await job.run(server.base_url, api=ApiVersion.V2)
         assert (last.summary.unfinished, placed(server)["a"]) == (0, ("sales", {"q3"}))
+
+
+async def test_a_folder_that_a_killed_creator_left_open_is_not_made_by_another_input(tmp_path: Path) -> None:
+    """Its POST may still come to something: the next creator lists it, and stops while it isn't there."""
+    job = Job(tmp_path, runtime=Runtime(random=Hasty(1), state=tmp_path))
+    job.rows(row("a", folder="Sales"))
+    async with FaultyServer() as server:
+        creators = FolderCreators(cast("Requester", None), job.runtime, server.base_url)
+        left = Making(StepKind.FOLDER, "sales", stamp(datetime.now(UTC)), "killed")
+        async with creators.alone():
+            creators.begin(left)
+        ran = await job.run(server.base_url, more=MAKE)
+        assert (ran.code, ran.summary.stop_reason, server.commits) == (3, StopReason.PLACES, [])
+        assert 'it isn\'t known whether the folder "Sales" was made' in (ran.summary.stopped or "")
+        await put(server, "folders", {"name": "Sales"})
+        assert (await job.run(server.base_url, more=MAKE)).code == 0
+        async with creators.alone():
+            creators.begin(left._replace(name="Ops", at=stamp(datetime.now(UTC) - timedelta(minutes=11))))
+        job.rows(row("b", folder="Ops"))
+        assert (await job.run(server.base_url, more=MAKE)).code == 0
+        assert folders(server) == ["ops", "sales"]

@@ -17,7 +17,7 @@ import orjson
 from batcher.config import Reading
 from batcher.errors import UsageError
 from batcher.files.csv_form import failures_header, failures_to_csv
-from batcher.identity import spec_hash
+from batcher.identity import placed_hash, spec_hash
 from batcher.models import ApiVersion, Failed, Problem, Uncertain, encode_failure
 from batcher.omni.fields import API_FIELDS, IDS, KEY, Kind
 from batcher.omni.tables import KINDS, ONLY_V2
@@ -115,7 +115,7 @@ def hold_rows(name: str, data: bytes) -> None:
 def _hold_valid(row: ValidRow, validator: Validator, version: ApiVersion) -> None:
     spec = row.spec()
     assert orjson.loads(spec.body) == row.body
-    assert spec.spec_hash == spec_hash(spec.body)
+    assert spec.spec_hash == placed_hash(spec_hash(spec.body), *spec.placement)
     known = API_FIELDS if version is ApiVersion.V1 else (*API_FIELDS, *ONLY_V2)
     assert set(row.body) <= set(known)
     if version is ApiVersion.V2:
