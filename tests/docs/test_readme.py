@@ -34,6 +34,7 @@ FOREIGN_OPTIONS = {  # of pip, of our measuring scripts
     "--teeth",
     "--people",
     "--versions",
+    "--placed",
     "--kills",
     "--signals",
     "--quick",
