@@ -158,11 +158,16 @@ def draw(seed: int) -> Schedule:
 
 
 def draw_versions(seed: int) -> Schedule:
+    """The same life under both versions of the API."""
+    return with_versions(draw(seed))
+
+
+def with_versions(schedule: Schedule) -> Schedule:
     """The same life, whose runs choose a version of the API each; in most lives one of the versions goes away for good.
 
     The run in which it does is of that version, mostly, and later ones of the other; some people go on as before.
     """
-    schedule, chance = draw(seed), random.Random(f"{seed}:versions")
+    chance = random.Random(f"{schedule.seed}:versions")
     runs, both = schedule.runs, tuple(ApiVersion)
     gone = chance.choice((None, ApiVersion.V1, ApiVersion.V1, ApiVersion.V2))
     place = chance.randrange(len(runs) + 1)

@@ -15,14 +15,16 @@ import pytest
 
 from .kinds import KINDS
 from .life import live_in
+from .people import PeoplesWorld, draw_people, live_people
 from .product import Real
 from .records import Broken
-from .schedule import draw
+from .schedule import draw, with_versions
 from .teeth import PEOPLES_TEETH, PLACED_TEETH, TEETH, VERSIONS_TEETH, find
 from .world import World
 
 SEEDS = 250
 TEETH_SEEDS = 100
+PEOPLE_WHO_SWITCH = 40  # lives
 CHUNK = 25  # seeds in one test, so that both cores get their share
 # Lives beyond those that broke a law once. A life is another one when the drawing of schedules changes: what they found
 # has a test of its own against a real server.
@@ -96,6 +98,12 @@ def test_every_law_holds_in_every_life(first: int, kind: str) -> None:
         except Broken as law:
             broken.append(str(law))
     assert not broken, "\n".join(broken)
+
+
+def test_every_law_holds_for_people_who_switch_versions() -> None:
+    """Their runs choose a version of the API, too, and one may go away between their edits."""
+    for seed in range(PEOPLE_WHO_SWITCH):
+        live_people(PeoplesWorld(with_versions(draw_people(seed))), Real())
 
 
 @pytest.mark.parametrize("seed", BROKEN_ONCE)
