@@ -7,7 +7,7 @@ from typing import overload
 
 from ..omni.api import Question
 from ..omni.verdicts import Absent, Braked, EndpointUnusable, KeyRefused, Look, Refused, There, Unknown, Unsent
-from .requester import Requester
+from .requester import SERVER_ERRORS, Requester
 from .workers import WorkerPool
 
 GONE = 410  # nothing to wait for
@@ -56,9 +56,8 @@ async def ask_until_known(
                 return None
             case Unknown(status=status) as look if status == GONE:
                 return look
-            case Unknown() as look if (
-                not requester.outage.is_on
-            ):  # else its own pauses hold, and the row keeps its place
+            # in an outage its own pauses hold, and the row keeps its place: but not for an answer that is no outage's
+            case Unknown() as look if not requester.outage.is_on or (look.status or SERVER_ERRORS) < SERVER_ERRORS:
                 asked += 1
                 if asked >= attempts:
                     return look

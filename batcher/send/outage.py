@@ -48,8 +48,11 @@ class Outage:
                 await self._changed.wait()
                 continue
             self._is_probing = True
+            left = self._since + self._give_up_after - anyio.current_time()
+            if left <= 0:  # the last probe's answer was neither good nor the kind of trouble that an outage is
+                self._end()
             try:
-                await anyio.sleep(min(self._pause, max(0.0, self._since + self._give_up_after - anyio.current_time())))
+                await anyio.sleep(min(self._pause, max(0.0, left)))
             except BaseException:
                 self.leave()
                 raise
@@ -82,11 +85,14 @@ class Outage:
         if is_probe:  # what was in flight when it began does not make it longer
             self._pause = min(LONGEST_PAUSE_SECONDS, self._pause * 2)
         if now - self._since >= self._give_up_after:
-            self._give_up(
-                f"no usable answer from the server for {self._give_up_after:.0f} s ({what}). "
-                "Run the same command again when it's back; --give-up-after sets how long to wait.",
-                StopReason.UNREACHABLE,
-            )
+            self._end()
+
+    def _end(self) -> None:
+        self._give_up(
+            f"no usable answer from the server for {self._give_up_after:.0f} s ({self._what}). "
+            "Run the same command again when it's back; --give-up-after sets how long to wait.",
+            StopReason.UNREACHABLE,
+        )
 
     def _wake(self) -> None:
         self._changed.set()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import anyio
 import orjson
 import pytest
 
@@ -311,3 +312,20 @@ async def test_a_bare_403_may_be_a_firewalls_or_about_rights(tmp_path: Path) -> 
         ran = await job.run(server.base_url, api=V2, concurrency=1)
     assert (ran.code, ran.counts, ran.summary.stopped_reason) == (3, {"to_do": 4}, "firewall")
     assert "the key can't create documents there" in (ran.summary.stopped or "")
+
+
+async def test_a_version_that_goes_away_in_an_outage_is_no_outage(tmp_path: Path) -> None:
+    """Several rows meet 502, so one request at a time probes; then its reads are 404: the server is there again.
+
+    Regression (a person's life, seed 152): such a look-up was asked again and again without end.
+    """
+    job, phase = Job(tmp_path), Phase()
+    job.rows(*(row(name) for name in "abc"))
+    faults = (
+        on("POST 502-after@1-3"),
+        on("GET 404", of_version("v2", phase.is_at(1)), body=b"<html>no such page</html>"),
+    )
+    with anyio.fail_after(20):
+        async with FaultyServer(*faults) as server:
+            ran = await job.run(server.base_url, api=V2, max_attempts=2)
+    assert (ran.code, set(job.how.values())) == (0, {"reconciled"})

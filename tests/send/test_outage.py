@@ -54,6 +54,23 @@ def test_three_different_rows_make_an_outage_and_one_row_never() -> None:
     within(100, body)
 
 
+def test_probes_that_say_neither_good_nor_bad_end_it_too() -> None:
+    """A router's 404, say. (Failed before: once its time was over, one probe followed the other without a pause, for ever.)"""
+
+    async def body(outage: Outage, told: list[str]) -> None:
+        outage.bad("a", "refused", is_certain=True)
+        begun = anyio.current_time()
+        for _ in range(1000):
+            assert await outage.enter()
+            outage.leave()
+            if told:
+                break
+        assert 100 <= anyio.current_time() - begun < 110
+
+    (why,) = within(100, body)
+    assert "refused" in why
+
+
 def test_one_request_at_a_time_probes_with_growing_pauses() -> None:
     """Twenty workers wait; one probes after 1, 2, 4 … 60 s; when it is over all go."""
     probes: list[float] = []
