@@ -15,8 +15,9 @@ import multiprocessing
 import signal
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import product
 
 from .kinds import KINDS, Kind
@@ -38,6 +39,7 @@ def main() -> int:
         parser.add_argument(
             f"--{kind}", action="store_const", dest="kind", const=kind, default="rows", help=f"--seed is {whose}"
         )
+    parser.add_argument("--kind", choices=list(KINDS), action="append", dest="kinds", help="of lives (default: each)")
     parser.add_argument("--seeds", type=int, default=2000, help="how many lives of each kind (default 2000)")
     parser.add_argument("--start", type=int, default=0, help="the first seed")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
@@ -48,7 +50,7 @@ def main() -> int:
         return show_teeth(asked.seeds)
     if asked.seed is not None:
         return tell(asked.seed, KINDS[asked.kind], verbose=asked.verbose)
-    return long_run(asked.start, asked.seeds, asked.jobs)
+    return long_run(asked.start, asked.seeds, asked.jobs, asked.kinds or list(KINDS))
 
 
 def tell(seed: int, kind: Kind, *, verbose: bool) -> int:
@@ -69,10 +71,10 @@ def tell(seed: int, kind: Kind, *, verbose: bool) -> int:
     return 0
 
 
-def live_chunk(seeds: range) -> tuple[Tally, list[str]]:
-    """Some lives of each kind in one process: their counts, and what was broken."""
+def live_chunk(kinds: Sequence[str], seeds: range) -> tuple[Tally, list[str]]:
+    """Some lives of each of these kinds in one process: their counts, and what was broken."""
     tally, broken = Tally(), []
-    for seed, kind in product(seeds, KINDS.values()):
+    for seed, kind in product(seeds, map(KINDS.__getitem__, kinds)):
         world = kind.begin(seed)
         try:
             kind.live(world, Real())
@@ -82,12 +84,12 @@ def live_chunk(seeds: range) -> tuple[Tally, list[str]]:
     return tally, broken
 
 
-def long_run(start: int, seeds: int, jobs: int) -> int:
+def long_run(start: int, seeds: int, jobs: int, kinds: Sequence[str]) -> int:
     """Many lives, and a summary."""
     began = time.monotonic()
     tally, broken = Tally(), []
     chunks = [range(first, min(first + CHUNK, start + seeds)) for first in range(start, start + seeds, CHUNK)]
-    with contextlib.suppress(KeyboardInterrupt), closing(results_of(chunks, jobs)) as results:  # ctrl-C: sum up
+    with contextlib.suppress(KeyboardInterrupt), closing(results_of(chunks, jobs, kinds)) as results:  # ctrl-C: sum up
         for counted, found in results:
             tally.add(counted)
             for law in found:
@@ -100,14 +102,15 @@ def long_run(start: int, seeds: int, jobs: int) -> int:
     return 1 if broken else 0
 
 
-def results_of(chunks: list[range], jobs: int) -> Generator[tuple[Tally, list[str]], None, None]:
+def results_of(chunks: list[range], jobs: int, kinds: Sequence[str]) -> Generator[tuple[Tally, list[str]], None, None]:
     """Live the chunks, in order, in `jobs` processes."""
+    live = partial(live_chunk, kinds)
     if jobs == 1:
-        yield from map(live_chunk, chunks)
+        yield from map(live, chunks)
         return
     ignore = (signal.SIGINT, signal.SIG_IGN)  # ctrl-C is the parent's
     with multiprocessing.get_context("fork").Pool(jobs, signal.signal, ignore) as pool:
-        yield from pool.imap(live_chunk, chunks)
+        yield from pool.imap(live, chunks)
 
 
 def summary(tally: Tally, broken: list[str], seconds: float) -> str:
