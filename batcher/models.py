@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar, assert_never
 
-import orjson
-
 from .placement import NO_PLACEMENT, Placement, StepKind
 from .reasons import Reason
 
@@ -115,6 +113,8 @@ class Spec(NamedTuple):
         """The row as read. Hardly any is asked for: one that fails is."""
         if isinstance(self.record, Row):
             return self.record
+        import orjson  # noqa: PLC0415 - only for a row that fails; `--help` needs none of it
+
         return Row(self.source, self.line, orjson.loads(self.record))
 
     @property

@@ -178,7 +178,8 @@ def test_the_judge_is_not_blind(tmp_path: Path) -> None:
     files.journal.write_bytes(journal)
     with closing(sqlite3.connect(state)) as db, db:
         db.execute(
-            "INSERT INTO documents SELECT id + 100, identifier || '-2', name, model_id, body, dashboard_id,"
-            " workbook_id, owner, created_at, deleted_at FROM documents LIMIT 1"
+            "INSERT INTO documents (identifier, name, model_id, body, dashboard_id, workbook_id, owner, created_at)"
+            " SELECT identifier || '-2', name, model_id, body, dashboard_id, workbook_id, owner, created_at"
+            " FROM documents LIMIT 1"
         )
     assert judge(files, state, names, set(), start=1).duplicates == 1

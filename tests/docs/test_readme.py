@@ -28,6 +28,7 @@ TRANSCRIPTS = [
 ]
 FOREIGN_OPTIONS = {  # of pip, of our measuring scripts
     "--quiet",
+    "--tool",
     "--seed",
     "--seeds",
     "--jobs",

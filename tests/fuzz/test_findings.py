@@ -192,7 +192,7 @@ def test_a_negative_spec_hash_is_none(tmp_path: Path) -> None:
 )
 def test_brackets_hold_an_ipv6_address(text: str) -> None:
     """A zone could hold anything, and a version to come was taken for a name without its brackets: another host."""
-    with pytest.raises(UsageError, match="holds no IPv6 address"):
+    with pytest.raises(UsageError, match="has no IPv6 address"):
         normalise(text, "--base-url")
 
 
