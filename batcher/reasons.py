@@ -30,7 +30,8 @@ HINTS = {
     ),
     Reason.REJECTED: "Read the message, fix the row and run again.",
     Reason.NOT_FOUND: (
-        "What the message names (the model, a branch, a topic) doesn't exist for this key. Check modelId, branchId and the row."
+        "What the message names (the model, a branch, a topic, a folder, a label) doesn't exist for this key. Check the row; "
+        "--create-folders and --create-labels make what is missing."
     ),
     Reason.FORBIDDEN: "The key's owner may not create documents on this model. Ask for the permission, or use another key.",
     Reason.IDENTIFIER_TAKEN: (
@@ -46,13 +47,13 @@ HINTS = {
 }
 
 STEP_HINTS = {  # of created rows
-    Reason.REJECTED: "Read the message, fix the row's folder or labels and run again: only this is done then.",
+    Reason.REJECTED: "Read the message, fix the row's folder or labels and run again: only the missing step is done.",
     Reason.NOT_FOUND: (
-        "Make what is missing in Omni (or run with --create-folders, --create-labels), or fix the row, and run again: only this "
-        "is done then."
+        "Make what is missing in Omni (or run with --create-folders, --create-labels), or fix the row, and run again: only the "
+        "missing step is done."
     ),
-    Reason.FORBIDDEN: "The key's owner may not do that. Ask for the permission and run again: only this is done then.",
-    Reason.INTERRUPTED: "Run the same command again: only this is done then.",
+    Reason.FORBIDDEN: "The key's owner may not do that. Ask for the permission and run again: only the missing step is done.",
+    Reason.INTERRUPTED: "Run the same command again: only the missing step is done.",
 }
 NOT_REACHED = "created; the run ended before its step: {}"
 UNCERTAIN = "It may exist. Run the same command again: batcher looks it up first and never creates it twice."

@@ -34,7 +34,7 @@ from .create_step import SetAside
 from .firewall import Firewall
 from .places import Places
 
-_MISSING = {StepKind.FOLDER: "It isn't in its folder.", StepKind.LABELS: "It lacks its labels."}
+_MISSING = {StepKind.FOLDER: "created, but not in its folder", StepKind.LABELS: "created, but without its labels"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +102,14 @@ class FinishStep:
 
     def _unfinished(self, spec: Spec, identifier: str, kind: StepKind, why: Refused | Unknown) -> Unfinished:
         own = why.hint if isinstance(why, Refused) else None
-        hint = f"{_MISSING[kind]} {own or STEP_HINTS.get(why.reason, STEP_HINTS[Reason.INTERRUPTED])}"
+        hint = own or STEP_HINTS.get(why.reason, STEP_HINTS[Reason.INTERRUPTED])
         return Unfinished(
             key=spec.key,
             source=spec.source,
             line=spec.line,
             reason=why.reason,
             status=why.status,
-            message=why.message,
+            message=why.message if why.reason is Reason.INTERRUPTED else f"{_MISSING[kind]}: {why.message}",
             hint=hint,
             attempts=0,
             identifier=identifier,

@@ -445,6 +445,8 @@ def _under_another(server: SimulatedServer, post: Post, answer: Answer) -> Answe
     body = orjson.loads(answer.body)
     said = body.get("workbook", body)
     document = server.documents.pop(said["identifier"])
+    if (place := server.places.of.pop(document.identifier, None)) is not None:
+        server.places.of[f"other-{post.number}"] = place
     document.identifier = f"other-{post.number}"
     server.documents[document.identifier] = document
     said["identifier"] = document.identifier
