@@ -22,6 +22,7 @@ from batcher.cli.settings.target import Target, target_of
 from batcher.config import Endpoint
 from batcher.errors import UsageError
 from batcher.transport.base_url import is_known, normalise, of_instance
+from tests.support.command import start
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 KEY = "omni_osk_0123456789abcdefWXYZ"
@@ -433,3 +434,20 @@ def test_a_shown_duration_can_be_given_again(seconds: int) -> None:
 def test_estimates_are_of_a_persons_scale(seconds: float, text: str) -> None:
     """Nobody plans by the second."""
     assert about_text(seconds) == text
+
+
+def test_the_version_of_the_api_is_a_setting(tmp_path: Path) -> None:
+    """By flag, environment or file; anything but v1 and v2 is refused where it stands."""
+
+    def said(*flags: str, **variables: str) -> list[str]:
+        done = start(tmp_path, "config", "--json", *flags, **variables)
+        value = json.loads(done.stdout).get("settings", {}).get("api", {})
+        return [str(value.get("value")), str(value.get("source")), done.stderr]
+
+    assert said()[:2] == ["v1", "default"]
+    assert said(BATCHER_API="V2")[:2] == ["v2", "BATCHER_API"]
+    (tmp_path / "batcher.toml").write_text('api = "v2"\n')
+    assert said()[0] == "v2"
+    assert said("--api", "v1", BATCHER_API="v2")[:2] == ["v1", "--api"]
+    (tmp_path / "batcher.toml").write_text("api = 3\n")
+    assert "batcher.toml: api: '3' isn't allowed; use v1 or v2" in said()[2]
