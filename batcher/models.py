@@ -122,16 +122,6 @@ class Spec(NamedTuple):
         """`dashboards.csv:17`, for messages."""
         return f"{self.source}:{self.line}"
 
-    @property
-    def folder(self) -> str | None:
-        """The folder that is asked for, as a path or a UUID."""
-        return self.placement.folder
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels that are asked for."""
-        return self.placement.labels
-
 
 class Created(NamedTuple):
     """The row's document exists. `response` is the create's answer as JSON text, `b"null"` when it was never read.

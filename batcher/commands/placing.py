@@ -98,8 +98,8 @@ def missing_places(asked: Asked, places: Places, refused: Mapping[str, str]) -> 
 
 
 def _problems(spec: Spec, missing: Missing) -> list[Problem]:
-    folder = [] if spec.folder is None else [(StepKind.FOLDER, spec.folder.casefold())]
-    named = [*folder, *((StepKind.LABELS, label.casefold()) for label in spec.labels)]
+    folder = [] if spec.placement.folder is None else [(StepKind.FOLDER, spec.placement.folder.casefold())]
+    named = [*folder, *((StepKind.LABELS, label.casefold()) for label in spec.placement.labels)]
     return [missing[name] for name in named if name in missing]
 
 

@@ -91,13 +91,13 @@ class FinishStep:
             case StepKind.FOLDER:
                 if not await self.places.look_up([StepKind.FOLDER]):
                     return None
-                asked = spec.folder or ""
+                asked = spec.placement.folder or ""
                 folder = self.places.folder(asked)
                 if folder is None:
                     return Refused(Reason.NOT_FOUND, 404, self.places.problem_of_folder(asked) or "")
                 question = requests.move(identifier, folder.path)
             case StepKind.LABELS:
-                question = requests.add_labels(identifier, spec.labels)
+                question = requests.add_labels(identifier, spec.placement.labels)
         return await self.asking.ask(spec.key, question)
 
     def _unfinished(self, spec: Spec, identifier: str, kind: StepKind, why: Refused | Unknown) -> Unfinished:
