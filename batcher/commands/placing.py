@@ -54,8 +54,7 @@ class Placing:
         if not await places.look_up(asked.kinds):
             return None
         endpoint = self.settings.endpoint
-        base_url = "sandbox" if endpoint.sandbox else endpoint.base_url
-        creators = FolderCreators(places.requester, self.runtime, base_url)
+        creators = FolderCreators(places.requester, self.runtime, None if endpoint.sandbox else endpoint.base_url)
         maker = PlaceMaker(places, self.ledger, self.runtime, creators)
         folders = [one.as_asked for one in asked.folders.values()] if self.settings.create_folders else []
         labels = [one.as_asked for one in asked.labels.values()] if self.settings.create_labels else []

@@ -30,24 +30,30 @@ _NO_HOME = (
 
 @dataclass(slots=True)
 class FolderCreators:
-    """The file of an instance. `open`: by path without case, what may still come to something."""
+    """The file of an instance; an embedded sandbox, without `base_url`, needs none: it's over with its run.
+
+    `open`: by path without case, what may still come to something.
+    """
 
     requester: Requester
     runtime: Runtime
-    base_url: str
+    base_url: str | None
     open: dict[str, Making] = field(default_factory=dict)
 
     @property
     def _path(self) -> Path | None:
+        if self.base_url is None or self.runtime.state is None:
+            return None
         name = blake2b(self.base_url.encode(), digest_size=16, person=b"batcher folders").hexdigest()
-        return None if self.runtime.state is None else self.runtime.state / f"folders-{name}.jsonl"
+        return self.runtime.state / f"folders-{name}.jsonl"
 
     @contextlib.asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
         """No other creator inside the block. Raises UsageError if nobody can tell."""
         path = self._path
         if path is None:
-            self.requester.warn(_NO_HOME)
+            if self.base_url is not None:
+                self.requester.warn(_NO_HOME)
             yield
             return
         with contextlib.ExitStack() as stack:

@@ -148,8 +148,8 @@ class PlaceMaker:
         open_since = self.creators.open.get(path.casefold(), own)
         if open_since is None:
             return True
-        began = datetime.fromisoformat(open_since.at)
-        if (self.runtime.now() - began).total_seconds() >= SETTLED_SECONDS:
+        began, is_over = datetime.fromisoformat(open_since.at), self.creators.base_url is None
+        if is_over or (self.runtime.now() - began).total_seconds() >= SETTLED_SECONDS:
             self._made(path, None)
             return True
         self._stop(path, open_since)

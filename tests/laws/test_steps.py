@@ -524,3 +524,15 @@ async def test_a_folder_that_a_killed_creator_left_open_is_not_made_by_another_i
         job.rows(row("b", folder="Ops"))
         assert (await job.run(server.base_url, more=MAKE)).code == 0
         assert folders(server) == ["ops", "sales"]
+
+
+async def test_a_failures_csv_keeps_labels_whatever_is_in_them(tmp_path: Path) -> None:
+    """`;` between them in a cell, or JSON where a label has one itself; read back as they were."""
+    job = Job(tmp_path, form="csv")
+    labels = {"a": ["q3", "Q4 old"], "b": ["a;b", "q3"], "c": ["[x]", "q3"]}
+    job.rows(*(row(name, labels=each) for name, each in labels.items()))
+    async with FaultyServer(on("PATCH 400@1-3")) as server:
+        assert (await job.run(server.base_url, more=MAKE)).summary.unfinished == 3
+        ran = await job.run(server.base_url, inputs=[job.files.failures], more=MAKE)
+        assert (ran.code, ran.summary.changed) == (0, 0)
+        assert {name: labels for name, (_, labels) in placed(server).items()} == {n: set(v) for n, v in labels.items()}
