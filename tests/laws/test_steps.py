@@ -23,7 +23,7 @@ from batcher.files.step_lines import Making
 from batcher.models import ApiVersion, stamp
 from batcher.placement import StepKind
 from batcher.runtime import Runtime
-from batcher.send.drain import Drain
+from batcher.send.drain import Drain, End
 from batcher.send.folder_creators import FolderCreators
 from batcher.send.requester import Requester
 from batcher.transport.client import Client
@@ -536,3 +536,25 @@ async def test_a_failures_csv_keeps_labels_whatever_is_in_them(tmp_path: Path) -
         ran = await job.run(server.base_url, inputs=[job.files.failures], more=MAKE)
         assert (ran.code, ran.summary.changed) == (0, 0)
         assert {name: labels for name, (_, labels) in placed(server).items()} == {n: set(v) for n, v in labels.items()}
+
+
+async def test_a_deadline_between_create_and_steps_is_exit_6(tmp_path: Path) -> None:
+    """Every row has its document, and yet work remains."""
+    job, drain = Job(tmp_path), Drain()
+    job.rows(row("a", labels=["q3"]))
+    async with FaultyServer() as server:
+        await put(server, "labels", {"name": "q3"})
+        ran = await job.run(server.base_url, drain=drain, witness=interrupt_after(drain, 1, End.DEADLINE))
+        assert (ran.code, ran.summary.created, ran.summary.unreached, job.failures[0]["step"]) == (6, 1, 1, "labels")
+        assert (await job.run(server.base_url)).code == 0
+
+
+@pytest.mark.parametrize("fault", ["PATCH 429=1@1-2", "PATCH 503=1@1", "PATCH 502@1-3", "PATCH reset-before@1-4"])
+async def test_brakes_and_outages_hold_for_steps(tmp_path: Path, fault: str) -> None:
+    """They are waited for, and cost no row its step."""
+    job = Job(tmp_path)
+    job.rows(*(row(name, labels=["q3"]) for name in "abcd"))
+    async with FaultyServer(on(fault)) as server:
+        ran = await job.run(server.base_url, more=MAKE)
+        assert (ran.code, ran.summary.unfinished, job.failures) == (0, 0, [])
+        assert {str(one) for one in placed(server).values()} == {"(None, {'q3'})"}
