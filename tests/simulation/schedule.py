@@ -137,6 +137,7 @@ def draw(seed: int) -> Schedule:
     calm_sending = replace(
         sending,
         limit=None,
+        resend_uncertain=sending.resend_uncertain and not habits.ignores_identifiers,  # else each run makes another
         stop_after=1000,
         max_attempts=max(sending.max_attempts, 3),
         rate=None,
