@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from ..config import Files
 from ..files.due_steps import kinds_for
+from ..files.history import lines_about_rows
+from ..files.journal_lines import Intent
 from ..files.ledger import Ledger
 from ..files.past import Past, RowState
 from ..files.results_index import DocumentOf, open_documents
@@ -15,6 +17,7 @@ from ..files.step_lines import StepsDue
 from ..models import Spec, stamp
 from ..plan.seen_rows import SpooledRows
 from ..runtime import Runtime
+from ..send.absent_rows import spec_of
 from ..send.batch import Batch
 
 
@@ -57,14 +60,24 @@ class UnfinishedRows:
             await batch.finish_all(self._specs(), identifiers_of(document_of))
 
     def leave(self, batch: Batch, ledger: Ledger) -> None:
-        """Book those that the run didn't come to and that no earlier run has booked. Raises DiskTrouble, UsageError."""
-        steps = ledger.steps.due
-        if any(due.failure is None for due in steps.values()):
+        """Book those that the run didn't come to and that no earlier run has booked, also if their rows are gone.
+
+        Raises DiskTrouble, UsageError.
+        """
+        unbooked = {key for key, due in ledger.steps.due.items() if due.failure is None}
+        if unbooked:
+            specs = {spec.key: spec for spec in self._specs() if spec.key in unbooked}
             with self._identifiers() as document_of:
-                for spec in self._specs():
-                    due = steps.get(spec.key)
-                    if due is not None and due.failure is None and (created := document_of(spec.key)) is not None:
+                for key, spec in (dict(self._gone(unbooked - specs.keys())) | specs).items():
+                    if (created := document_of(key)) is not None:
                         batch.sender.leave(spec, created.identifier)
+
+    def _gone(self, keys: set[str]) -> Iterator[tuple[str, Spec]]:
+        """Rows that the inputs don't hold anymore, as their last intents tell them."""
+        journal = self.files.journal
+        for line, _ in lines_about_rows(self.runtime.storage, journal, lambda key: key not in keys) if keys else ():
+            if isinstance(line, Intent):
+                yield line.key, spec_of(line)
 
     def _specs(self) -> Iterator[Spec]:
         return iter(self.spooled.valid[RowState.UNFINISHED])

@@ -152,7 +152,9 @@ def survey(
         warnings=tuple(rows.warnings()),
         form=form,
         is_edited=edited,
-        is_current=current and not any(history.is_unreported for history in others),
+        is_current=current
+        and not any(history.is_unreported for history in others)
+        and not any(due.failure is None and key not in checked.claims.keys for key, due in steps.items()),
         base_url=base_url,
         started=started,
         begun=begun,

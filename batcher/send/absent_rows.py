@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import orjson
 
+from ..files.journal_lines import Intent
 from ..files.ledger import Ledger
 from ..files.step_lines import placement_fields
 from ..identity import hash_of, placed_hash
@@ -51,16 +52,20 @@ def _way_of(key: str, ledger: Ledger) -> RowProgress:
     """The row as its last intent tells it."""
     sent = ledger.unclear(key)[-1]
     intent = ledger.intent_of(sent)
+    return RowProgress(spec_of(intent), sent.identifier, sent.is_filled, intent.body)
+
+
+def spec_of(intent: Intent) -> Spec:
+    """The row that this attempt was of, as it was then."""
     fields = orjson.loads(intent.body)
-    if sent.is_filled:
+    if intent.is_filled:
         fields.pop("identifier", None)
-    own = None if sent.is_filled else sent.identifier
+    own = None if intent.is_filled else intent.identifier
     placement = intent.placement
     row = Row(intent.source, intent.line, {**fields, **placement_fields(placement)})
     written, hashed = orjson.dumps(fields), placed_hash(hash_of(fields), *placement)
     named = (str(fields["name"]), str(fields["modelId"]))
-    spec = Spec(key, row.source, row.line, *named, own, written, hashed, row, placement)
-    return RowProgress(spec, sent.identifier, sent.is_filled, intent.body)
+    return Spec(intent.key, row.source, row.line, *named, own, written, hashed, row, placement)
 
 
 def left_open(ledger: Ledger) -> Iterator[RowProgress]:

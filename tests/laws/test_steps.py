@@ -558,3 +558,23 @@ async def test_brakes_and_outages_hold_for_steps(tmp_path: Path, fault: str) -> 
         ran = await job.run(server.base_url, more=MAKE)
         assert (ran.code, ran.summary.unfinished, job.failures) == (0, 0, [])
         assert {str(one) for one in placed(server).values()} == {"(None, {'q3'})"}
+
+
+async def test_a_row_that_is_gone_with_steps_due_is_reported(tmp_path: Path) -> None:
+    """Its run was killed between create and step: the failures file has it, and its line alone finishes it."""
+    job = Job(tmp_path)
+    job.rows(row("a", folder="Sales", labels=["q3"]), row("b"))
+    async with FaultyServer(on("PUT 400@1"), on("PATCH 400@1")) as server:
+        await job.run(server.base_url, more=MAKE)
+        kept = [
+            line for line in job.files.journal.read_bytes().splitlines(keepends=True) if b'"unfinished"' not in line
+        ]
+        job.files.journal.write_bytes(b"".join(kept))  # as a kill leaves it
+        job.files.failures.write_bytes(b"")
+        job.rows(row("b"))
+        ran = await job.run(server.base_url)
+        assert (ran.code, ran.summary.unfinished, ran.summary.other_failures) == (0, 0, 1)
+        assert job.reasons == {"a": "unfinished interrupted"}
+        assert (job.failures[0]["spec"]["folder"], job.failures[0]["spec"]["labels"]) == ("Sales", ["q3"])
+        assert (await job.run(server.base_url, inputs=[job.files.failures])).code == 0
+        assert (placed(server)["a"], job.failures) == (("sales", {"q3"}), [])
