@@ -25,7 +25,7 @@ _OK = 200
 class Intended:
     """Fingerprints of every identifier that an intent of a key names, alone and with the hash of what was sent under it.
 
-    And of the keys whose identifier the server chose.
+    And of the keys whose identifier the server chose, alone and with that hash.
     """
 
     def __init__(self, expected: int) -> None:
@@ -36,6 +36,7 @@ class Intended:
         """One intent says so."""
         if identifier is None:
             self._unnamed.add(key, 1)
+            self._unnamed.add(_pair(key, spec_hash), 1)
         else:
             self._named.add(_pair(key, identifier), 1)
             self._named.add(_sent(key, identifier, spec_hash), 1)
@@ -45,12 +46,13 @@ class Intended:
 
         Key and identifier alone could be those of another row's refused attempt, if a program changed both. Lines of
         earlier versions may lack the hash. Where the server chose the identifier no intent names it: then the line's own
-        URL and answer must.
+        URL and answer must, and what was sent must be the key's.
         """
         key, identifier, spec_hash = created.key, created.identifier, created.spec_hash
         if (_sent(key, identifier, spec_hash) if spec_hash else _pair(key, identifier)) in self._named:
             return True
-        return created.key in self._unnamed and set(said_of(created)) <= {created.identifier}
+        unnamed = _pair(key, spec_hash) if spec_hash else key
+        return unnamed in self._unnamed and set(said_of(created)) <= {identifier}
 
 
 def said_of(created: Created) -> Iterator[str]:

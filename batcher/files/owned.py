@@ -132,8 +132,10 @@ def _contradiction(storage: Storage, files: Files, number: int, more: int) -> st
         other = f"but {files.journal} says that something else was sent under it"
     elif named:
         other = f"but {files.journal} says that it was sent as {' or '.join(named)}"
-    elif sent:
+    elif sent and answered:
         other = f"but the line's own url and response say {' and '.join(answered)}"
+    elif sent:
+        other = f"but {files.journal} says that something else was sent under the key {created.key}"
     else:
         other = f"but {files.journal} knows no row with the key {created.key}"
     others = f" (and {more:,} more lines like it)" if more else ""

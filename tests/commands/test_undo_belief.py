@@ -148,6 +148,28 @@ async def test_what_the_server_named_is_borne_out_by_its_own_line(
         assert (await undone(job, server.base_url)).deleted == 1
 
 
+async def test_another_rows_line_under_a_key_without_identifier_is_refused(tmp_path: Path) -> None:
+    """A spreadsheet program made 1 of 0001, and a row called 1 is still in doubt: undo would have settled that one.
+
+    With --recreate-undone it was sent again, and had two documents (life 20045107 of the people).
+    """
+    job = Job(tmp_path)
+    job.rows(row("first", key="0001"))
+    async with FaultyServer("hang-after@2") as server:
+        await job.run(server.base_url, fill_identifiers=False)
+        job.rows(row("first", key="0001"), row("second", key="1"))
+        await job.run(server.base_url, fill_identifiers=False, timeout_seconds=0.3, connect_timeout_seconds=0.3)
+
+        def number_keys(line: dict[str, Any]) -> None:
+            line["key"] = str(int(line["key"]))
+
+        save(job, number_keys)
+        with pytest.raises(UsageError, match="says that something else was sent under the key 1"):
+            await undone(job, server.base_url, force=True)
+        assert not deletions(server)
+    assert len(server.documents) == 2
+
+
 async def test_a_document_that_was_gone_already_is_counted_apart(tmp_path: Path) -> None:
     """Somebody deleted it: no deletion of ours, but the row is undone."""
     job = Job(tmp_path)
