@@ -16,7 +16,7 @@ from ..config import Files
 from ..errors import UsageError
 from ..identity import fingerprint
 from .disk import Storage
-from .due_steps import has_other_placement
+from .due_steps import has_other_body, has_other_placement
 from .history import Journaled, read_journal
 from .journal_lines import CONTENT, VERSION
 from .key_history import NO_HISTORY, KeyHistory
@@ -87,10 +87,16 @@ class Past:
             sent = self.journaled.steps.sent_of(key, sent)
         return RowState.CREATED if sent in (0, fingerprint(spec_hash())) else RowState.CHANGED
 
-    def has_other_placement(self, key: str, spec_hash: str) -> bool:
-        """Whether a created row with this hash, which asks for folder or labels, asks for others than its document has."""
+    def has_other_placement(self, key: str, spec_hash: str, *, asks_for_one: bool) -> bool:
+        """Whether a changed row with this hash asks for other folder or labels than its document has.
+
+        Of one that asks for none anymore, its hash tells only if nothing else has changed.
+        """
         sent = self.created.get(key)
-        return sent is not None and has_other_placement(self.journaled.steps.sent_of(key, sent), spec_hash)
+        if sent is None:
+            return False
+        now = self.journaled.steps.sent_of(key, sent)
+        return has_other_placement(now, spec_hash) if asks_for_one else not has_other_body(now, spec_hash)
 
 
 def read_past(storage: Storage, files: Files, base_url: str, namespace: str) -> Past:

@@ -114,8 +114,10 @@ class SeenRows:
     def see(self, row: ValidRow) -> None:
         """One valid row."""
         state = self.past.state(row.key, row.spec_hash, recreate=self.recreate)
-        if state is RowState.CHANGED and self.applies_steps and row.placement != NO_PLACEMENT:
-            state = RowState.UNFINISHED if self.past.has_other_placement(row.key, row.spec_hash()) else state
+        if state is RowState.CHANGED and self.applies_steps:
+            asks = row.placement != NO_PLACEMENT
+            is_other = self.past.has_other_placement(row.key, row.spec_hash(), asks_for_one=asks)
+            state = RowState.UNFINISHED if is_other else state
         self.counts[state] += 1
         if self.spooled.sheet is not None:
             self.spooled.sheet.add(row.row, row.key, note=_NOTE if state is RowState.CHANGED else "")

@@ -219,6 +219,20 @@ async def test_changed_folders_are_applied_on_request(tmp_path: Path) -> None:
         assert (again.summary.changed, again.summary.requests, len(server.commits)) == (1, 0, 3)
 
 
+async def test_a_row_that_asks_for_no_folder_anymore_is_not_changed_forever(tmp_path: Path) -> None:
+    """Its document stays where it is, and that is what the row says now; other content is still a change."""
+    job = Job(tmp_path)
+    job.rows(row("a", folder="Sales", labels=["q3"]), row("b", folder="Sales"))
+    async with FaultyServer() as server:
+        await job.run(server.base_url, more=MAKE)
+        job.rows(row("a"), row("b", description="new"))
+        assert (await job.run(server.base_url)).summary.changed == 2
+        applied = await job.run(server.base_url, more={"apply_steps": True})
+        assert (applied.code, applied.summary.changed, applied.summary.requests) == (0, 1, 0)
+        again = await job.run(server.base_url)
+        assert (again.summary.changed, placed(server)["a"]) == (1, ("sales", {"q3"}))
+
+
 @VERSIONS
 @pytest.mark.parametrize("fault", ["reset-after@1", "hang-after@1"])
 async def test_a_reconciled_row_gets_its_steps(tmp_path: Path, api: str, fault: str) -> None:
