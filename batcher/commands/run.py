@@ -2,17 +2,19 @@
 
     lock ─ survey ─┬─ a problem in any row (without --skip-invalid): the end, nothing sent or written
                    ├─ nothing to do: count, the end
-                   └─ open ─ book what needs no request ─ preflight ─ settle what is unclear ─ send new rows
-                      ─ send what failed before ─ bring the failures file up to date ─ count, the end
+                   └─ open ─ book what needs no request ─ preflight ─ find or make folders and labels
+                      ─ settle what is unclear ─ finish created rows that lack steps ─ send new rows, each with
+                      its steps ─ send what failed before ─ bring the failures file up to date ─ count, the end
 
 | stage | where |
 |---|---|
-| before it: what an undo that was cut off left open is looked up | `commands/cut_undo.py` |
+| lock: no other run on these files; then what an undo that was cut off left open is looked up | `files/lock.py`, `commands/cut_undo.py` |
 | survey: the past, every row checked once, what is to be sent spooled | `plan/survey.py`, `files/past.py`, `read/`, `validate/` |
-| open: connection, pace and the three files | `send/connect.py` |
-| preflight: are the keys good, do the models exist? | `send/preflight.py` |
+| open: connection, pace and the three files (results, failures, journal) | `send/connect.py` |
+| book: write down the outcome of rows that need no request, as invalid ones | `send/before_sending.py` |
+| preflight: are the API keys good, do the models exist? | `send/preflight.py` |
 | folders and labels that rows ask for: found, or made | `commands/placing.py`, `send/places.py`, `send/make_places.py` |
-| created rows that lack steps | `commands/unfinished_rows.py`, `send/finish_step.py` |
+| steps: what follows a create, moving into a folder and labels | `commands/unfinished_rows.py`, `send/finish_step.py` |
 | one row: attempts, retries and what its answers mean | `send/sender.py`, `send/create_step.py`, `omni/` |
 | what an unclear attempt did | `send/reconcile.py`, `send/settle_rules.py` |
 | rows with an unclear attempt that the inputs no longer hold | `send/absent_rows.py` |
