@@ -8,7 +8,8 @@
 
 | stage | where |
 |---|---|
-| lock: no other run on these files; then what an undo that was cut off left open is looked up | `files/lock.py`, `commands/cut_undo.py` |
+| lock: no other run on these files | `files/lock.py` |
+| before survey: what an undo that was cut off left open is looked up | `commands/cut_undo.py` |
 | survey: the past, every row checked once, what is to be sent spooled | `plan/survey.py`, `files/past.py`, `read/`, `validate/` |
 | open: connection, pace and the three files (results, failures, journal) | `send/connect.py` |
 | book: write down the outcome of rows that need no request, as invalid ones | `send/before_sending.py` |
