@@ -131,7 +131,7 @@ def summarise(
     steps = survey.past.journaled.steps if batch is None else batch.sender.ledger.steps
     unfinished, refused, others = count_due(survey, steps.due)
     tally = batch.tally if batch is not None else Tally()
-    is_limit_reached = batch is not None and batch.is_limit_reached
+    is_limit_reached = settings.sending.limit == 0 or (batch is not None and batch.is_limit_reached)
     return Summary(
         run=runtime.run_id,
         started=survey.started,

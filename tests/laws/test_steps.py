@@ -287,6 +287,18 @@ async def test_a_limit_counts_rows_whose_requests_leave(tmp_path: Path) -> None:
         assert (await job.run(server.base_url)).code == 0
 
 
+@pytest.mark.parametrize("created", [0, 1])
+async def test_a_limit_of_none_with_nothing_to_make_leaves_the_rows_to_do(tmp_path: Path, created: int) -> None:
+    """Nothing is asked, and the counts add up."""
+    job = Job(tmp_path)
+    job.rows(row("a"), row("b"))
+    async with FaultyServer() as server:
+        await job.run(server.base_url, limit=created)
+        ran = await job.run(server.base_url, limit=0)
+        assert (ran.code, ran.summary.to_do, ran.summary.requests) == (6, 2 - created, 0)
+        assert ran.summary.stopped_reason is StopReason.LIMIT
+
+
 async def test_a_step_refused_again_and_again_stops_the_run(tmp_path: Path) -> None:
     """The rows are probably not to blame, although each of them is created."""
     job = Job(tmp_path)
