@@ -55,6 +55,10 @@ STEP_HINTS = {  # of created rows
     Reason.FORBIDDEN: "The key's owner may not do that. Ask for the permission and run again: only the missing step is done.",
     Reason.INTERRUPTED: "Run the same command again: only the missing step is done.",
 }
+DOCUMENT_GONE = (
+    "Someone deleted the document; Trash may hold it. Restore it and run again, or give the row another key and run with "
+    "--create-again."
+)
 NOT_REACHED = "created; the run ended before its step: {}"
 UNCERTAIN = "It may exist. Run the same command again: batcher looks it up first and never creates it twice."
 UNCERTAIN_UNNAMED = (

@@ -7,18 +7,20 @@ a second one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
 
 from ..placement import is_uuid, segments_of
-from ..reasons import Reason
+from ..reasons import DOCUMENT_GONE, Reason
 from ..transport.reply import Answer, Reply
 from . import judge
 from .api import Question, Request
-from .v1_answers import json_of, may_be_of_key, message_of
+from .v1_answers import json_of, may_be_of_key, message_of, proves_absence
 from .verdicts import Absent, Blocked, Braked, EndpointUnusable, KeyDoubted, KeyRefused, Refused, There, Unknown, Unsent
 
 FOLDERS, LABELS = "/api/v1/folders", "/api/v1/labels"
@@ -126,13 +128,14 @@ def make_label(name: str) -> Question[StepVerdict]:
 
 def move(identifier: str, path: str) -> Question[StepVerdict]:
     """Put a document into the folder of this path."""
-    return Question(Request("PUT", f"{_document(identifier)}/move", orjson.dumps({"folderPath": path})), judge_step)
+    body = orjson.dumps({"folderPath": path})
+    return Question(Request("PUT", f"{_document(identifier)}/move", body), partial(_judge_step_of, identifier))
 
 
 def add_labels(identifier: str, labels: Iterable[str]) -> Question[StepVerdict]:
     """Put labels on a document, all or none. Those that it has already stay."""
     body = orjson.dumps({"add": list(labels)})
-    return Question(Request("PATCH", f"{_document(identifier)}/labels", body), judge_step)
+    return Question(Request("PATCH", f"{_document(identifier)}/labels", body), partial(_judge_step_of, identifier))
 
 
 def judge_step(reply: Reply, now: datetime) -> StepVerdict:
@@ -145,6 +148,14 @@ def judge_step(reply: Reply, now: datetime) -> StepVerdict:
     return _judge_refusal(reply) or (
         look if isinstance(look, Unknown) else Unknown(Reason.BAD_RESPONSE, reply.status, "")
     )
+
+
+def _judge_step_of(identifier: str, reply: Reply, now: datetime) -> StepVerdict:
+    """As `judge_step`; a document that isn't there anymore is another thing than a missing folder."""
+    verdict = judge_step(reply, now)
+    if isinstance(verdict, Refused) and isinstance(reply, Answer) and proves_absence(reply, identifier):
+        return replace(verdict, hint=DOCUMENT_GONE)
+    return verdict
 
 
 def _judge_refusal(answer: Answer) -> There | Blocked | KeyDoubted | Refused | None:

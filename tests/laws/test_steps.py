@@ -22,6 +22,7 @@ from batcher.errors import InvalidInput, StopReason, UsageError
 from batcher.files.step_lines import Making
 from batcher.models import ApiVersion, stamp
 from batcher.placement import StepKind
+from batcher.reasons import DOCUMENT_GONE
 from batcher.runtime import Runtime
 from batcher.send.drain import Drain, End
 from batcher.send.folder_creators import FolderCreators
@@ -217,6 +218,25 @@ async def test_changed_folders_are_applied_on_request(tmp_path: Path) -> None:
         assert placed(server) == {"a": ("ops", set()), "b": (None, {"q3"}), "c": (None, {"q3"})}
         again = await job.run(server.base_url, more={"apply_steps": True})
         assert (again.summary.changed, again.summary.requests, len(server.commits)) == (1, 0, 3)
+
+
+@pytest.mark.parametrize(
+    ("fault", "asked"), [("PUT 500@1-5", {"folder": "Sales"}), ("PATCH 500@1-5", {"labels": ["q3"]})]
+)
+async def test_a_document_deleted_before_its_step_is_named(tmp_path: Path, fault: str, asked: dict[str, Any]) -> None:
+    """No folder or label is to be made then: the hint speaks of the document, and its way out works."""
+    job = Job(tmp_path)
+    job.rows(row("a", **asked))
+    async with FaultyServer(on(fault)) as server:
+        await job.run(server.base_url, more=MAKE)
+        where = f"{server.base_url}/api/v1/documents/{job.failures[0]['identifier']}"
+        async with aiohttp.ClientSession(headers={"Authorization": "Bearer stranger"}) as session:
+            assert (await session.delete(where)).status == 200
+        assert (await job.run(server.base_url)).code == 1
+        assert (job.failures[0]["reason"], job.failures[0]["hint"]) == ("not_found", DOCUMENT_GONE)
+        job.rows(row("a", key="b", **asked))
+        assert (await job.run(server.base_url, create_again=True)).code == 0
+        assert list(placed(server)) == ["a"]
 
 
 async def test_a_row_that_asks_for_no_folder_anymore_is_not_changed_forever(tmp_path: Path) -> None:
