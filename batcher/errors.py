@@ -32,6 +32,7 @@ class StopReason(StrEnum):
     ENDPOINT_GONE = "endpoint_gone"  # no create of this API version there
     CERTIFICATE = "certificate"  # of the server: not to be trusted
     PLACES = "places"  # folders or labels that rows ask for can't be listed or made
+    MODELS = "models"  # they can't be listed
     FIREWALL = "firewall"  # something before the server refuses everything
     UNREADABLE = "unreadable"  # the first answers
     WRONG_DOCUMENT = "wrong_document"  # an answer names another one than was asked for

@@ -12,13 +12,14 @@ from ..config import RunSettings, Sending
 from ..errors import UsageError
 
 if TYPE_CHECKING:
+    from ..commands.list_models import ModelsSettings
     from ..commands.undo import UndoSettings
 
 _OURS = 30  # files, spools, pace, loop, streams: 25 were counted, and some come and go while names are looked up
 _THREADS = 10  # four of uvloop, three that fsync, and the sandbox's
 
 
-def fitting(settings: RunSettings | UndoSettings, warn: Callable[[str], None]) -> Sending:
+def fitting(settings: RunSettings | UndoSettings | ModelsSettings, warn: Callable[[str], None]) -> Sending:
     """How to send, with as many requests at once as there may be connections beside the files, which must never fail.
 
     The limit is raised as far as this user may. Raises UsageError if it leaves no room for one connection.

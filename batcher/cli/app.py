@@ -50,6 +50,15 @@ def _add(body: str, parameters: Sequence[click.Parameter], text: str, short: str
 
 
 _add(
+    *(
+        "models:models",
+        options.MODELS,
+        "List the models of the instance: id, name, connection. A row's modelId is one.",
+    ),
+    "the instance's models: id, name, connection",
+    "batcher models --instance acme",
+)
+_add(
     *("run:run", options.RUN, "Create a document for each row without one. It's always safe to run again."),
     "create every document that isn't created yet",
     "batcher run dashboards.csv --instance acme --limit 5",

@@ -28,6 +28,7 @@ from .screen.console import count
 from .screen.observer import ConsoleObserver
 
 if TYPE_CHECKING:
+    from ..commands.list_models import ModelsSettings
     from ..commands.undo import UndoSettings
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ def spare_collector() -> None:
 
 def carry_out(
     command: Callable[..., Coroutine[Any, Any, T]],
-    settings: RunSettings | UndoSettings,
+    settings: RunSettings | UndoSettings | ModelsSettings,
     invocation: Invocation,
     observer: ConsoleObserver,
     deadline: float | None = None,

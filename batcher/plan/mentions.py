@@ -35,7 +35,8 @@ class Mentions:
 
     def unknown(self, model_id: str) -> Problem:
         """The problem of these rows if what they name is a model that nobody knows."""
-        return self.problem("modelId", f"{shown(model_id)} isn't a model of this instance, or the API key can't see it")
+        message = f"{shown(model_id)} isn't a model of this instance, or the API key can't see it"
+        return self.problem("modelId", f"{message}; `batcher models` lists them")
 
     def problem(self, field: str, message: str) -> Problem:
         """The problem of these rows."""

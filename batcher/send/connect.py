@@ -59,7 +59,7 @@ async def open_run(
 async def open_requester(
     endpoint: Endpoint,
     sending: Sending,
-    files: Files,
+    files: Files | None,
     drain: Drain,
     runtime: Runtime,
     warn: Callable[[str], None],
@@ -68,7 +68,7 @@ async def open_requester(
 ) -> AsyncIterator[Requester]:
     """The requester of the endpoint for the block. With `keeps` a sandbox begins its state beside the results.
 
-    Without it, it uses that state only if it is there, so that a look leaves no new file.
+    Without it, it uses that state only if it is there, so that a look leaves no new file. Without files there is none.
     """
     async with contextlib.AsyncExitStack() as stack:
         base_url, transport = endpoint.base_url, runtime.transport
@@ -95,9 +95,10 @@ async def open_requester(
         )
 
 
-def _sandbox(sending: Sending, files: Files, *, keeps: bool) -> Sandbox:
+def _sandbox(sending: Sending, files: Files | None, *, keeps: bool) -> Sandbox:
     """The embedded server."""
     from ..sandbox import Sandbox, SandboxSettings  # noqa: PLC0415 - only a rehearsal pays for the server
 
-    state = files.sandbox_state
-    return Sandbox(SandboxSettings(rate=sending.rate, state=state if keeps or state.exists() else None))
+    state = None if files is None else files.sandbox_state
+    is_kept = state is not None and (keeps or state.exists())
+    return Sandbox(SandboxSettings(rate=sending.rate, state=state if is_kept else None))

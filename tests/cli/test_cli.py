@@ -28,7 +28,7 @@ from batcher.version import __version__
 from ..support.command import ROOT, environment, feed, start
 from ..support.processes import bounded
 
-COMMANDS = ("run", "check", "status", "verify", "undo", "sandbox", "config")
+COMMANDS = ("models", "run", "check", "status", "verify", "undo", "sandbox", "config")
 KEY = "omni_osk_0123456789abcdefWXYZ"
 MODEL = "3f0d2b10-0000-4000-8000-000000000001"
 GOOD = f"name,modelId\nRevenue,{MODEL}\nOrders,{MODEL}\n"
@@ -86,7 +86,7 @@ def test_the_defaults_in_the_help_are_the_real_ones() -> None:
     [
         (["rnu", "x.csv"], "no command 'rnu'; did you mean run? (help: batcher --help)"),
         (["verfy"], "did you mean verify?"),
-        (["xyzzy"], "there are run, check, status, verify, undo, sandbox, config"),
+        (["xyzzy"], "there are models, run, check, status, verify, undo, sandbox, config"),
         (["run", "x.csv", "--ratee", "1/s"], "no option --ratee; did you mean --rate? (help: batcher run --help)"),
         (["run", "--recreate-undo", "x.csv"], "did you mean --recreate-undone?"),
         (["run"], "INPUT... is missing"),

@@ -18,7 +18,7 @@ READMES = [
 ]
 PAGES = [*READMES, CONTRACT, API]
 
-COMMANDS = ("run", "check", "status", "verify", "undo", "sandbox", "config")
+COMMANDS = ("models", "run", "check", "status", "verify", "undo", "sandbox", "config")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 
 

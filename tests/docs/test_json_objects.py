@@ -44,10 +44,10 @@ def test_of_run(rehearsed: Path) -> None:
     assert set(json.loads((rehearsed / "run.json").read_text())) == documented("run")
 
 
-@pytest.mark.parametrize("command", ["status", "verify", "undo", "config", "check"])
+@pytest.mark.parametrize("command", ["status", "verify", "undo", "config", "check", "models"])
 def test_of_the_other_commands(command: str, rehearsed: Path) -> None:
     """On standard output."""
-    subject = {"undo": ["d.sandbox.results.jsonl"], "config": []}.get(command, ["d.csv"])
+    subject = {"undo": ["d.sandbox.results.jsonl"], "config": [], "models": []}.get(command, ["d.csv"])
     paced = [] if command in ("config", "check") else ["--rate", "none"]
     shown = json.loads(start(rehearsed, command, *subject, "--sandbox", *paced, "--json").stdout)
     assert (shown["command"], shown["exitCode"]) == (command, 0)

@@ -196,6 +196,7 @@ STATUS = (
     *LOG_FORMAT,
     *LOUDNESS,
 )
+MODELS = (*ENDPOINT, *SENDING, *JSON, *LOG_FORMAT, *LOUDNESS)
 SAMPLE = (_value("--sample", "N", "Verify", "compare only N documents, chosen at random", _MANY, lasting=False),)
 VERIFY = (*INPUTS, *SAMPLE, *ENDPOINT, *FILES, *SENDING, *READING, *PLACEMENT, *NAMESPACE, *FILLING, *ALL, *OUTPUT)
 UNDO = (
