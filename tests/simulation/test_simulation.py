@@ -1,6 +1,6 @@
 """The simulation's part in every test run: 250 lives of each kind, exact replay, and teeth.
 
-CI lives 2,750 more of each. `python -m tests.simulation --seeds 100000 --jobs 2` runs as many as you like; a failing seed
+CI lives 1,500 more of each. `python -m tests.simulation --seeds 100000 --jobs 2` runs as many as you like; a failing seed
 replays exactly.
 """
 
