@@ -347,6 +347,12 @@ def _check_uncertain(world: World, key: str, line: dict[str, Any]) -> None:
         and (document := world.server.documents.get(intent.identifier or "")) is not None
         and world.server.is_unreadable(world.now, document)
     ]
+    if world.schedule.habits.ignores_identifiers:  # nor can what its answer named be told from another row's
+        unreadable += [
+            document.identifier
+            for document in world.documents_of(key)
+            if world.server.is_unreadable(world.now, document)
+        ]
     if not unreadable:
         raise world.broken(f"{key} stays uncertain: {line['reason']}, {line['message']}")
 

@@ -86,6 +86,7 @@ class PlacedWorld(World):
         super().judge_run(start)
         for key, given in self.known(start).items():
             self.asked.setdefault(key, []).append(given.row)
+            self.asked.setdefault(given.row.marker, []).append(given.row)
         made = Counter((folder.parent, folder.name.casefold()) for folder in self.server.places.folders)
         twice = [name for (_, name), count in made.items() if count > 1]
         if twice:
@@ -97,9 +98,15 @@ def live_placed(world: PlacedWorld, product: Real) -> None:
     live_in(world, product)
     last = world.starts[-1]
     created = {line["key"]: line["identifier"] for line in world.lines(FILES.results)}
-    for key, given in world.known(last).items():
+    known = world.known(last)
+    by_marker = {given.row.marker: given.row for given in known.values()}
+    for key, given in known.items():
         if key in created and not given.row.is_broken:
-            _check_place(world, key, given.row, world.server.places.of.get(created[key], Place()))
+            # rows that share a name are told apart by their content, not by the order that `known` goes by
+            document = world.server.documents.get(created[key])
+            marker = "" if document is None else str(document.body.get("description")).partition(" ")[0]
+            row = by_marker.get(marker, given.row)
+            _check_place(world, key, row, world.server.places.of.get(created[key], Place()))
 
 
 def _check_place(world: PlacedWorld, key: str, row: SimRow, place: Place) -> None:
@@ -107,12 +114,13 @@ def _check_place(world: PlacedWorld, key: str, row: SimRow, place: Place) -> Non
     there = world.server.places.path_of(place.folder)
     if row.folder is not None and there != _path(row.folder):
         raise world.broken(f"{key} is in the folder {there}, its row says {row.folder}")
-    once = {_path(one.folder) for one in world.asked[key] if one.folder is not None}
+    asked = [*world.asked[key], *world.asked.get(row.marker, ())]
+    once = {_path(one.folder) for one in asked if one.folder is not None}
     if there is not None and there not in once:
         raise world.broken(f"{key} is in the folder {there}, which it never asked for")
     if not set(row.labels) <= place.labels:
         raise world.broken(f"{key} has the labels {sorted(place.labels)}, its row says {row.labels}")
-    if not place.labels <= {label for one in world.asked[key] for label in one.labels}:
+    if not place.labels <= {label for one in asked for label in one.labels}:
         raise world.broken(f"{key} has the labels {sorted(place.labels)}, which it never asked for")
 
 
