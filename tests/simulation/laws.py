@@ -172,8 +172,13 @@ def _check_blocked(world: World, start: Start) -> None:
 
 
 def _check_stops_at_firewall(world: World, start: Start) -> None:
-    """Once it has refused three different rows, with no pass between, nothing more leaves (contract 9)."""
+    """Once it has refused three different rows, with no pass between, nothing more leaves (contract 9).
+
+    An answer that may be about the key counts as a pass only once whoami has told that it isn't: that may be later.
+    """
     posts = [post for post in world.wire.posts if post.run == start.number]
+    if any(post.status == 403 and not post.is_blocked for post in posts):
+        return
     blocked: set[str] = set()
     in_a_row, before = 0, 0.0
     for post in sorted((post for post in posts if post.status not in (None, 429)), key=lambda post: post.ended_at):
@@ -330,7 +335,11 @@ def _check_contents(world: World) -> None:
 def _cannot_be_compared(world: World, line: dict[str, Any]) -> bool:
     """What the server named by itself, once somebody has renamed it, or if it can't be read: a person must look (contract 5)."""
     document = world.server.documents.get(line["identifier"] or "")
-    is_told = document is not None and (document.name == "Renamed since" or document.guard is not Guard.OPEN)
+    is_told = document is not None and (
+        document.name == "Renamed since"
+        or document.guard is not Guard.OPEN
+        or world.server.is_unreadable(world.now, document)
+    )
     is_named_otherwise = str(line["identifier"]).startswith("other-")
     return is_told and (world.schedule.habits.ignores_identifiers or is_named_otherwise)
 
