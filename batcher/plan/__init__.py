@@ -1,1 +1,1 @@
-"""Before the first request: where each row stands, and what is to be done."""
+"""Before the first request: the state of each row, and what to do."""

@@ -1,1 +1,1 @@
-"""What people and programs are told: plan, progress, outcomes and summary."""
+"""What people and programs see: plan, progress, outcomes and summary."""

@@ -1,1 +1,1 @@
-"""Rows → specs, or every problem of them; and each row's own key."""
+"""Rows → specs, or every problem in them; and each row's key."""

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""For --on-end: a message to Slack about each night that wasn't whole. Wants SLACK_WEBHOOK_URL in the environment."""
+"""For --on-end: tells Slack about each night that didn't exit with 0. Needs SLACK_WEBHOOK_URL in the environment."""
 
 import json
 import os

@@ -173,7 +173,7 @@ HOUSE = ROOT / "batcher" / "README.md"
 
 def house() -> list[tuple[str, str]]:
     """The folders that the package's README draws, each with its line."""
-    section = text_of(HOUSE).partition("## The house")[2]
+    section = text_of(HOUSE).partition("## Layout")[2]
     return re.findall(r"^  (\w+)/ +(.*)$", section, re.MULTILINE)
 
 
@@ -198,7 +198,7 @@ def test_the_house_is_listed_from_top_to_bottom() -> None:
 
 def test_the_modules_beside_the_folders_are_named() -> None:
     """So that `ls batcher` holds nothing that it is silent about."""
-    section = text_of(HOUSE).partition("## The house")[2]
+    section = text_of(HOUSE).partition("## Layout")[2]
     modules = {path.name for path in (ROOT / "batcher").glob("[a-z]*.py")}
     assert modules - set(re.findall(r"`(\w+\.py)`", section)) == set()
 
