@@ -31,9 +31,9 @@ HINTS = {
     Reason.REJECTED: "Read the message, fix the row and run again.",
     Reason.NOT_FOUND: (
         "What the message names (the model, a branch, a topic, a folder, a label) doesn't exist for this key. Check the row; "
-        "--create-folders and --create-labels make what is missing."
+        "--create-folders and --create-labels create what's missing."
     ),
-    Reason.FORBIDDEN: "The key's owner may not create documents on this model. Ask for the permission, or use another key.",
+    Reason.FORBIDDEN: "The key's owner isn't allowed to create documents on this model. Ask for permission, or use another key.",
     Reason.IDENTIFIER_TAKEN: (
         "Another document has this identifier. Choose another one; if the row has none, run with --namespace TEXT and another "
         "--results; if it's this row's document, run with --adopt-existing."
@@ -49,10 +49,12 @@ HINTS = {
 STEP_HINTS = {  # of created rows
     Reason.REJECTED: "Read the message, fix the row's folder or labels and run again: only the missing step is done.",
     Reason.NOT_FOUND: (
-        "Make what is missing in Omni (or run with --create-folders, --create-labels), or fix the row, and run again: only the "
+        "Create what's missing in Omni (or run with --create-folders, --create-labels), or fix the row, and run again: only the "
         "missing step is done."
     ),
-    Reason.FORBIDDEN: "The key's owner may not do that. Ask for the permission and run again: only the missing step is done.",
+    Reason.FORBIDDEN: (
+        "The key's owner isn't allowed to do that. Ask for permission and run again: only the missing step is done."
+    ),
     Reason.INTERRUPTED: "Run the same command again: only the missing step is done.",
 }
 DOCUMENT_GONE = (

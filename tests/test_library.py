@@ -265,7 +265,7 @@ def test_a_header_that_cannot_be_sent_is_refused_without_its_value(headers: dict
     [
         ("https://acme.omniapp.co", "socks5://user:password@proxy:1080", "proxy isn't an HTTP proxy"),
         ("https://acme.omniapp.co", "http://", "proxy isn't an HTTP proxy"),
-        ("http://127.0.0.1:9", "http://proxy:3128", "which no proxy leads to"),
+        ("http://127.0.0.1:9", "http://proxy:3128", "can't be reached through a proxy"),
     ],
 )
 def test_a_proxy_that_cannot_serve_is_refused(base_url: str, proxy: str, message: str) -> None:

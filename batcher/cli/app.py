@@ -53,7 +53,7 @@ _add(
     *(
         "models:models",
         options.MODELS,
-        "List the models of the instance: id, name, connection. A row's modelId is one.",
+        "List the instance's models: id, name, connection. Use one of these ids as modelId.",
     ),
     "the instance's models: id, name, connection",
     "batcher models --instance acme",

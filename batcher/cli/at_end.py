@@ -32,7 +32,7 @@ def missing(words: Sequence[str]) -> str | None:
     """What a run is told at once, rather than hours later: there is no such program."""
     if not words or shutil.which(words[0]) is not None:
         return None
-    return f"--on-end: there's no program {words[0]!r} that can be run; nothing will be called when the run ends"
+    return f"--on-end: there's no program {words[0]!r} to run; nothing will be called when the run ends"
 
 
 def call(words: Sequence[str], summary: bytes, seconds: float = HOOK_SECONDS) -> str | None:
@@ -51,7 +51,7 @@ def call(words: Sequence[str], summary: bytes, seconds: float = HOOK_SECONDS) ->
     if code == 0:
         return None
     how = f"exit code {code}" if code > 0 else f"signal {-code}"
-    return f"--on-end: {words[0]} ended with {how}; give it the file of --summary as its input to see why"
+    return f"--on-end: {words[0]} ended with {how}; run it with the --summary file as its input to see why"
 
 
 def _code_of(words: Sequence[str], summary: bytes, seconds: float) -> int | None:

@@ -71,7 +71,7 @@ class Placing:
             self.observer.problem(problem)
         if missing and not self.settings.skip_invalid:
             raise InvalidInput(
-                f"{_words(missing)}; no document was created. Make what is missing with --create-folders or --create-labels, "
+                f"{_words(missing)}; no document was created. Create what's missing with --create-folders or --create-labels, "
                 "fix these rows, or skip them with --skip-invalid."
             )
         for state in (RowState.NEW, RowState.FAILED) if missing else ():
@@ -87,11 +87,11 @@ def missing_places(asked: Asked, places: Places, refused: Mapping[str, str]) -> 
     missing: dict[tuple[StepKind, str], Problem] = {}
     for name, mentions in asked.folders.items():
         if problem := places.problem_of_folder(mentions.as_asked):
-            why = f"; it couldn't be made: {refused[name]}" if name in refused else ""
+            why = f"; it couldn't be created: {refused[name]}" if name in refused else ""
             missing[StepKind.FOLDER, name] = mentions.problem(FOLDER, problem + why)
     for name, mentions in asked.labels.items():
         if problem := places.problem_of_label(mentions.as_asked):
-            why = f"; it couldn't be made: {refused[name]}" if name in refused else ""
+            why = f"; it couldn't be created: {refused[name]}" if name in refused else ""
             missing[StepKind.LABELS, name] = mentions.problem(LABELS, problem + why)
     return missing
 

@@ -84,9 +84,7 @@ def find(storage: Storage, settings: UndoSettings) -> Undoing:
     mine = "sandbox" if settings.endpoint.sandbox else settings.endpoint.base_url
     if mine not in ("", base_url):
         remedy = "add --sandbox" if base_url == "sandbox" else f"give --base-url {base_url}"
-        raise UsageError(
-            f"{files.found} tells of documents at {base_url}, not at {mine}: {remedy}; nothing was deleted"
-        )
+        raise UsageError(f"{files.found} lists documents at {base_url}, not at {mine}: {remedy}; nothing was deleted")
     past = read_past(storage, files, base_url, header.namespace)
     ownership = find_owned(storage, files, past.journaled)  # first: rows may be uncertain because somebody changed keys
     if past.uncertain and not settings.force:
@@ -129,8 +127,8 @@ def unsettled(past: Past, files: Files) -> str:
         sentences.append(f"Run the same inputs again first, which settles{which}.")
     if unnamed:
         sentences.append(
-            f"{_rows(unnamed)} to be settled by a person, having been sent without an identifier: as the hint of each in "
-            f"{files.failures} says."
+            f"{_rows(unnamed)} to be settled by hand, since no identifier was sent: see the hint of each in "
+            f"{files.failures}."
         )
     return " ".join([*sentences, "Or leave them as they are with --force. Nothing was deleted."])
 

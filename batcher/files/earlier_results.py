@@ -43,7 +43,7 @@ def placed(files: Files) -> Files:
     rename = f", or rename {results.name} to {lines.name} if an earlier version wrote it" if results.exists() else ""
     raise UsageError(
         f"{results}: results are JSON Lines, and the file's name ends with {SUFFIX}: use --results {lines}{rename}. "
-        "For a spreadsheet of what became of each row, add --sheet-out FILE.csv."
+        "For a spreadsheet with the outcome of each row, add --sheet-out FILE.csv."
     )
 
 

@@ -65,7 +65,7 @@ def journal_header(storage: Storage, files: Files) -> JournalHeader:
             raise UsageError(f"{files.journal}:1: this is not a batcher journal; nothing was deleted.")
     raise UsageError(
         f"{files.journal} is missing; it says where these documents are and which are already deleted. "
-        "Put it back beside the results, then run undo again; nothing was deleted."
+        "Put it back next to the results, then run undo again; nothing was deleted."
     )
 
 
@@ -137,11 +137,11 @@ def _contradiction(storage: Storage, files: Files, number: int, more: int) -> st
     elif sent:
         other = f"but {files.journal} says that something else was sent under the key {created.key}"
     else:
-        other = f"but {files.journal} knows no row with the key {created.key}"
+        other = f"but {files.journal} has no row with the key {created.key}"
     others = f" (and {more:,} more lines like it)" if more else ""
     return (
         f"{place}: the identifier is {created.identifier}, {other}{others}. It may be someone else's document; nothing "
         "was deleted. Put the results file back as batcher wrote it (a spreadsheet program changes what it saves), and the "
-        "journal, if it is an old copy, then run undo again. If nobody changed them, the server answered with another "
-        "identifier than was sent: delete that document by hand and take the line out."
+        "journal, if it is an old copy, then run undo again. If no one changed them, the server answered with a "
+        "different identifier than was sent: delete that document by hand and remove the line."
     )

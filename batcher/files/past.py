@@ -122,9 +122,9 @@ def _results_missing(files: Files, journaled: Journaled) -> str:
     if journaled.header is not None and journaled.header.identifiers is None:
         away = f"{files.failures} away as well, and all lines of {files.journal} but the first"
     return (
-        f"{files.journal} knows of created documents, but {files.found} is missing. Put that file back. Or, to start "
+        f"{files.journal} lists created documents, but {files.found} is missing. Put that file back. Or, to start "
         f"over, move {away}: then each row is looked up under its identifier when its create is refused, but one that was "
-        "sent without an identifier, edited since, or made again after undo, is made twice."
+        "sent without an identifier, edited since, or re-created after undo, is created twice."
     )
 
 
@@ -143,6 +143,6 @@ def _check_header(path: Path, journaled: Journaled, base_url: str, namespace: st
     for name, theirs, mine in (("baseUrl", header.base_url, base_url), ("namespace", header.namespace, namespace)):
         if theirs != mine and not (name == "baseUrl" and mine == ""):  # `status` needs no base URL
             raise UsageError(
-                f"{path} was begun with {name} {theirs!r}, but this run has {mine!r}. With another {name} the same "
-                "rows are other documents: name other files with --results, or use the earlier setting."
+                f"{path} was started with {name} {theirs!r}, but this run has {mine!r}. With a different {name} the "
+                "same rows are different documents: name other files with --results, or use the earlier setting."
             )

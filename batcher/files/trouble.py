@@ -30,7 +30,7 @@ def foreign(path: Path) -> ForeignWriter:
     """What a run says that finds somebody else's bytes in its file."""
     return ForeignWriter(
         f"another run writes to {path}, and the lock doesn't keep it out (a network share without locks?). Nothing new "
-        "is sent. Let the other one end, then run the same command again, one at a time: what was in flight is looked up."
+        "is sent. Wait for the other one to end, then run the same command again, one at a time: what was in flight is looked up."
     )
 
 

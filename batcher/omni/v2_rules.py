@@ -39,7 +39,7 @@ def _left_behind(body: Mapping[str, Any]) -> Iterator[_Finding]:
     elif "metadataVersion" in body:
         yield "metadataVersion", "v2 takes no layout metadata; leave it out, or use --api v1"
     if "branchId" in body:
-        yield "branchId", "v2 creates on no branch; leave it out, or use --api v1"
+        yield "branchId", "v2 can't create on a branch; leave it out, or use --api v1"
 
 
 def _said_twice(body: Mapping[str, Any]) -> Iterator[_Finding]:
@@ -122,7 +122,7 @@ def _of_controls(controls: Any) -> Iterator[_Finding]:
 
 def _unbound(place: str, config: Mapping[str, Any]) -> Iterator[_Finding]:
     if config.get("type") in FILTERS and not config.get("fieldName"):
-        yield f"{place}.fieldName", "missing; without it v2 binds the filter to nothing, and says nothing"
+        yield f"{place}.fieldName", "missing; without it v2 silently binds the filter to nothing"
 
 
 def _of_containers(containers: Any) -> Iterator[_Finding]:

@@ -181,7 +181,7 @@ class LocalShare:
     def _replace(self) -> None:
         """Delete the damaged file, unless another run has done that already."""
         self._was_damaged = True
-        self._warn(f"{self._path}: damaged, or not a batcher pace file; replaced: what was sent just now is forgotten")
+        self._warn(f"{self._path}: damaged, or not a batcher pace file; replaced: recent requests are forgotten")
         self._disconnect()
         with suppress(OSError):  # then the next try finds it damaged again
             if self._inode == self._inode_at_path():

@@ -17,11 +17,11 @@ _WAYS_OUT = (
     "Do you want second documents? Run again with --create-again. Nothing was sent."
 )
 _NUMBERED_ANEW = (
-    "Were rows numbered anew? Run again with --rekey: each row then has the document of its content, and a row without one "
+    "Were rows renumbered? Run again with --rekey: each row then has the document of its content, and a row without one "
     "is created. Or run again with --create-again: each row named here gets a new document. Nothing was sent."
 )
-_REPEATED = "Take out the lines whose row another line is."
-_SAME = "the same was created under the key {of}{made} (from {was}); this row's key is {own}"
+_REPEATED = "Remove each line that is the same row as another line."
+_SAME = "the same content was created under the key {of}{made} (from {was}); this row's key is {own}"
 _TOLD = {
     Kind.SAME: _SAME,
     Kind.FIXED: _SAME,
@@ -78,7 +78,7 @@ def warn_of_moved(moved: Sequence[Pair], observer: Observer) -> None:
         places = ", ".join(f"{pair.source}:{pair.line}" for pair in moved[:SHOWN])
         more = f" and {len(moved) - SHOWN:,} more" if len(moved) > SHOWN else ""
         observer.warning(
-            f"{hold} what was created under another key: {places}{more}. If rows were numbered anew, run again with --rekey: "
+            f"{hold} what was created under another key: {places}{more}. If rows were renumbered, run again with --rekey: "
             "each row then has the document of its content."
         )
 

@@ -31,7 +31,8 @@ def is_fed_back(settings: RunSettings) -> bool:
 def sheet_beside(place: str) -> str:
     """Why nothing is sent: a sheet is one of several inputs, whose rows it may show."""
     return (
-        f"{place}: a sheet shows rows of other inputs, and next to those each would be there twice. Run it alone, or without "
+        f"{place}: a sheet shows rows from other inputs, so together with them each row "
+        "would be there twice. Run it alone, or without "
         "it. Nothing was sent."
     )
 
@@ -45,7 +46,7 @@ def unknown_key(place: str, key: str, past: Past) -> str:
     likely = likely or difflib.get_close_matches(key, failed[:_LOOKED_THROUGH], 1)
     probably = f" It was probably {shown(likely[0])}." if likely else ""
     return (
-        f"{place}: the journal knows no row with the key {shown(key)}; spreadsheet programs change keys when they save "
+        f"{place}: the journal has no row with the key {shown(key)}; spreadsheet programs change keys when they save "
         f"(001 becomes 1).{probably} Put the key back, or fix the row in the input it came from and run that. "
         "Nothing was sent."
     )

@@ -68,7 +68,7 @@ def _uncertain_in_csv(stream: Iterable[bytes]) -> Iterator[tuple[str, str]]:
 def put_it_back(files: Files, place: str) -> str:
     """Why nothing is sent, and what to do. `place` is where the first uncertain line was met."""
     return (
-        f"{place}: uncertain, but {files.journal} knows nothing of it. Put that journal and its results back, then run "
+        f"{place}: uncertain, but {files.journal} has no record of it. Put that journal and its results back, then run "
         "again; nothing was sent. If they are lost: look for the documents of the uncertain rows in Omni, keep only the "
-        "rows that have none, in an input of their own, and move the failures file away."
+        "rows that have none, in a separate input, and move the failures file away."
     )

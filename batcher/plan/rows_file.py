@@ -16,8 +16,8 @@ from .content_messages import problem_of
 from .pairs import Pair
 
 _HEAD = """\
-# Rows that may be others under new keys, or new ones under used keys: one key a line.
-# Leave the rows that an answer is meant for, and run again with --rekey or with --create-again.
+# Rows that may be old ones under new keys, or new ones under used keys: one key per line.
+# Keep the rows that your answer is for, and run again with --rekey or --create-again.
 """
 
 
@@ -41,7 +41,7 @@ def _key_in(line: str, place: str, api_keys: Container[str]) -> str:
         key = str(orjson.loads(line)) if line.startswith('"') else line.strip()
     except orjson.JSONDecodeError as error:
         raise UsageError(
-            f"{place}: a line that begins with a quote is a JSON text, and this is none ({error})."
+            f"{place}: a line that begins with a quote is a JSON string, and this isn't one ({error})."
         ) from None
     if looks_like_api_key(key, api_keys):
         raise UsageError(f"{place}: this looks like an API key; keys of rows are expected here. Nothing was sent.")

@@ -130,7 +130,10 @@ def write_sheet(
         raise UsageError(f"{path}: the sheet can't be written ({error.strerror or error}); {_AGAIN}") from error
 
 
-_AGAIN = "all else is recorded. Free up space or name another file, and write it with: batcher status INPUT --sheet-out FILE.csv"
+_AGAIN = (
+    "everything else is recorded. Free up space or name another file, and write it with: "
+    "batcher status INPUT --sheet-out FILE.csv"
+)
 
 
 def _chunks(rows: SheetRows, told: Iterable[tuple[SheetRow, Told]]) -> Iterator[bytes]:

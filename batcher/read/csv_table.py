@@ -20,7 +20,7 @@ from .streams import CHUNK_BYTES, LineGuard
 from .unmeant import BLANK_AND_QUOTE, quote_after_blank, unmeant
 
 _LINE_ROWS = 4  # a line may hold a few cells, each as long as a row may be
-_NO_END = "Nobody can say which rows follow it, so nothing was read; close it, or raise --max-row-bytes"
+_NO_END = "There's no way to tell which rows follow it, so nothing was read; close it, or raise --max-row-bytes"
 
 Record = tuple[int, list[str] | Broken]
 
@@ -81,7 +81,7 @@ def _require(header: Header, source: str, line: int) -> None:
     for name in ("modelId", "name"):
         if name not in known:
             near = get_close_matches(name.lower(), [column.lower() for column in header.columns], n=1)
-            is_meant = f" Is “{header.columns[_place(header, near[0])]}” meant? Rename it." if near else ""
+            is_meant = f" Did you mean “{header.columns[_place(header, near[0])]}”? Rename it." if near else ""
             raise UsageError(
                 f"{source}:{line}: there is no column {name}, which every document needs; found: {found}.{is_meant}"
             )

@@ -47,7 +47,7 @@ class Kind(StrEnum):
     ANALYSIS = (
         "analysis",
         Effect.NOT_CARRIED_OUT,
-        "reads answer 400 (v2: 422), as of analysis documents",
+        "reads answer 400 (v2: 422), as for analysis documents",
         None,
         "GET",
     )
@@ -81,7 +81,7 @@ class Kind(StrEnum):
     SLOW = (
         "slow",
         Effect.ADDITIONAL,
-        "=SECONDS (default 1) of delay, carried out in its middle",
+        "=SECONDS (default 1) of delay, carried out halfway through",
         1.0,
     )
     REVOKE_KEY = "revoke-key", Effect.ADDITIONAL, "this request's key gets 403 from now on", None, None
@@ -109,7 +109,7 @@ A fault is written [METHOD [PATH]] KIND[=VALUE][WHEN].
 METHOD  POST, GET, PUT, PATCH, DELETE or ANY; if missing, POST
         (GET for {_READS}; ANY for {_ANY}).
 PATH    the beginning of the path, for example /api/v1/models.
-WHEN    which calls of METHOD and PATH, counted from 1 behind the rate limit:
+WHEN    which calls of METHOD and PATH, counted from 1, after the rate limit:
         nothing  every one             :0.05  each, by chance (seeded)
         @20      only the 20th         @3,7   the 3rd and the 7th
         @3-8     the 3rd to the 8th    @3-    from the 3rd on

@@ -196,7 +196,7 @@ def _parse_probability(text: str, kind: Kind, rest: str) -> float:
     if 0.0 <= probability <= 1.0:
         return probability
     meant = f"; a value is written {kind}={rest}" if kind.default is not None or kind in _STATUSES else ""
-    raise ValueError(f"fault {text!r}: a probability lies between 0 and 1, not {rest}{meant}")
+    raise ValueError(f"fault {text!r}: a probability must be between 0 and 1, not {rest}{meant}")
 
 
 def _parse_range(part: str) -> tuple[int, int | None]:

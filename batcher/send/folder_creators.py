@@ -23,7 +23,7 @@ from .requester import Requester
 
 _LOOK_SECONDS = 1.0  # how often a run looks whether the creator before it is done
 _NO_HOME = (
-    "there is no home directory, so this run doesn't see whether another one makes the same folders; set BATCHER_STATE_DIR to a "
+    "there is no home directory, so this run can't tell whether another one creates the same folders; set BATCHER_STATE_DIR to a "
     "directory that can be written"
 )
 
@@ -85,8 +85,9 @@ class FolderCreators:
             return False
         except OSError as error:
             raise UsageError(
-                f"{path.parent}: can't be written ({error.strerror}), and only there runs see that no other one makes the "
-                "same folders. Set BATCHER_STATE_DIR to a directory that can be written; nothing was created."
+                f"{path.parent}: can't be written ({error.strerror}); without it, runs can't tell whether "
+                "another one creates the same folders. Set BATCHER_STATE_DIR to a directory that can be "
+                "written; nothing was created."
             ) from error
         return True
 

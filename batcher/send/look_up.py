@@ -33,7 +33,7 @@ async def look_up(
         if isinstance(control, Absent) or control.status != look.status:
             return await ask_until_known(requester, pool, row, requester.api.get(identifier, version), attempts)
         requester.proves_nothing.add((version, look.status))
-    message = f"a look-up is answered {look.status} whatever it asks for, which proves nothing"
+    message = f"every lookup gets {look.status}, whatever it asks for, which proves nothing"
     return Unknown(Reason.FORBIDDEN if look.status == 403 else Reason.BAD_RESPONSE, look.status, message)
 
 

@@ -38,8 +38,8 @@ from .settle_rules import LAG_SECONDS, SETTLED_SECONDS
 
 _ROW = "folders and labels"
 _OPEN = (
-    "it isn't known whether the folder {name} was made: the request of {at} has no answer, and the folder isn't there yet. "
-    "Nothing more was created. Run the same command again: the next run lists it first (from {until} on it may make it)."
+    "it isn't known whether the folder {name} was created: the request at {at} got no answer, and the folder isn't there yet. "
+    "Nothing more was created. Run the same command again: the next run lists it first (from {until} on it may create it)."
 )
 
 
@@ -184,7 +184,7 @@ class PlaceMaker:
             case Refused(status=status, message=message) | Blocked(status, message):
                 self.refused[label.casefold()] = f"{status}: {message}"
             case Unknown(message=message):
-                self._requester.stop(f"the label {shown(label)} couldn't be made: {message}", StopReason.PLACES)
+                self._requester.stop(f"the label {shown(label)} couldn't be created: {message}", StopReason.PLACES)
             case None:
                 pass
 

@@ -19,7 +19,7 @@ def normalise(text: str, origin: str) -> str:
     pasted = text.strip()
     parts = _split(pasted, origin)
     if parts.username is not None or parts.password is not None or "@" in parts.netloc:
-        raise UsageError(f"{origin}: a base URL doesn't hold a user name or a key; put the key into OMNI_API_KEY")
+        raise UsageError(f"{origin}: a base URL doesn't hold a user name or a key; put the key in OMNI_API_KEY")
     host = _host(parts, origin, pasted)
     scheme = parts.scheme or ("http" if is_loopback(host) else "https")
     if scheme not in ("http", "https"):

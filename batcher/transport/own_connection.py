@@ -51,7 +51,9 @@ def proxy_for(base_url: str, proxy: str | None) -> URL | None:
     if (url := http_proxy(proxy)) is None:
         raise UsageError("proxy isn't an HTTP proxy; write it as in http://proxy.example:3128")
     if is_local(base_url):
-        raise UsageError(f"proxy: {base_url} is on this machine, which no proxy leads to; leave the proxy out")
+        raise UsageError(
+            f"proxy: {base_url} is on this machine, which can't be reached through a proxy; leave the proxy out"
+        )
     return url
 
 

@@ -58,7 +58,7 @@ class Validator:
         if isinstance(value, str) and looks_like_api_key(value.strip(), self._api_keys):
             raise UsageError(
                 f"{row.source}:{row.line}: key: this looks like an API key; a row's key names the row, and appears in "
-                "files and messages. Remove it or use another one; the API key goes into OMNI_API_KEY. Nothing was sent."
+                "files and messages. Remove it or use another one; the API key goes in OMNI_API_KEY. Nothing was sent."
             )
 
     def problems(self, row: Row, body: Body | None = None) -> list[Problem]:

@@ -74,7 +74,7 @@ def test_the_defaults_in_the_help_are_the_real_ones() -> None:
             real = shown(setting.setting, default_of(str(setting.name)))
             words = {
                 "60s": "60",
-                "-": {"format": "by the file name", "sheet": "the first", "deadline": "never"}.get(
+                "-": {"format": "from the file name", "sheet": "the first", "deadline": "never"}.get(
                     setting.setting, "empty"
                 ),
             }

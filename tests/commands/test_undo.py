@@ -268,8 +268,8 @@ async def test_what_settles_rows_without_identifier_is_said(tmp_path: Path) -> N
             await undone(job, server.base_url)
     assert str(caught.value) == (
         "2 rows are uncertain: it isn't known yet whether the document exists. Run the same inputs again first, which "
-        "settles 1 of them. 1 row is to be settled by a person, having been sent without an identifier: as the hint of "
-        f"each in {job.files.failures} says. Or leave them as they are with --force. Nothing was deleted."
+        "settles 1 of them. 1 row is to be settled by hand, since no identifier was sent: see the hint of "
+        f"each in {job.files.failures}. Or leave them as they are with --force. Nothing was deleted."
     )
 
 
@@ -297,7 +297,7 @@ async def test_only_at_the_place_where_they_were_created(tmp_path: Path) -> None
     job.rows(row("a"))
     async with FaultyServer() as server:
         await job.run(server.base_url)
-        with pytest.raises(UsageError, match=r"tells of documents at http://127.*not at https://acme\.omniapp\.co"):
+        with pytest.raises(UsageError, match=r"lists documents at http://127.*not at https://acme\.omniapp\.co"):
             await undone(job, "https://acme.omniapp.co")
         job.files.journal.unlink()
         with pytest.raises(UsageError, match=r"journal\.jsonl is missing"):

@@ -100,7 +100,7 @@ async def test_a_row_that_the_journal_does_not_know_is_refused(tmp_path: Path) -
     async with FaultyServer() as server:
         job = await create_both(tmp_path, "jsonl", server)
         save(job, lambda line: line.update(key="id:12" if line["key"] == "id:0012" else line["key"], identifier="12"))
-        await refused(job, server, r"results\.jsonl:1: the identifier is 12, but .* knows no row with the key id:12")
+        await refused(job, server, r"results\.jsonl:1: the identifier is 12, but .* has no row with the key id:12")
 
 
 async def test_a_refused_attempt_bears_nothing_out(tmp_path: Path) -> None:

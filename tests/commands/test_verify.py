@@ -254,7 +254,7 @@ async def test_another_base_url_is_refused(tmp_path: Path) -> None:
     job.rows(row("a"))
     async with FaultyServer() as server:
         await job.run(server.base_url)
-    with pytest.raises(UsageError, match="was begun with baseUrl"):
+    with pytest.raises(UsageError, match="was started with baseUrl"):
         await verified(job, "https://acme.omniapp.co")
     with pytest.raises(UsageError, match="no API key"):
         await verified(job, server.base_url, keys=())

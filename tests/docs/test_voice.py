@@ -47,6 +47,17 @@ UNWANTED = {
     r"\b[Cc]olour": "color",
     r"\b(in|at) the light of\b": "given",
     r"\ball the same\b": "anyway",
+    r"\bnumbered anew\b": "renumbered",
+    r"\b[Nn]obody\s+can (say|tell)\b": "there's no way to tell",
+    r"\bmade twice\b": "created twice",
+    r"\bknows (nothing|no row)\b": "has no record of, has no row",
+    r"\bexclude each other\b": "can't be combined",
+    r"\bgone by\b": "in the past",
+    r"\bbeside (it|the results)\b": "next to",
+    r"\b(which|that) no \w+ leads\b": "can't be reached through",
+    r"\bbehind the rate limit\b": "after the rate limit",
+    r"\bwhat (became|becomes) of (it|each|its|every)\b": "the outcome",
+    r"\boversteps?\b": "exceed",
 }
 
 

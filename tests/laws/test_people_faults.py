@@ -65,7 +65,7 @@ async def test_an_old_journal_beside_an_uncertain_row(tmp_path: Path, form: str)
         assert (await job.run(server.base_url, fill_identifiers=False)).counts == {"created_before": 1, "uncertain": 1}
         newest = job.files.journal.read_bytes()
         shutil.copy(old, job.files.journal)
-        with pytest.raises(UsageError, match=r"uncertain, but .* knows nothing of it"):
+        with pytest.raises(UsageError, match=r"uncertain, but .* has no record of it"):
             await job.run(server.base_url, fill_identifiers=False)
         job.files.journal.write_bytes(newest)
         assert (await job.run(server.base_url, fill_identifiers=False)).counts["uncertain"] == 1
@@ -105,7 +105,7 @@ async def test_two_lines_that_were_held_back_for_one_document(tmp_path: Path) ->
         with pytest.raises(UsageError, match="4 new rows hold"):
             await job.run(server.base_url, inputs=failures)
         job.edit_failures(lambda line: line.update(hint="nobody's"))
-        with pytest.raises(UsageError, match=r"2 new rows hold .* Take out the lines whose row another line is"):
+        with pytest.raises(UsageError, match=r"2 new rows hold .* Remove each line that is the same row as another"):
             await job.run(server.base_url, inputs=failures, rekey=True)
         held = await job.run(server.base_url, inputs=failures, rekey=True, skip_invalid=True)
         assert (held.counts, len(job.failures)) == ({"created_before": 2, "failed": 2}, 2)
@@ -124,7 +124,7 @@ async def test_a_failures_line_with_the_key_of_another_row(tmp_path: Path) -> No
         job.rows(row("N", key="1"), row("A", key="2"), row("B", key="3"))
         assert (await job.run(server.base_url, concurrency=1)).counts == {"failed": 2, "created_now": 1}
         job.edit_failures(lambda line: line.update(key=line["key"].lstrip("0")))
-        with pytest.raises(UsageError, match=r'knows no row with the key "2".* It was probably "0002"'):
+        with pytest.raises(UsageError, match=r'has no row with the key "2".* It was probably "0002"'):
             await job.run(server.base_url, inputs=[job.files.failures])
     assert len(server.documents) == 1
 

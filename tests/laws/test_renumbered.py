@@ -154,7 +154,7 @@ async def test_two_rows_changed_places_while_one_was_uncertain(tmp_path: Path, f
             await job.run(server.base_url)
         held = await job.run(server.base_url, skip_invalid=True, witness=witness)
         assert (held.code, held.counts) == (5, {"created_before": 1, "uncertain": 1})
-        assert 'the same was created under the key "1"' in witness.problems[0].message
+        assert 'the same content was created under the key "1"' in witness.problems[0].message
         assert len(server.documents) == made
         assert (await job.run(server.base_url, rekey=True)).code == 0
         ran = await job.run(server.base_url)

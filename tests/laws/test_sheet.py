@@ -157,9 +157,9 @@ async def test_a_key_that_a_spreadsheet_program_changed_is_refused(tmp_path: Pat
         rows = table(job.sheet)
         rows[0] |= {"batcher_key": "1", "key": "1", "name": "other"}
         save(job.sheet, rows)
-        with pytest.raises(UsageError, match=r's\.csv:2: the journal knows no row with the key "1".* probably "001"'):
+        with pytest.raises(UsageError, match=r's\.csv:2: the journal has no row with the key "1".* probably "001"'):
             await job.run(server.base_url, inputs=[job.sheet])
-        with pytest.raises(UsageError, match=r"s\.csv:2: a sheet shows rows of other inputs"):
+        with pytest.raises(UsageError, match=r"s\.csv:2: a sheet shows rows from other inputs"):
             await job.run(server.base_url, inputs=[given, job.sheet])
         rows[0]["batcher_key"] = ""
         save(job.sheet, rows)
@@ -197,14 +197,14 @@ class Full(Disk):
 
 
 async def test_a_sheet_that_cannot_be_written_is_no_success(tmp_path: Path) -> None:
-    """Exit code 3, and all else is recorded."""
+    """Exit code 3, and everything else is recorded."""
     job = Shown(tmp_path)
     job.runtime = replace(job.runtime, storage=Full())
     job.rows(row("a"))
     async with FaultyServer() as server:
         ran = await job.show(server.base_url, [job.input])
         assert (exit_code(ran.summary), ran.counts) == (3, {"created_now": 1})
-        assert "s.csv: the sheet can't be written (No space left on device); all else is recorded" in (
+        assert "s.csv: the sheet can't be written (No space left on device); everything else is recorded" in (
             ran.summary.stopped or ""
         )
 
@@ -250,6 +250,6 @@ def test_the_command_shows_what_a_pipe_held(tmp_path: Path) -> None:
     assert (both.returncode, "is an input, or a file of the run" in both.stderr) == (2, True), both.stderr
     (tmp_path / "s16.csv").write_bytes((tmp_path / "s.csv").read_text("utf-8-sig").encode("utf-16"))
     unseen = start(tmp_path, "run", "s16.csv", "--sandbox")
-    assert (unseen.returncode, "s16.csv:2: the journal knows no row" in unseen.stderr) == (2, True), unseen.stderr
+    assert (unseen.returncode, "s16.csv:2: the journal has no row" in unseen.stderr) == (2, True), unseen.stderr
     looked = feed(tmp_path, text, "status", "-", *words)
     assert (looked.returncode, [line["batcher_outcome"] for line in table(tmp_path / "s.csv")]) == (0, ["created"] * 2)

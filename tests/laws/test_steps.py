@@ -369,7 +369,7 @@ async def test_a_folder_that_cannot_be_made_is_a_problem_of_its_rows(tmp_path: P
         witness = Witness()
         with pytest.RaisesGroup(INVALID, flatten_subgroups=True):
             await job.run(server.base_url, witness=witness, more=MAKE)
-        assert "it couldn't be made: 403" in witness.problems[0].message
+        assert "it couldn't be created: 403" in witness.problems[0].message
         assert (folders(server), server.commits) == ([], [])
 
 

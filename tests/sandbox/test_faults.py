@@ -51,7 +51,7 @@ def test_the_grammar(text: str, fault: Fault) -> None:
     [
         ("", "write [METHOD [PATH]] KIND"),
         ("reset-aftr", "did you mean reset-after? Kinds are STATUS, STATUS-after, reset-before"),
-        ("reset-after:2", "a probability lies between 0 and 1, not 2"),
+        ("reset-after:2", "a probability must be between 0 and 1, not 2"),
         ("slow:2", "a value is written slow=2"),
         ("slow=fast", "slow takes a number, for example slow=1"),
         ("truncate=3", "truncate takes no value"),

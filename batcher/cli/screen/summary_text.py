@@ -143,7 +143,7 @@ def _adopted(summary: Summary, page: Page) -> Iterator[str]:
     """Last, since it is easily overlooked: these documents may be somebody else's."""
     if summary.adopted and summary.files is not None:
         yield page.wrap(
-            f"Adopted: {count(summary.adopted, 'row')} took a document that was there before and holds the same. Make sure "
+            f"Adopted: {count(summary.adopted, 'row')} took a document that already existed with the same content. Make sure "
             f'they are yours: they have "how":"adopted" in {summary.files.results}'
         )
 

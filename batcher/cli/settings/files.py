@@ -82,7 +82,7 @@ def files_of_results(results: Path) -> Files:
         raise UsageError(f"{results} isn't a results file; name {' or '.join(map(str, of_input))}")
     ours = _OURS.fullmatch(results.name)
     if ours and ours["kind"] != "results":
-        raise UsageError(f"{results} is a {ours['kind']} file; undo takes the results file beside it")
+        raise UsageError(f"{results} is a {ours['kind']} file; undo takes the results file next to it")
     return placed(_around(results, None))
 
 

@@ -151,7 +151,7 @@ class Given:
         path, answers = self.path("rows"), [self.flag("rekey"), self.flag("create_again")]
         if all(answers):
             raise UsageError(
-                "--rekey and --create-again exclude each other: use --rows FILE to say which rows one is meant for."
+                "--rekey and --create-again can't be combined: use --rows FILE to say which rows one is meant for."
             )
         if path is None:
             return {}

@@ -61,7 +61,7 @@ def _from_file(path: Path, origin: str, variable: str) -> KeySource:
     text, facts = _text_of(path, origin)
     keys = api_keys(_parts(text, variable) or [""], origin)
     is_open = stat.S_ISREG(facts.st_mode) and facts.st_mode & stat.S_IROTH
-    note = f"{origin}: every user of this machine can read this key; take that away (chmod o-r), or change the key"
+    note = f"{origin}: every user of this machine can read this key; remove that access (chmod o-r), or change the key"
     return KeySource(keys, origin, (note,) if is_open else ())
 
 

@@ -101,7 +101,7 @@ ENDPOINT = (
 )
 FILES = (
     _file("--results", "Files", "results file (INPUT.results.jsonl)"),
-    _file("--failures", "Files", "failures file (beside the results)"),
+    _file("--failures", "Files", "failures file (next to the results)"),
 )
 SHEET_OUT = (_file("--sheet-out", "Files", "all rows with their outcomes, as a .csv"),)
 PLACEMENT = (
@@ -138,7 +138,7 @@ OUTAGES = (
 )
 STOP_AFTER = (_value("--stop-after", "N", "Stopping", "stop after the same failure N times in a row (10)", _MANY),)
 READING = (
-    _value("--format", "FORMAT", "Input", "csv, jsonl, json or xlsx (by the file name)", _FORMATS),
+    _value("--format", "FORMAT", "Input", "csv, jsonl, json or xlsx (from the file name)", _FORMATS),
     _value("--sheet", "NAME", "Input", "sheet of a workbook (the first)"),
     _value("--max-row-bytes", "N", "Input", "longer rows are invalid (16777216)", whole(1024, 1 << 31)),
     _flag("--ignore-unknown", "Input", "ignore unknown columns", lasting=True),
@@ -154,16 +154,16 @@ IDENTITY = (
     _flag("--recreate-undone", "Identity", "re-create documents removed by undo"),
 )
 SAME_CONTENT = (
-    _flag("--rekey", "Identity", "treat new rows with created content as those rows"),
+    _flag("--rekey", "Identity", "treat new rows with created content as the same rows"),
     _flag("--create-again", "Identity", "create second documents for such rows"),
-    _file("--rows", "Identity", "only for the keys in FILE; alone: write it"),
+    _file("--rows", "Identity", "apply them only to keys in FILE; alone: write it"),
 )
 JSON = (_output("--json", is_flag=True, text="one final JSON object on standard output"),)
 SUMMARY = (_output("--summary", value="FILE", type=click.Path(), text="write that object to a file"),)
-_METRICS_TEXT = "write how it ended for Prometheus, as a .prom"
+_METRICS_TEXT = "write the result for Prometheus, as a .prom"
 AT_END = (
     _output("--metrics-file", value="FILE", type=click.Path(), text=_METRICS_TEXT),
-    _output("--on-end", value="COMMAND", text="call it at the end, with that object as its input"),
+    _output("--on-end", value="COMMAND", text="run it at the end, with that object as its input"),
 )
 _LOG_TEXT = "format of the lines on standard error (text)"
 LOG_FORMAT = (_output("--log-format", value="text|json", type=_LOG_FORMATS, lasting=True, text=_LOG_TEXT),)
@@ -202,7 +202,7 @@ VERIFY = (*INPUTS, *SAMPLE, *ENDPOINT, *FILES, *SENDING, *READING, *PLACEMENT, *
 UNDO = (
     click.Argument(["results_file"], metavar="RESULTS", type=click.Path(path_type=str)),
     _flag("--yes", "Undo", "delete; without it, only list what would be deleted"),
-    _flag("--force", "Undo", "even while rows are uncertain"),
+    _flag("--force", "Undo", "delete even while rows are uncertain"),
     _value("--limit", "N", "Undo", "only the newest N", _MANY, lasting=False),
     *(*ENDPOINT, *SENDING, *OUTAGES, *NAMESPACE, *OUTPUT),
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 from ...errors import UsageError
 from ...transport import base_url
 
-_USE_KEY = "put an API key into OMNI_API_KEY instead"
+_USE_KEY = "put an API key in OMNI_API_KEY instead"
 
 
 @dataclass(frozen=True, slots=True)
