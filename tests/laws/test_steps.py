@@ -562,7 +562,7 @@ async def test_a_folder_that_a_killed_creator_left_open_is_not_made_by_another_i
             creators.begin(left)
         ran = await job.run(server.base_url, more=MAKE)
         assert (ran.code, ran.summary.stop_reason, server.commits) == (3, StopReason.PLACES, [])
-        assert 'it isn\'t known whether the folder "Sales" was made' in (ran.summary.stopped or "")
+        assert 'it isn\'t known whether the folder "Sales" was created' in (ran.summary.stopped or "")
         await put(server, "folders", {"name": "Sales"})
         assert (await job.run(server.base_url, more=MAKE)).code == 0
         async with creators.alone():

@@ -87,7 +87,7 @@ def with_own(**tile: Any) -> dict[str, Any]:
         ({"filterConfig": {"a": REGION}, "filterOrder": ["a"]}, None),
         ({"filterConfig": [REGION]}, "filterConfig: must be a JSON object of filters by id"),
         ({"filterConfig": {"a": REGION}, "filterOrder": ["b"]}, "filterOrder: \"b\" isn't a filter of filterConfig"),
-        ({"filterConfig": {"a": IS_ONE}}, "filterConfig.a.fieldName: missing; without it v2 silently binds the filter to nothing"),
+        ({"filterConfig": {"a": IS_ONE}}, "filterConfig.a.fieldName: missing; without it v2 silently binds the filter"),
         ({"filterConfig": {"a": {"type": "TOP_N"}}}, None),
         ({"filterConfig": {"a": {"fieldName": "x"}}}, "filterConfig.a.type: missing"),
         ({"filterConfig": {"a": REGION}, "controls": {"data": {}}}, "filterConfig: controls says this too"),
